@@ -1,1 +1,30 @@
-//! placeholder
+//! An issuer stand-in: seeded RSA keys, RS256 access tokens in the dialect of a real issuer (and every kind of bad
+//! one), a JWKS, discovery documents and a token endpoint.
+//!
+//! It owns what an issuer owns: keys, claims, signatures and the documents that publish them. It deliberately knows
+//! nothing about verifying: no code here decides whether a token is good, so that judge and judged share nothing but
+//! the wire. It is a test double and no identity provider: no login, no consent, no user store.
+//!
+//! The keys are derived from a seed and are therefore public knowledge. Never let a real API trust them.
+
+mod encoding;
+mod fill;
+mod key_store;
+mod minter;
+mod profile;
+mod recipe;
+mod server;
+mod signing_key;
+
+pub use fill::FillError;
+pub use key_store::{KeyStore, KeyStoreError};
+pub use minter::{IssuerKeys, MintDefaults, MintError, Minter};
+pub use profile::{
+    BodyFormat, ClientAuthentication, IssuerProfile, ProfileError, UnknownUser, User,
+};
+pub use recipe::{
+    EncodedMessage, HmacHash, JwsSerialization, PartSource, PublicKeyForm, Recipe, RecipeError,
+    RsaScheme, Secret, Sign, SpecialInteger, Tamper, TokenPart,
+};
+pub use server::{Client, JwksFetch, MockIdp, MockIdpConfig, StartError};
+pub use signing_key::{KeyOrigin, SigningKey};

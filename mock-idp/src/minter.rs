@@ -1,0 +1,321 @@
+//! Minting: recipe in, token out, on bytes.
+//!
+//! A token is a function of the profile, the defaults, the keys, the recipe, `now` and the serial: no clock is read and
+//! nothing is drawn, so the same arguments give the same bytes.
+
+mod claims;
+mod tampering;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use aws_lc_rs::{hmac, signature};
+use serde_json::{Map, Value};
+
+use crate::encoding::base64url;
+use crate::fill::{Bindings, FillError};
+use crate::profile::{IssuerProfile, UnknownUser, User};
+use crate::recipe::{HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
+use crate::server::jwk_as_served;
+use crate::signing_key::{SigningKey, emsa};
+
+/// RSA-2048: the only size that the key store makes.
+const MODULUS_BYTES: usize = 256;
+
+/// The keys a mint works with.
+#[derive(Clone, Debug)]
+pub struct IssuerKeys {
+    /// Signs, and stands in the JWKS.
+    pub signing: SigningKey,
+    /// Signs for `sign = "attacker"`; never published by the issuer.
+    pub attacker: SigningKey,
+}
+
+/// What a token says unless its recipe says otherwise.
+#[derive(Clone, Debug, Default)]
+pub struct MintDefaults {
+    /// The API for which the token is meant.
+    pub audience: String,
+    /// The granted scopes, in order.
+    pub scope: Vec<String>,
+    /// The client that asked for the token.
+    pub client_id: String,
+    /// The user for whom it is; without one the client itself is the subject.
+    pub user: Option<User>,
+    /// What `{jwks_uri}` stands for in recipes. Nothing else depends on it.
+    pub jwks_uri: String,
+    /// The seed of `jti` values.
+    pub seed: u64,
+}
+
+impl MintDefaults {
+    /// The same for a user: their subject, their claims and their scopes.
+    #[must_use]
+    pub fn for_user(self, user: &User) -> Self {
+        Self {
+            scope: user.scopes.clone(),
+            user: Some(user.clone()),
+            ..self
+        }
+    }
+}
+
+/// Why a token cannot be minted.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MintError {
+    /// A placeholder or directive of the recipe.
+    #[error("recipe `{member}`: {source}")]
+    Fill {
+        /// The member of the recipe.
+        member: &'static str,
+        /// What is wrong with it.
+        source: FillError,
+    },
+    /// A tamper that cannot be applied to what the token is at that point, or that changes nothing.
+    #[error("recipe `tamper[{index}]` {reason}")]
+    Tamper {
+        /// Its place in the list, from 0.
+        index: usize,
+        /// What is wrong and what would be right.
+        reason: &'static str,
+    },
+}
+
+/// Mints the tokens of one issuer. Cheap to clone, and shared between threads.
+#[derive(Clone, Debug)]
+pub struct Minter {
+    profile: Arc<IssuerProfile>,
+    issuer: String,
+    defaults: MintDefaults,
+    keys: IssuerKeys,
+}
+
+impl Minter {
+    /// A mint for `issuer`, the exact text of the `iss` claim.
+    pub fn new(
+        profile: impl Into<Arc<IssuerProfile>>,
+        issuer: String,
+        defaults: MintDefaults,
+        keys: IssuerKeys,
+    ) -> Self {
+        Self {
+            profile: profile.into(),
+            issuer,
+            defaults,
+            keys,
+        }
+    }
+
+    /// The same mint with other defaults.
+    #[must_use]
+    pub fn with_defaults(&self, defaults: MintDefaults) -> Self {
+        Self {
+            defaults,
+            ..self.clone()
+        }
+    }
+
+    /// The same mint for a user of the profile: their subject, their claims and their scopes.
+    pub fn for_user(&self, name: &str) -> Result<Self, UnknownUser> {
+        let user = self.profile.user(name)?;
+        Ok(self.with_defaults(self.defaults.clone().for_user(user)))
+    }
+
+    /// What a token says unless its recipe says otherwise.
+    pub fn defaults(&self) -> &MintDefaults {
+        &self.defaults
+    }
+
+    /// The keys.
+    pub fn keys(&self) -> &IssuerKeys {
+        &self.keys
+    }
+
+    /// The profile.
+    pub fn profile(&self) -> &IssuerProfile {
+        &self.profile
+    }
+
+    /// The token of a recipe at `now` (seconds since the epoch). The same arguments give the same token.
+    pub fn mint(&self, recipe: &Recipe, now: i64) -> Result<String, MintError> {
+        self.mint_serial(recipe, now, None)
+    }
+
+    /// One of many tokens of a recipe at `now`: two serials give two tokens.
+    ///
+    /// They differ in `jti`, which is a SHA-256 over seed, subject, client, `now` and serial. An issuer whose tokens have
+    /// no `jti` (Auth0) gets one here, because its tokens of one second are otherwise equal. A recipe with its own
+    /// `jti` or its own payload bytes decides for itself, and then the tokens are equal.
+    pub fn mint_numbered(
+        &self,
+        recipe: &Recipe,
+        now: i64,
+        serial: u64,
+    ) -> Result<String, MintError> {
+        self.mint_serial(recipe, now, Some(serial))
+    }
+
+    /// The tokens of all serials of a range, in order, minted on up to `threads` threads (at least one).
+    ///
+    /// Blocks for about 0.3 ms a token and thread: mint before a clock starts. Disjoint ranges give disjoint pools.
+    pub fn mint_pool(
+        &self,
+        recipe: &Recipe,
+        now: i64,
+        serials: Range<u64>,
+        threads: usize,
+    ) -> Result<Vec<String>, MintError> {
+        let count = serials.end.saturating_sub(serials.start);
+        let threads = u64::try_from(threads)
+            .unwrap_or(u64::MAX)
+            .clamp(1, count.max(1));
+        let share = count.div_ceil(threads);
+        std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads)
+                .map(|worker| {
+                    let first = serials.start + (worker * share).min(count);
+                    let last = serials.start + ((worker + 1) * share).min(count);
+                    scope.spawn(move || {
+                        (first..last)
+                            .map(|serial| self.mint_numbered(recipe, now, serial))
+                            .collect::<Result<Vec<_>, _>>()
+                    })
+                })
+                .collect();
+            let mut pool = Vec::new();
+            for worker in workers {
+                match worker.join() {
+                    Ok(tokens) => pool.extend(tokens?),
+                    Err(panic) => std::panic::resume_unwind(panic),
+                }
+            }
+            Ok(pool)
+        })
+    }
+
+    pub(crate) fn mint_serial(
+        &self,
+        recipe: &Recipe,
+        now: i64,
+        serial: Option<u64>,
+    ) -> Result<String, MintError> {
+        let scope = self.defaults.scope.join(" ");
+        let bindings = self.bindings(&scope, now);
+        let header = part_bytes(&recipe.header, &bindings, "header", || {
+            self.baseline_header(&bindings)
+        })?;
+        let payload = part_bytes(&recipe.payload, &bindings, "claims", || {
+            self.baseline_claims(&bindings, serial)
+        })?;
+        let signing_input = format!("{}.{}", base64url(&header), base64url(&payload));
+        let signature = self.signature(&recipe.sign, signing_input.as_bytes(), &bindings)?;
+        let token = format!("{signing_input}.{}", base64url(&signature));
+        self.tampered(token, recipe, &bindings)
+    }
+
+    fn bindings<'a>(&'a self, scope: &'a str, now: i64) -> Bindings<'a> {
+        Bindings {
+            names: vec![
+                ("issuer", self.issuer.as_str()),
+                ("audience", &self.defaults.audience),
+                ("scope", scope),
+                ("client_id", &self.defaults.client_id),
+                ("kid", self.keys.signing.kid()),
+                ("attacker_kid", self.keys.attacker.kid()),
+                ("jwks_uri", &self.defaults.jwks_uri),
+            ],
+            now,
+            jwks: vec![
+                (
+                    "issuer_jwk",
+                    jwk_as_served(&self.profile, &self.keys.signing),
+                ),
+                (
+                    "attacker_jwk",
+                    jwk_as_served(&self.profile, &self.keys.attacker),
+                ),
+            ],
+        }
+    }
+
+    /// The signature of `sign` over a signing input.
+    fn signature(
+        &self,
+        sign: &Sign,
+        input: &[u8],
+        bindings: &Bindings<'_>,
+    ) -> Result<Vec<u8>, MintError> {
+        let key = &self.keys.signing;
+        Ok(match sign {
+            Sign::Attacker => self.keys.attacker.sign_rs256(input),
+            Sign::Bytes(bytes) => bytes.clone(),
+            Sign::Encoded(form) => {
+                key.raw_private_operation(&emsa::pkcs1(*form, input, MODULUS_BYTES))
+            }
+            Sign::Hmac { hash, secret } => {
+                let secret = self.secret_bytes(secret, bindings)?;
+                hmac_tag(*hash, &secret, input)
+            }
+            Sign::Integer(integer) => key.special_integer(*integer, input),
+            Sign::Issuer => key.sign_rs256(input),
+            Sign::None => Vec::new(),
+            Sign::Rsa(RsaScheme::Pkcs1Sha384) => {
+                key.sign_pkcs1(&signature::RSA_PKCS1_SHA384, input)
+            }
+            Sign::Rsa(RsaScheme::Pkcs1Sha512) => {
+                key.sign_pkcs1(&signature::RSA_PKCS1_SHA512, input)
+            }
+            Sign::Rsa(RsaScheme::PssSha256) => {
+                key.raw_private_operation(&emsa::pss_sha256(input, MODULUS_BYTES))
+            }
+        })
+    }
+
+    fn secret_bytes(&self, secret: &Secret, bindings: &Bindings<'_>) -> Result<Vec<u8>, MintError> {
+        match secret {
+            Secret::Bytes(bytes) => Ok(bytes.clone()),
+            Secret::PublicKey(form) => {
+                let key = &self.keys.signing;
+                Ok(key.public_form(*form, &jwk_as_served(&self.profile, key)))
+            }
+            Secret::Text(text) => {
+                bindings
+                    .fill_text(text)
+                    .map(String::into_bytes)
+                    .map_err(|source| MintError::Fill {
+                        member: "sign.secret",
+                        source,
+                    })
+            }
+        }
+    }
+}
+
+fn hmac_tag(hash: HmacHash, secret: &[u8], input: &[u8]) -> Vec<u8> {
+    let algorithm = match hash {
+        HmacHash::Sha256 => hmac::HMAC_SHA256,
+        HmacHash::Sha384 => hmac::HMAC_SHA384,
+        HmacHash::Sha512 => hmac::HMAC_SHA512,
+    };
+    hmac::sign(&hmac::Key::new(algorithm, secret), input)
+        .as_ref()
+        .to_vec()
+}
+
+fn part_bytes(
+    source: &PartSource,
+    bindings: &Bindings<'_>,
+    member: &'static str,
+    baseline: impl FnOnce() -> Result<Map<String, Value>, FillError>,
+) -> Result<Vec<u8>, MintError> {
+    let bytes = match source {
+        PartSource::Bytes(bytes) => Ok(bytes.clone()),
+        PartSource::Text(text) => bindings.fill_text(text).map(String::into_bytes),
+        PartSource::Merge(changes) => baseline().and_then(|mut object| {
+            bindings.merge(&mut object, changes)?;
+            Ok(Value::Object(object).to_string().into_bytes())
+        }),
+    };
+    bytes.map_err(|source| MintError::Fill { member, source })
+}

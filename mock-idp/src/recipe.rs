@@ -1,0 +1,122 @@
+//! What to mint, as data: the baseline token of a profile with named changes.
+//!
+//! Owns the format and its errors. It mints nothing and fills in nothing; [`crate::Minter`] does.
+
+mod sign;
+mod tamper;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+pub use sign::{EncodedMessage, HmacHash, PublicKeyForm, RsaScheme, Secret, Sign, SpecialInteger};
+pub use tamper::{JwsSerialization, Tamper, TokenPart};
+
+use crate::encoding::from_hex;
+
+/// What to mint. The default is the profile's baseline token.
+///
+/// As text (TOML or JSON), unknown members are refused:
+///
+/// - `header`, `claims`: merged into the baseline, member by member. `"$absent"` removes a member, `"$null"` is JSON
+///   null, `"$now"`, `"$now+300"`, `"$now-3600"`, `"$now+300.5"` are `NumericDate`s, `"$attacker_jwk"` and `"$issuer_jwk"`
+///   are the public keys, `"$fill:2000"` is a text of that many `x`, and `"$$…"` is a literal text that starts with one
+///   `$`. `{issuer}`, `{audience}`, `{scope}`, `{client_id}`, `{kid}`, `{attacker_kid}`, `{jwks_uri}`, `{now}`,
+///   `{now+300}` are filled in inside strings and member names, at any depth.
+/// - `header_text` or `header_hex` instead of `header`, `payload_text` or `payload_hex` instead of `claims`: the exact
+///   bytes, the placeholders filled in in the text forms.
+/// - `sign`: see [`Sign`]. `tamper`: a list of [`Tamper`], applied in order.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[serde(try_from = "RecipeText")]
+pub struct Recipe {
+    /// The JOSE header.
+    pub header: PartSource,
+    /// The payload.
+    pub payload: PartSource,
+    /// Who signs, and how.
+    pub sign: Sign,
+    /// What is done to the token afterwards, in order.
+    pub tamper: Vec<Tamper>,
+}
+
+/// Where the bytes of the header or of the payload come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PartSource {
+    /// Exactly these bytes.
+    Bytes(Vec<u8>),
+    /// The baseline with these members changed.
+    Merge(Map<String, Value>),
+    /// Exactly this text, its placeholders filled in.
+    Text(String),
+}
+
+impl Default for PartSource {
+    fn default() -> Self {
+        Self::Merge(Map::new())
+    }
+}
+
+/// Why a recipe that parses as TOML or JSON is none.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecipeError {
+    /// Two members say where the same bytes come from.
+    #[error("`{0}` and `{1}` exclude each other: give one of them")]
+    Exclusive(&'static str, &'static str),
+    /// The text is no pairs of hexadecimal digits.
+    #[error("`{0}` must be pairs of hexadecimal digits")]
+    Hex(&'static str),
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RecipeText {
+    header: Option<Map<String, Value>>,
+    header_text: Option<String>,
+    header_hex: Option<String>,
+    claims: Option<Map<String, Value>>,
+    payload_text: Option<String>,
+    payload_hex: Option<String>,
+    #[serde(default)]
+    sign: Sign,
+    #[serde(default)]
+    tamper: Vec<Tamper>,
+}
+
+impl TryFrom<RecipeText> for Recipe {
+    type Error = RecipeError;
+
+    fn try_from(text: RecipeText) -> Result<Self, RecipeError> {
+        Ok(Self {
+            header: part_source(
+                ("header", text.header),
+                ("header_text", text.header_text),
+                ("header_hex", text.header_hex),
+            )?,
+            payload: part_source(
+                ("claims", text.claims),
+                ("payload_text", text.payload_text),
+                ("payload_hex", text.payload_hex),
+            )?,
+            sign: text.sign,
+            tamper: text.tamper,
+        })
+    }
+}
+
+fn part_source(
+    merge: (&'static str, Option<Map<String, Value>>),
+    text: (&'static str, Option<String>),
+    hex: (&'static str, Option<String>),
+) -> Result<PartSource, RecipeError> {
+    match (merge.1, text.1, hex.1) {
+        (Some(_), Some(_), _) => Err(RecipeError::Exclusive(merge.0, text.0)),
+        (Some(_), _, Some(_)) => Err(RecipeError::Exclusive(merge.0, hex.0)),
+        (_, Some(_), Some(_)) => Err(RecipeError::Exclusive(text.0, hex.0)),
+        (Some(members), None, None) => Ok(PartSource::Merge(members)),
+        (None, Some(exact), None) => Ok(PartSource::Text(exact)),
+        (None, None, Some(digits)) => from_hex(&digits)
+            .map(PartSource::Bytes)
+            .ok_or(RecipeError::Hex(hex.0)),
+        (None, None, None) => Ok(PartSource::default()),
+    }
+}
