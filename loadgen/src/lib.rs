@@ -1,1 +1,21 @@
-//! placeholder
+//! The bench: asks an authorizer whether it is right, times it in its three phases, and writes down what came out.
+//!
+//! The flow of a run is in [`run`]; everything before it parses, everything behind it reads the saved record.
+
+pub mod authorizer_bundle;
+pub mod builtin;
+pub mod clock;
+pub mod conform;
+pub mod exit;
+pub mod load;
+pub mod progress;
+pub mod record;
+pub mod recorder;
+pub mod report;
+pub mod run;
+pub mod scenario;
+pub mod stop;
+pub mod subject;
+pub mod target;
+pub mod testbed;
+pub mod verdict;

@@ -1,0 +1,213 @@
+//! The files of `scenarios/`, compiled in, so that an installed `authbench` runs anywhere.
+//!
+//! A name on the command line or in a scenario is one of these, or a path to a file of one's own. Adding a file means
+//! adding a line here; a test holds the list against the folder.
+
+use std::path::{Path, PathBuf};
+
+use mock_idp::IssuerProfile;
+
+use crate::conform::{CaseError, Catalogue};
+use crate::scenario::{Scenario, ScenarioError};
+use crate::subject::{Subject, SubjectError};
+
+/// A file of `scenarios/`.
+#[derive(Debug, Clone, Copy)]
+pub struct BuiltinFile {
+    /// The name without folder and ending.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! builtin {
+    ($folder:literal, $($name:literal),+ $(,)?) => {
+        &[$(BuiltinFile { name: $name, text: include_str!(concat!("../../scenarios/", $folder, $name, ".toml")) }),+]
+    };
+}
+
+/// The run scenarios.
+pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick");
+
+/// The issuer profiles.
+pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
+
+/// The targets.
+pub const TARGETS: &[BuiltinFile] = builtin!("targets/", "authbench", "express-oauth2-jwt-bearer", "in-process");
+
+/// The conformance cases, in the order of the reports.
+pub const CASES: &[BuiltinFile] = builtin!(
+    "conformance/",
+    "must-accept",
+    "structure",
+    "header",
+    "signature",
+    "key-selection",
+    "issuer",
+    "audience",
+    "time",
+    "scope",
+    "claims",
+    "transport",
+);
+
+/// A name that is neither built in nor a file, or a file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum LookupError {
+    /// The cases are wrong.
+    #[error(transparent)]
+    Case(#[from] CaseError),
+    /// The issuer profile is wrong.
+    #[error("{file}: {source}")]
+    Issuer {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        source: mock_idp::ProfileError,
+    },
+    /// The file cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The path.
+        path: PathBuf,
+        /// The system's reason.
+        source: std::io::Error,
+    },
+    /// The scenario is wrong.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// The target file is wrong.
+    #[error(transparent)]
+    Subject(#[from] SubjectError),
+    /// No such name.
+    #[error("no {what} is called {name:?}: built in are {known}; a path ends in .toml")]
+    Unknown {
+        /// `scenario`, `issuer` or `target`.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// The built-in names.
+        known: String,
+    },
+}
+
+/// A text with the name that messages call it by, and the folder that its relative paths start from.
+struct Source {
+    text: String,
+    label: String,
+    folder: PathBuf,
+}
+
+fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Source, LookupError> {
+    if let Some(file) = files.iter().find(|file| file.name == name) {
+        return Ok(Source {
+            text: file.text.to_owned(),
+            label: format!("built-in {what} {name}"),
+            folder: builtin_folder(what),
+        });
+    }
+    let path = Path::new(name);
+    if path.extension().is_none_or(|extension| extension != "toml") {
+        let known = files.iter().map(|file| file.name).collect::<Vec<_>>().join(", ");
+        return Err(LookupError::Unknown { what, name: name.to_owned(), known });
+    }
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| LookupError::Read { path: path.to_owned(), source })?;
+    let folder = path.parent().map(Path::to_owned).unwrap_or_default();
+    Ok(Source { text, label: name.to_owned(), folder })
+}
+
+/// A built-in target that needs files beside it (a `package.json`) finds them in the checkout, where there is one.
+fn builtin_folder(what: &str) -> PathBuf {
+    if what == "target" { PathBuf::from("scenarios/targets") } else { PathBuf::new() }
+}
+
+/// The scenario of that name or path.
+pub fn scenario(name: &str) -> Result<Scenario, LookupError> {
+    let source = look_up("scenario", name, SCENARIOS)?;
+    Ok(Scenario::parse(&source.text, &source.label)?)
+}
+
+/// The issuer profile of that name or path.
+pub fn issuer(name: &str) -> Result<IssuerProfile, LookupError> {
+    let source = look_up("issuer", name, ISSUERS)?;
+    IssuerProfile::parse(&source.text).map_err(|error| LookupError::Issuer { file: source.label, source: error })
+}
+
+/// The target of that name or path.
+pub fn subject(name: &str) -> Result<Subject, LookupError> {
+    let source = look_up("target", name, TARGETS)?;
+    Ok(Subject::parse(&source.text, &source.label, &source.folder)?)
+}
+
+/// Every built-in conformance case.
+pub fn catalogue() -> Result<Catalogue, LookupError> {
+    let files = CASES.iter().map(|file| (format!("conformance/{}.toml", file.name), file.text));
+    Ok(Catalogue::parse(files)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names_in(folder: &str) -> Vec<String> {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(folder);
+        let mut names: Vec<String> = std::fs::read_dir(&path)
+            .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+            .map(|entry| entry.expect("a readable entry").path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .map(|path| path.file_stem().expect("a file name").to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn every_file_in_scenarios_is_compiled_in_and_parses() {
+        for (folder, files) in [("", SCENARIOS), ("issuers", ISSUERS), ("targets", TARGETS), ("conformance", CASES)] {
+            let mut known: Vec<String> = files.iter().map(|file| file.name.to_owned()).collect();
+            known.sort();
+            assert_eq!(known, names_in(folder), "scenarios/{folder} and the list in builtin.rs");
+        }
+        for file in SCENARIOS {
+            scenario(file.name).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for file in ISSUERS {
+            issuer(file.name).unwrap_or_else(|error| panic!("{error}"));
+        }
+        for file in TARGETS {
+            subject(file.name).unwrap_or_else(|error| panic!("{error}"));
+        }
+        catalogue().unwrap_or_else(|error| panic!("{error}"));
+    }
+
+    #[test]
+    fn a_scenario_names_only_what_there_is() {
+        let catalogue = catalogue().expect("the built-in cases");
+        for file in SCENARIOS {
+            let scenario = scenario(file.name).expect("a built-in scenario");
+            issuer(&scenario.issuer).unwrap_or_else(|error| panic!("{}: {error}", file.name));
+            subject(&scenario.target).unwrap_or_else(|error| panic!("{}: {error}", file.name));
+            for phase in &scenario.phases {
+                if let crate::scenario::Phase::Verification(load) | crate::scenario::Phase::CacheHit(load) = phase {
+                    for case in load.mix.keys() {
+                        assert!(catalogue.find(case).is_some(), "{} mixes {case}, which there is not", file.name);
+                    }
+                }
+            }
+        }
+        for file in TARGETS {
+            for divergence in subject(file.name).expect("a built-in target").divergences {
+                assert!(catalogue.find(&divergence.case).is_some(), "{} diverges on {}", file.name, divergence.case);
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        let message = scenario("quik").expect_err("no such scenario").to_string();
+        assert!(message.contains("quik") && message.contains("quick") && message.contains(".toml"), "{message}");
+        let message = scenario("nowhere/none.toml").expect_err("no such file").to_string();
+        assert!(message.contains("nowhere/none.toml"), "{message}");
+    }
+}

@@ -1,0 +1,100 @@
+//! `authbench load`: a scenario of one or two phases of load.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+use loadgen::scenario::{LoadPhase, Phase, PhaseEnd, Threshold, parse_duration, parse_rate};
+
+use super::Failure;
+use super::subject::SubjectArguments;
+
+/// Requests of a verification phase when neither requests nor rate with duration is given.
+const DEFAULT_REQUESTS: u64 = 2000;
+
+/// Length of a cache-hit phase when none is given.
+const DEFAULT_DURATION: Duration = Duration::from_secs(3);
+
+#[derive(Debug, Args)]
+pub(crate) struct LoadArguments {
+    #[command(flatten)]
+    subject: SubjectArguments,
+    /// What to measure
+    #[arg(long, value_enum, default_value_t = Kind::Verification)]
+    phase: Kind,
+    /// Virtual users: connections, and so the most requests in flight
+    #[arg(long, default_value_t = 4)]
+    users: usize,
+    /// An open loop: so many requests, whatever the answers take, such as 500/s
+    #[arg(long, value_parser = parse_rate)]
+    rate: Option<f64>,
+    /// How long, such as 5s; a verification needs --rate with it, because each token is used once
+    #[arg(long, value_parser = parse_duration, conflicts_with = "requests")]
+    duration: Option<Duration>,
+    /// How many requests
+    #[arg(long)]
+    requests: Option<u64>,
+    /// A conformance case and its weight in the mix, such as rfc7519::aud-wrong=5; may be given more than once
+    #[arg(long, value_name = "CASE=WEIGHT", value_parser = parse_weight)]
+    mix: Vec<(String, u32)>,
+    /// A limit on a quantile, such as p99=5ms; may be given more than once
+    #[arg(long, value_name = "QUANTILE=LIMIT", value_parser = parse_threshold)]
+    threshold: Vec<Threshold>,
+    /// The folder for run.json and report.html [default: authbench-results/<time>-load]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Kind {
+    /// Decided by the gateway's policy cache
+    CacheHit,
+    /// Decided by the authorizer, each token new
+    Verification,
+}
+
+fn parse_weight(text: &str) -> Result<(String, u32), String> {
+    let wrong = || format!("{text:?} is not of the form CASE=WEIGHT, such as rfc7519::aud-wrong=5");
+    let (case, weight) = text.rsplit_once('=').ok_or_else(wrong)?;
+    Ok((case.to_owned(), weight.parse().map_err(|_| wrong())?))
+}
+
+fn parse_threshold(text: &str) -> Result<Threshold, String> {
+    let (name, limit) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not of the form QUANTILE=LIMIT, such as p99=5ms"))?;
+    Threshold::new(
+        name,
+        parse_duration(limit).map_err(|error| error.to_string())?,
+    )
+}
+
+pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
+    let end = match (arguments.phase, arguments.duration, arguments.requests) {
+        (_, Some(duration), _) => PhaseEnd::Duration(duration),
+        (_, None, Some(requests)) => PhaseEnd::Requests(requests),
+        (Kind::Verification, None, None) => PhaseEnd::Requests(DEFAULT_REQUESTS),
+        (Kind::CacheHit, None, None) => PhaseEnd::Duration(DEFAULT_DURATION),
+    };
+    let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
+    let load = LoadPhase::new(
+        arguments.users,
+        arguments.rate,
+        end,
+        mix,
+        arguments.threshold.clone(),
+    )
+    .map_err(|message| Failure::usage(anyhow::anyhow!(message)))?;
+    let mut scenario = arguments.subject.scenario("load");
+    "Load alone; conformance is not asked.".clone_into(&mut scenario.description);
+    scenario.phases.push(match arguments.phase {
+        Kind::CacheHit => Phase::CacheHit(load),
+        Kind::Verification => Phase::Verification(load),
+    });
+    super::run::execute(
+        scenario,
+        arguments.subject.subject()?,
+        arguments.out.clone(),
+    )
+}

@@ -1,0 +1,122 @@
+//! `authbench mint`: one token on standard output, and nothing else there.
+
+use clap::Args;
+use loadgen::builtin;
+use mock_idp::{IssuerKeys, KeyStore, MintDefaults, Minter, Recipe};
+use serde_json::{Map, Value, json};
+
+use super::{Failure, output};
+
+/// Where `authbench serve idp` listens by default, and so the issuer of minted tokens.
+pub(super) const DEFAULT_BASE: &str = "http://127.0.0.1:9000";
+
+#[derive(Debug, Args)]
+pub(crate) struct MintArguments {
+    /// The issuer profile: a built-in name or a path
+    #[arg(long, default_value = "auth0")]
+    profile: String,
+    /// The issuer's base URL: where `authbench serve idp` listens
+    #[arg(long, value_name = "URL", default_value = DEFAULT_BASE)]
+    base: String,
+    /// The audience
+    #[arg(
+        long = "aud",
+        alias = "audience",
+        default_value = "https://planets.example.com/"
+    )]
+    audience: String,
+    /// The scopes, separated by blanks
+    #[arg(long, default_value = "read:planets", conflicts_with = "user")]
+    scope: String,
+    /// A user of the profile, with that user's subject and scopes
+    #[arg(long)]
+    user: Option<String>,
+    /// Seconds from now to the expiry; below zero for an expired token
+    #[arg(long, value_name = "SECONDS", allow_negative_numbers = true)]
+    expires_in: Option<i64>,
+    /// A claim and its value as JSON (or as plain text), such as tier=2; may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_member)]
+    claim: Vec<(String, Value)>,
+    /// A header member and its value as JSON (or as plain text); may be given more than once
+    #[arg(long, value_name = "NAME=VALUE", value_parser = parse_member)]
+    header: Vec<(String, Value)>,
+    /// The token of a conformance case, such as rfc7519::aud-wrong
+    #[arg(long, conflicts_with_all = ["claim", "header", "expires_in"])]
+    case: Option<String>,
+    /// The seed of the issuer's keys
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// Print the JWKS that the token verifies against instead
+    #[arg(long)]
+    jwks: bool,
+}
+
+fn parse_member(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = text
+        .split_once('=')
+        .ok_or_else(|| format!("{text:?} is not of the form NAME=VALUE"))?;
+    let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
+    Ok((name.to_owned(), value))
+}
+
+pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
+    let minter = minter(
+        &arguments.profile,
+        &arguments.base,
+        &arguments.audience,
+        &arguments.scope,
+        arguments.seed,
+    )?;
+    if arguments.jwks {
+        let jwks = mock_idp::jwks_document(minter.profile(), minter.keys());
+        output::print(&format!("{jwks:#}\n"));
+        return Ok(0);
+    }
+    let minter = match &arguments.user {
+        None => minter,
+        Some(name) => minter.for_user(name).map_err(Failure::usage)?,
+    };
+    let token = minter
+        .mint(&recipe(arguments)?, loadgen::clock::unix_now())
+        .map_err(Failure::usage)?;
+    output::print(&format!("{token}\n"));
+    Ok(0)
+}
+
+/// A minter as `serve idp` has one: the same profile, base and seed give tokens that it vouches for.
+pub(super) fn minter(
+    profile: &str,
+    base: &str,
+    audience: &str,
+    scope: &str,
+    seed: u64,
+) -> Result<Minter, Failure> {
+    let profile = builtin::issuer(profile).map_err(Failure::usage)?;
+    let store = KeyStore::open(loadgen::testbed::key_folder().map_err(Failure::testbed)?);
+    let keys = IssuerKeys::from_store(&store, seed).map_err(Failure::testbed)?;
+    let defaults = MintDefaults {
+        audience: audience.to_owned(),
+        scope: scope.split_ascii_whitespace().map(str::to_owned).collect(),
+        ..MintDefaults::for_profile(&profile)
+    };
+    let issuer = profile.issuer(base.trim_end_matches('/'));
+    Ok(Minter::new(profile, issuer, defaults, keys))
+}
+
+fn recipe(arguments: &MintArguments) -> Result<Recipe, Failure> {
+    if let Some(id) = &arguments.case {
+        let catalogue = builtin::catalogue().map_err(Failure::usage)?;
+        let case = catalogue.find(id).ok_or_else(|| {
+            Failure::usage(anyhow::anyhow!(
+                "no case is called {id:?}; `authbench list cases` prints the ids"
+            ))
+        })?;
+        return Ok(case.recipe.clone());
+    }
+    let mut claims: Map<String, Value> = arguments.claim.iter().cloned().collect();
+    if let Some(seconds) = arguments.expires_in {
+        claims.insert("exp".to_owned(), json!(format!("$now{seconds:+}")));
+    }
+    let header: Map<String, Value> = arguments.header.iter().cloned().collect();
+    serde_json::from_value(json!({ "claims": claims, "header": header })).map_err(Failure::usage)
+}

@@ -1,0 +1,40 @@
+//! `authbench report`: renders saved records.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use loadgen::record::{RecordError, RecordStore};
+
+use super::{Failure, output};
+
+#[derive(Debug, Args)]
+pub(crate) struct ReportArguments {
+    /// Records, or the folders that hold them
+    #[arg(required = true)]
+    paths: Vec<PathBuf>,
+    /// How to render
+    #[arg(long, value_enum, default_value_t = Format::Terminal)]
+    format: Format,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Format {
+    /// One page with charts, written to standard output
+    Html,
+    /// Tables
+    Terminal,
+}
+
+pub(crate) fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
+    for path in &arguments.paths {
+        let record = RecordStore::load(path).map_err(|error| match error {
+            RecordError::Write { .. } => Failure::testbed(error),
+            RecordError::Format { .. } | RecordError::Read { .. } => Failure::usage(error),
+        })?;
+        match arguments.format {
+            Format::Html => output::print(&loadgen::report::html(&record)),
+            Format::Terminal => output::print(&loadgen::report::terminal(&record, output::style())),
+        }
+    }
+    Ok(0)
+}

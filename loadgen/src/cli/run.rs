@@ -1,0 +1,89 @@
+//! `authbench run`: a scenario from its file to its report.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use loadgen::builtin;
+use loadgen::progress::Progress;
+use loadgen::record::{RecordStore, RunRecord};
+use loadgen::run::RunPlan;
+use loadgen::scenario::Scenario;
+use loadgen::stop::StopSignal;
+use loadgen::subject::Subject;
+
+use super::{Failure, output};
+
+#[derive(Debug, Args, Default)]
+pub(crate) struct RunArguments {
+    /// A built-in scenario, or the path of a scenario file [default: quick]
+    scenario: Option<String>,
+    /// Ask this target instead of the scenario's: a built-in name or a path
+    #[arg(long, value_name = "TARGET")]
+    target: Option<String>,
+    /// Use this issuer profile instead of the scenario's: a built-in name or a path
+    #[arg(long, value_name = "PROFILE")]
+    issuer: Option<String>,
+    /// The seed of keys and token pools, instead of the scenario's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// The folder for run.json and report.html [default: authbench-results/<time>-<scenario>]
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
+    let name = arguments.scenario.as_deref().unwrap_or("quick");
+    let mut scenario = builtin::scenario(name).map_err(Failure::usage)?;
+    if let Some(target) = &arguments.target {
+        scenario.target.clone_from(target);
+    }
+    if let Some(issuer) = &arguments.issuer {
+        scenario.issuer.clone_from(issuer);
+    }
+    scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    let subject = builtin::subject(&scenario.target).map_err(Failure::usage)?;
+    execute(scenario, subject, arguments.out.clone())
+}
+
+/// Runs a scenario, saves its record, then its report, then prints. Every command that measures ends here.
+pub(crate) fn execute(
+    scenario: Scenario,
+    subject: Subject,
+    out: Option<PathBuf>,
+) -> Result<u8, Failure> {
+    builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
+    let catalogue = builtin::catalogue().map_err(Failure::usage)?;
+    let folder = out.unwrap_or_else(|| {
+        PathBuf::from("authbench-results").join(format!(
+            "{}-{}",
+            loadgen::clock::folder_stamp(),
+            scenario.name
+        ))
+    });
+    let store = RecordStore::create(folder).map_err(Failure::testbed)?;
+    let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
+    let plan = RunPlan {
+        scenario,
+        subject,
+        catalogue,
+        store,
+    };
+    let record = super::runtime()?
+        .block_on(loadgen::run::run(&plan, &mut Progress::on_stderr(), &stop))
+        .map_err(Failure::testbed)?;
+    present(&record, &plan.store)?;
+    Ok(record.verdict.exit_code)
+}
+
+fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
+    let html = store
+        .write("report.html", loadgen::report::html(record).as_bytes())
+        .map_err(Failure::testbed)?;
+    output::print(&loadgen::report::terminal(record, output::style()));
+    output::print(&format!(
+        "\nrecord  {}\nreport  {}\n",
+        store.record_path().display(),
+        html.display()
+    ));
+    Ok(())
+}

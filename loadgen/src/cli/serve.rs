@@ -1,0 +1,129 @@
+//! `authbench serve`: a stand-in on its own, until it is stopped.
+
+use std::net::SocketAddr;
+
+use clap::{Args, Subcommand};
+use loadgen::builtin;
+use loadgen::stop::StopSignal;
+use loadgen::subject::Placeholders;
+use loadgen::testbed;
+use mock_idp::{MockIdp, MockIdpConfig};
+
+use super::{Failure, mint, output};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ServeCommand {
+    /// The API Gateway stand-in with an authorizer behind it
+    Gateway(GatewayArguments),
+    /// The mock issuer: JWKS, discovery, token endpoint
+    Idp(IdpArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct IdpArguments {
+    /// The issuer profile: a built-in name or a path
+    #[arg(long, default_value = "auth0")]
+    profile: String,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:9000")]
+    listen: SocketAddr,
+    /// The audience of tokens whose request names none
+    #[arg(long, default_value = "https://planets.example.com/")]
+    audience: String,
+    /// The scopes that the client may have, separated by blanks
+    #[arg(long, default_value = "read:planets")]
+    scope: String,
+    /// The seed of the issuer's keys
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GatewayArguments {
+    /// The authorizer: a built-in target or the path of a target file of kind lambda
+    #[arg(long, default_value = "authbench")]
+    target: String,
+    /// Where to listen
+    #[arg(long, default_value = "127.0.0.1:3000")]
+    listen: SocketAddr,
+    /// The issuer that the authorizer trusts, byte for byte
+    #[arg(long, default_value = "http://127.0.0.1:9000/")]
+    issuer: String,
+    /// Where the issuer's keys are
+    #[arg(
+        long,
+        value_name = "URL",
+        default_value = "http://127.0.0.1:9000/.well-known/jwks.json"
+    )]
+    jwks_uri: String,
+    /// The audience that the authorizer checks
+    #[arg(long, default_value = "https://planets.example.com/")]
+    audience: String,
+    /// The scope that the authorizer requires
+    #[arg(long, default_value = "read:planets")]
+    scope: String,
+    /// How long a policy is cached: 0s to 3600s
+    #[arg(long, default_value = "300s", value_parser = loadgen::scenario::parse_duration)]
+    cache_ttl: std::time::Duration,
+}
+
+pub(crate) fn run(command: ServeCommand) -> Result<u8, Failure> {
+    let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
+    let runtime = super::runtime()?;
+    match command {
+        ServeCommand::Gateway(arguments) => runtime.block_on(gateway(arguments, &stop)),
+        ServeCommand::Idp(arguments) => runtime.block_on(idp(&arguments, &stop)),
+    }
+}
+
+async fn idp(arguments: &IdpArguments, stop: &StopSignal) -> Result<u8, Failure> {
+    let base = format!("http://{}", arguments.listen);
+    let minter = mint::minter(
+        &arguments.profile,
+        &base,
+        &arguments.audience,
+        &arguments.scope,
+        arguments.seed,
+    )?;
+    let config = MockIdpConfig {
+        profile: minter.profile().clone(),
+        listen: arguments.listen,
+        keys: minter.keys().clone(),
+        defaults: minter.defaults().clone(),
+    };
+    let idp = MockIdp::start(config).await.map_err(Failure::testbed)?;
+    output::print(&format!(
+        "issuer          {}\njwks_uri        {}\ntoken_endpoint  {}\nclient          {}\n",
+        idp.issuer(),
+        idp.jwks_uri(),
+        idp.token_endpoint(),
+        idp.client_hint(),
+    ));
+    stop.raised().await;
+    idp.shutdown().await;
+    Ok(0)
+}
+
+async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, Failure> {
+    let subject = builtin::subject(&arguments.target).map_err(Failure::usage)?;
+    let placeholders = Placeholders {
+        audience: arguments.audience,
+        authbench: testbed::own_program().map_err(Failure::testbed)?,
+        issuer: arguments.issuer,
+        jwks_uri: arguments.jwks_uri,
+        port: String::new(),
+        scope: arguments.scope,
+    };
+    let gateway = testbed::start_gateway(
+        &subject,
+        arguments.listen,
+        arguments.cache_ttl,
+        &placeholders,
+    )
+    .await
+    .map_err(Failure::testbed)?;
+    output::print(&format!("planets  {}/planets\n", gateway.base_url()));
+    stop.raised().await;
+    gateway.shutdown().await;
+    Ok(0)
+}

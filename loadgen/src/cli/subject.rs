@@ -1,0 +1,66 @@
+//! The flags by which `conform` and `load` say whom to ask.
+
+use clap::Args;
+use loadgen::builtin;
+use loadgen::scenario::Scenario;
+use loadgen::subject::Subject;
+
+use super::Failure;
+
+#[derive(Debug, Args)]
+pub(crate) struct SubjectArguments {
+    /// The target: a built-in name or the path of a target file
+    #[arg(
+        long,
+        value_name = "TARGET",
+        default_value = "authbench",
+        conflicts_with = "url"
+    )]
+    target: String,
+    /// A server that is already running and trusts the mock issuer: http://host:port/path
+    #[arg(long)]
+    url: Option<String>,
+    /// The issuer profile: a built-in name or a path
+    #[arg(long, value_name = "PROFILE", default_value = "auth0")]
+    issuer: String,
+    /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
+    #[arg(long, value_name = "ADDRESS")]
+    issuer_listen: Option<std::net::SocketAddr>,
+    /// The audience that the target checks
+    #[arg(long, default_value = "https://planets.example.com/")]
+    audience: String,
+    /// The scope that the target requires
+    #[arg(long, default_value = "read:planets")]
+    scope: String,
+    /// The seed of keys and token pools
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+impl SubjectArguments {
+    /// The target that is meant.
+    pub(crate) fn subject(&self) -> Result<Subject, Failure> {
+        match &self.url {
+            Some(url) => Subject::at_url(url).map_err(Failure::usage),
+            None => builtin::subject(&self.target).map_err(Failure::usage),
+        }
+    }
+
+    /// A scenario without conformance and phases; the command adds what it is for.
+    pub(crate) fn scenario(&self, name: &str) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            description: String::new(),
+            source: "command line".to_owned(),
+            seed: self.seed,
+            issuer: self.issuer.clone(),
+            issuer_listen: self.issuer_listen,
+            target: self.url.clone().unwrap_or_else(|| self.target.clone()),
+            audience: self.audience.clone(),
+            scope: self.scope.clone(),
+            cache_ttl: gateway::DEFAULT_TTL,
+            conformance: None,
+            phases: Vec::new(),
+        }
+    }
+}

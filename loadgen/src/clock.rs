@@ -1,0 +1,19 @@
+//! The one place where this crate asks what time of day it is. What is timed uses `Instant`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// Seconds since the epoch (`NumericDate`, RFC 7519 §2).
+pub fn unix_now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Now as RFC 3339 in UTC, to the second.
+pub fn rfc3339_now() -> String {
+    chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// Now as part of a file name.
+pub fn folder_stamp() -> String {
+    chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string()
+}

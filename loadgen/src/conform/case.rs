@@ -1,0 +1,133 @@
+//! A conformance case as data: one question, the rule behind it, what to mint and how to send it.
+
+use mock_idp::Recipe;
+use serde::{Deserialize, Serialize};
+
+/// One file of cases.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseFile {
+    /// The group's short name, such as `time`.
+    pub group: String,
+    /// The group's title in reports, such as `Time`.
+    pub title: String,
+    /// The cases.
+    #[serde(rename = "case", default)]
+    pub cases: Vec<Case>,
+}
+
+/// One conformance question.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Case {
+    /// Stable id, derived from the rule and never ordinal: `<source>::<what>`.
+    pub id: String,
+    /// The title of the case's group, taken from the file.
+    #[serde(skip)]
+    pub group: String,
+    /// The case in a short sentence.
+    pub title: String,
+    /// The rule, such as `RFC 7519 §4.1.4`.
+    pub clause: String,
+    /// How strongly the rule binds.
+    pub level: Level,
+    /// What a wrong answer is worth to an attacker.
+    pub severity: Severity,
+    /// The decision that the rule asks for.
+    pub expect: Expectation,
+    /// Whether a deviation is a failure or only reported.
+    #[serde(default)]
+    pub grade: Grade,
+    /// What a wrong answer costs, in a sentence.
+    pub impact: String,
+    /// What to do about it, in a sentence.
+    pub fix: String,
+    /// What the target must do for the case to make sense.
+    #[serde(default)]
+    pub needs: Vec<Feature>,
+    /// What to mint; the profile's genuine token when absent.
+    #[serde(default)]
+    pub recipe: Recipe,
+    /// How to send it; `Authorization: Bearer {token}` when absent.
+    #[serde(default)]
+    pub request: CaseRequest,
+}
+
+/// How strongly a rule binds (RFC 2119).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Level {
+    /// Optional: an answer either way conforms.
+    #[serde(rename = "MAY")]
+    May,
+    /// Binding unless there is a reason.
+    #[serde(rename = "SHOULD")]
+    Should,
+    /// Binding.
+    #[serde(rename = "MUST")]
+    Must,
+}
+
+/// What a wrong answer is worth to an attacker, or costs a user. Independent of [`Level`] on purpose: a decision cache
+/// keyed without the signature breaks no RFC and is critical.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Needs the issuer's own key, or changes nothing that an attacker wants.
+    Low,
+    /// Helps in a chain.
+    Medium,
+    /// Breaks a property that deployments rely on.
+    High,
+    /// Lets a stranger in, or a user act as another.
+    Critical,
+}
+
+/// The decision that a rule asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Expectation {
+    /// 2xx.
+    Allow,
+    /// Denied with 403: the token is good and its scope is not enough (RFC 6750 §3.1).
+    Forbidden,
+    /// Denied, the status not prescribed.
+    Refused,
+    /// Denied with 401: the token is not good (RFC 6750 §3.1).
+    Unauthorized,
+}
+
+/// What a deviation means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Grade {
+    /// A deviation is a failure.
+    #[default]
+    Fail,
+    /// A deviation is reported and never a failure: half of the industry does it.
+    Note,
+}
+
+/// Something that a target must do for a case to make sense.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Feature {
+    /// The target enforces the scope itself.
+    Scope,
+}
+
+/// How a case's token is sent. `{token}` stands for the token.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseRequest {
+    /// The whole value of the `Authorization` header; `$absent` sends none. `Bearer {token}` when absent.
+    pub authorization: Option<String>,
+    /// The query string, without the question mark.
+    pub query: Option<String>,
+    /// Further header fields.
+    #[serde(default)]
+    pub headers: Vec<(String, String)>,
+    /// The method; GET when absent.
+    pub method: Option<String>,
+}

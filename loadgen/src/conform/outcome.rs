@@ -1,0 +1,58 @@
+//! The verdict on one case: the expected decision against the observed one.
+
+use serde::{Deserialize, Serialize};
+
+use super::case::{Expectation, Grade};
+use crate::target::{Decision, Observation};
+
+/// The verdict on a case. Allow or deny is judged first; the status of a denial is a finding of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A declared divergence that the subject no longer shows: the declaration is stale, and the run fails.
+    DivergenceGone,
+    /// No decision at all: a server error, a lost connection, a time-out, a redirect.
+    Fault,
+    /// A declared divergence, with its reason beside it.
+    KnownDivergence,
+    /// A deviation that half of the industry shares, or that the rule leaves open.
+    Note,
+    /// As expected.
+    Pass,
+    /// Not asked, with the reason beside it.
+    Skip,
+    /// Somebody was let in who had to be refused.
+    UnexpectedAllow,
+    /// Somebody was refused who had to be let in.
+    UnexpectedDeny,
+    /// Denied as it had to be, with another status than the rule gives. Reported, not a failure.
+    WrongStatus,
+}
+
+impl Outcome {
+    /// Judges an observation.
+    pub fn judge(expected: Expectation, grade: Grade, observed: &Observation) -> Self {
+        let plain = match (expected, observed.decision) {
+            (Expectation::Allow, Decision::Allow) => Self::Pass,
+            (Expectation::Allow, Decision::Deny) => Self::UnexpectedDeny,
+            (_, Decision::Fault) => Self::Fault,
+            (_, Decision::Allow) => Self::UnexpectedAllow,
+            (Expectation::Refused, Decision::Deny) => Self::Pass,
+            (Expectation::Unauthorized, Decision::Deny) => Self::by_status(observed.status, 401),
+            (Expectation::Forbidden, Decision::Deny) => Self::by_status(observed.status, 403),
+        };
+        match (grade, plain) {
+            (Grade::Note, Self::UnexpectedAllow | Self::UnexpectedDeny | Self::WrongStatus) => Self::Note,
+            (_, plain) => plain,
+        }
+    }
+
+    fn by_status(observed: Option<u16>, wanted: u16) -> Self {
+        if observed == Some(wanted) { Self::Pass } else { Self::WrongStatus }
+    }
+
+    /// Whether the outcome makes the subject nonconformant.
+    pub fn is_failure(self) -> bool {
+        matches!(self, Self::DivergenceGone | Self::Fault | Self::UnexpectedAllow | Self::UnexpectedDeny)
+    }
+}

@@ -1,0 +1,24 @@
+//! Load: tokens minted before any clock starts, users scheduled by goose, every sample recorded by us.
+//!
+//! A phase takes a [`TokenPool`], an [`Arrival`] and a [`Target`](crate::target::Target) and gives a
+//! [`PhaseRecord`](crate::record::PhaseRecord). A wrong decision is a conformance failure and never a latency sample.
+
+mod arrival;
+mod calibrate;
+mod cold_start;
+mod cpu;
+mod phase;
+mod tally;
+mod token_pool;
+mod users;
+
+pub use arrival::Arrival;
+pub use calibrate::calibrate;
+pub use cold_start::cold_start;
+pub use phase::{LoadContext, cache_hit, verification};
+pub use tally::Tally;
+pub use token_pool::{PoolError, TokenPool};
+pub use users::{LoadError, drive};
+
+#[cfg(test)]
+mod tests;

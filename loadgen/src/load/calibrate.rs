@@ -1,0 +1,38 @@
+//! The tool's own floor: a null route on loopback, asked by the same users with the same client.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::phase::{PhaseError, measure_target};
+use super::token_pool::{PoolError, TokenPool};
+use crate::conform::CaseRequest;
+use crate::record::PhaseRecord;
+use crate::scenario::{LoadPhase, PhaseEnd};
+use crate::stop::StopSignal;
+use crate::target::{RequestShape, Target};
+
+/// Long enough for some ten thousand requests.
+const CALIBRATION: Duration = Duration::from_millis(500);
+
+/// Measures what a request costs when nothing is decided.
+pub async fn calibrate(
+    null_target: &Target,
+    users: usize,
+    run_started: Instant,
+    stop: &StopSignal,
+) -> Result<PhaseRecord, PhaseError> {
+    let plan = LoadPhase {
+        users,
+        rate: None,
+        end: PhaseEnd::Duration(CALIBRATION),
+        mix: BTreeMap::new(),
+        thresholds: Vec::new(),
+    };
+    let bare = CaseRequest { authorization: Some("$absent".to_owned()), ..CaseRequest::default() };
+    let request = null_target.prepare(&RequestShape::from(&bare), "").map_err(PoolError::from)?;
+    let pool = Arc::new(TokenPool::of_one(request));
+    let mut record = measure_target("calibration", &plan, &pool, null_target, run_started, stop).await?;
+    "A null route on loopback, asked by the same client: what is not the authorizer's in the figures.".clone_into(&mut record.definition);
+    Ok(record)
+}

@@ -1,0 +1,238 @@
+//! The two phases of load, and the record of either.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::arrival::{Arrival, open_loop_total};
+use super::cpu::process_cpu;
+use super::tally::Tally;
+use super::token_pool::{PoolError, TokenPool};
+use super::users::{LoadError, drive};
+use crate::conform::Catalogue;
+use crate::record::{CounterRecord, GeneratorHealth, PhaseRecord, ThresholdRecord};
+use crate::recorder::Distribution;
+use crate::scenario::{LoadPhase, PhaseEnd, Threshold};
+use crate::stop::StopSignal;
+use crate::target::Target;
+use crate::testbed::{GatewayCounts, Testbed};
+
+/// A schedule kept worse than this says more about the generator than about the target.
+const LATENESS_LIMIT: Duration = Duration::from_millis(1);
+
+/// Less of the asked rate than this was not the asked load.
+const ACHIEVED_LIMIT: f64 = 0.99;
+
+/// Tokens of a cache-hit phase: few enough to prime at once, enough to touch every shard of a cache.
+const CACHE_POPULATION: u64 = 64;
+
+/// What every phase of a run needs.
+#[derive(Debug, Clone, Copy)]
+pub struct LoadContext<'a> {
+    /// Issuer, gateway and subject.
+    pub testbed: &'a Testbed,
+    /// The cases that a mix may name.
+    pub catalogue: &'a Catalogue,
+    /// Start of the run.
+    pub run_started: Instant,
+    /// Ends the phase early.
+    pub stop: &'a StopSignal,
+}
+
+/// A phase that could not be measured.
+#[derive(Debug, thiserror::Error)]
+pub enum PhaseError {
+    /// The pool cannot be made.
+    #[error(transparent)]
+    Pool(#[from] PoolError),
+    /// The pool's thread is gone.
+    #[error("the thread that mints tokens ended without an answer")]
+    PoolThread,
+    /// Users cannot be run.
+    #[error(transparent)]
+    Users(#[from] LoadError),
+    /// A cached phase whose cache cannot be primed.
+    #[error("the policy cache cannot be primed: {0}")]
+    Prime(String),
+}
+
+/// Requests that the authorizer decides: keys warm, each token new.
+pub async fn verification(plan: &LoadPhase, context: LoadContext<'_>) -> Result<PhaseRecord, PhaseError> {
+    let count = match (plan.end, plan.rate) {
+        (PhaseEnd::Requests(requests), _) => requests,
+        (end @ PhaseEnd::Duration(_), Some(rate)) => open_loop_total(rate, end),
+        (PhaseEnd::Duration(_), None) => {
+            return Err(PoolError::Endless.into());
+        }
+    };
+    let pool = mint(plan, context, count).await?;
+    context.testbed.flush_policy_cache();
+    let mut record = measure("verification", plan, &pool, context).await?;
+    "The authorizer decides: its keys are warm, and each token is seen for the first time.".clone_into(&mut record.definition);
+    if let Some(counter) = record.counters.iter_mut().find(|counter| counter.name == INVOCATIONS) {
+        counter.required = Some(record.requests + record.wrong_decisions + record.errors);
+    }
+    Ok(record)
+}
+
+/// Requests that the gateway decides from its policy cache: the authorizer's counter must not move.
+pub async fn cache_hit(plan: &LoadPhase, context: LoadContext<'_>) -> Result<PhaseRecord, PhaseError> {
+    let pool = mint(plan, context, CACHE_POPULATION).await?;
+    context.testbed.flush_policy_cache();
+    prime(&pool, context.testbed.target()).await?;
+    let mut record = measure("cache-hit", plan, &pool, context).await?;
+    "The gateway decides from a cached policy; the authorizer is not asked.".clone_into(&mut record.definition);
+    if let Some(counter) = record.counters.iter_mut().find(|counter| counter.name == INVOCATIONS) {
+        counter.required = Some(0);
+    }
+    Ok(record)
+}
+
+const INVOCATIONS: &str = "authorizer invocations";
+
+async fn mint(plan: &LoadPhase, context: LoadContext<'_>, count: u64) -> Result<Arc<TokenPool>, PhaseError> {
+    let minter = context.testbed.idp().minter();
+    let target = context.testbed.target();
+    // Minting keeps every core busy; the runtime's other tasks wait for it, and nothing is being measured.
+    let pool = tokio::task::block_in_place(|| TokenPool::mint(minter, context.catalogue, &plan.mix, count, target))?;
+    Ok(Arc::new(pool))
+}
+
+async fn prime(pool: &TokenPool, target: &Target) -> Result<(), PhaseError> {
+    let mut connection = target.connection();
+    for index in 0..pool.len() as u64 {
+        let entry = pool.entry(index);
+        let answer = connection.call(entry.request).await;
+        if let Some(fault) = answer.fault {
+            return Err(PhaseError::Prime(fault));
+        }
+    }
+    Ok(())
+}
+
+async fn measure(
+    kind: &str,
+    plan: &LoadPhase,
+    pool: &Arc<TokenPool>,
+    context: LoadContext<'_>,
+) -> Result<PhaseRecord, PhaseError> {
+    let before = context.testbed.gateway_counts();
+    let record = measure_target(kind, plan, pool, context.testbed.target(), context.run_started, context.stop).await?;
+    let counters = moved(before, context.testbed.gateway_counts());
+    Ok(PhaseRecord { counters, ..record })
+}
+
+/// Drives users at a target and writes down what came out; without the testbed's counters.
+pub(super) async fn measure_target(
+    kind: &str,
+    plan: &LoadPhase,
+    pool: &Arc<TokenPool>,
+    target: &Target,
+    run_started: Instant,
+    stop: &StopSignal,
+) -> Result<PhaseRecord, PhaseError> {
+    let started_after = run_started.elapsed();
+    let arrival = Arc::new(Arrival::new(plan.rate, plan.end));
+    let cpu_before = process_cpu();
+    let (tally, elapsed) = drive(target, pool, Arc::clone(&arrival), plan.users, stop).await?;
+    let cpu = process_cpu().saturating_sub(cpu_before);
+    let interrupted = stop.is_raised();
+    let response = if plan.rate.is_some() { tally.recorder.response() } else { tally.recorder.service() };
+    Ok(PhaseRecord {
+        kind: kind.to_owned(),
+        definition: String::new(),
+        arrival: arrival_text(plan),
+        started_after_ms: millis(started_after),
+        elapsed_ms: millis(elapsed),
+        interrupted,
+        requests: tally.right,
+        wrong_decisions: tally.wrong,
+        errors: tally.errors,
+        requests_per_second: per_second(tally.right, elapsed),
+        series: tally.recorder.to_series(pool.class_names()),
+        counters: Vec::new(),
+        generator: Some(health(plan, &tally, elapsed, cpu, arrival.untaken(), interrupted)),
+        thresholds: judge_thresholds(&plan.thresholds, &response),
+        wrong_samples: tally.samples,
+    })
+}
+
+fn moved(before: Option<GatewayCounts>, after: Option<GatewayCounts>) -> Vec<CounterRecord> {
+    let Some((before, after)) = before.zip(after) else { return Vec::new() };
+    let counter = |name: &str, before: u64, after: u64| CounterRecord {
+        name: name.to_owned(),
+        moved: after.saturating_sub(before),
+        required: None,
+    };
+    vec![
+        counter(INVOCATIONS, before.invocations, after.invocations),
+        counter("policy cache hits", before.cache_hits, after.cache_hits),
+    ]
+}
+
+fn arrival_text(plan: &LoadPhase) -> String {
+    let users = if plan.users == 1 { "1 user".to_owned() } else { format!("{} users", plan.users) };
+    match plan.rate {
+        None => format!("closed loop, {users}"),
+        Some(rate) => format!("open loop, {rate}/s, {users}"),
+    }
+}
+
+fn health(
+    plan: &LoadPhase,
+    tally: &Tally,
+    elapsed: Duration,
+    cpu: Duration,
+    untaken: u64,
+    interrupted: bool,
+) -> GeneratorHealth {
+    let lateness = Duration::from_nanos(tally.lateness.value_at_quantile(0.99));
+    let achieved = per_second(tally.right + tally.wrong + tally.errors, elapsed);
+    let invalid = plan.rate.filter(|_| !interrupted).and_then(|rate| {
+        if untaken > 0 {
+            Some(format!("{untaken} requests were never sent: too few users for the rate"))
+        } else if achieved < rate * ACHIEVED_LIMIT {
+            Some(format!("{achieved:.1} requests/s were achieved of {rate} asked: the generator or its users were the limit"))
+        } else if lateness > LATENESS_LIMIT {
+            Some(format!("requests were sent up to {lateness:?} late (p99); the limit is {LATENESS_LIMIT:?}"))
+        } else {
+            None
+        }
+    });
+    let open = plan.rate.is_some();
+    GeneratorHealth {
+        cpu_cores: cpu.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE),
+        asked_per_second: plan.rate,
+        lateness_p99_ns: open.then_some(nanos(lateness)),
+        lateness_max_ns: open.then_some(nanos(tally.lateness_max)),
+        invalid,
+    }
+}
+
+/// Holds thresholds against a distribution; an empty distribution keeps none of them.
+pub(super) fn judge_thresholds(thresholds: &[Threshold], measured: &Distribution) -> Vec<ThresholdRecord> {
+    thresholds
+        .iter()
+        .map(|threshold| {
+            let value = measured.value_at_quantile(threshold.quantile);
+            ThresholdRecord {
+                quantile: threshold.name.clone(),
+                limit_ns: nanos(threshold.limit),
+                measured_ns: value,
+                kept: measured.count() > 0 && value <= nanos(threshold.limit),
+            }
+        })
+        .collect()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a request count above 2^53 cannot be reached")]
+fn per_second(count: u64, elapsed: Duration) -> f64 {
+    if elapsed.is_zero() { 0.0 } else { count as f64 / elapsed.as_secs_f64() }
+}
+
+fn nanos(duration: Duration) -> u64 {
+    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+pub(super) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

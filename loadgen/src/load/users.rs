@@ -1,0 +1,132 @@
+//! Virtual users. The one file that names goose.
+//!
+//! Goose launches the users and ends them; it does not time a request, because its clock starts late and its buckets
+//! are coarse. Each user runs one transaction that takes turns from the shared schedule until there are no more, over a
+//! connection that it holds, into a tally that nobody else touches.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use goose::GooseAttack;
+use goose::config::GooseConfiguration;
+use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
+use tokio::sync::Barrier;
+
+use super::arrival::Arrival;
+use super::tally::Tally;
+use super::token_pool::TokenPool;
+use crate::stop::StopSignal;
+use crate::target::Target;
+
+/// Users are launched at once; the clock starts when the last of them is connected.
+const LAUNCH_RATE: &str = "10000";
+
+/// Goose wants a host. Requests do not go through its client, so this one is never asked.
+const UNUSED_HOST: &str = "http://127.0.0.1/";
+
+/// Users that cannot be run.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Goose refuses.
+    #[error("goose does not run the users: {0}")]
+    Goose(Box<goose::GooseError>),
+}
+
+/// What the users of one phase share.
+#[derive(Debug)]
+struct Shared {
+    target: Target,
+    pool: Arc<TokenPool>,
+    arrival: Arc<Arrival>,
+    ready: Barrier,
+    users: usize,
+    tally: Mutex<Tally>,
+    clock: Mutex<Clock>,
+    stop: StopSignal,
+}
+
+#[derive(Debug, Default)]
+struct Clock {
+    started: Option<Instant>,
+    finished: Option<Instant>,
+}
+
+/// Runs `users` users until the schedule ends or the signal is raised; returns what they saw and how long it took.
+pub async fn drive(
+    target: &Target,
+    pool: &Arc<TokenPool>,
+    arrival: Arc<Arrival>,
+    users: usize,
+    stop: &StopSignal,
+) -> Result<(Tally, Duration), LoadError> {
+    let shared = Arc::new(Shared {
+        target: target.clone(),
+        pool: Arc::clone(pool),
+        arrival,
+        ready: Barrier::new(users),
+        users,
+        tally: Mutex::default(),
+        clock: Mutex::default(),
+        stop: stop.clone(),
+    });
+    let for_users = Arc::clone(&shared);
+    let session: TransactionFunction = Arc::new(move |_user: &mut GooseUser| {
+        let shared = Arc::clone(&for_users);
+        Box::pin(async move {
+            run_user(&shared).await;
+            Ok(())
+        })
+    });
+    let scenario = Scenario::new("authorized requests").register_transaction(Transaction::new(session));
+    GooseAttack::initialize_with_config(configuration(users))
+        .map_err(|error| LoadError::Goose(Box::new(error)))?
+        .register_scenario(scenario)
+        .execute()
+        .await
+        .map_err(|error| LoadError::Goose(Box::new(error)))?;
+    let elapsed = {
+        let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.started.zip(clock.finished).map_or(Duration::ZERO, |(started, finished)| finished - started)
+    };
+    let tally = std::mem::take(&mut *shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok((tally, elapsed))
+}
+
+async fn run_user(shared: &Shared) {
+    let mut connection = shared.target.connection();
+    connection.warm_up().await;
+    shared.ready.wait().await;
+    let started = shared.arrival.start(shared.users, &shared.stop);
+    let mut tally = Tally::default();
+    while !shared.stop.is_raised() {
+        let Some(turn) = shared.arrival.next().await else { break };
+        let entry = shared.pool.entry(turn.index);
+        let answer = connection.call(entry.request).await;
+        tally.add(turn, entry.class, entry.name, entry.expected, &answer);
+    }
+    let finished = Instant::now();
+    {
+        let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.started = Some(started);
+        clock.finished = clock.finished.max(Some(finished));
+    }
+    shared.tally.lock().unwrap_or_else(PoisonError::into_inner).merge(tally);
+}
+
+/// One iteration of one transaction for each user, and nothing of goose's own output or servers.
+fn configuration(users: usize) -> GooseConfiguration {
+    GooseConfiguration {
+        host: Some(UNUSED_HOST.to_owned()),
+        users: Some(users),
+        increase_rate: Some(LAUNCH_RATE.to_owned()),
+        iterations: Some(1),
+        quiet: 2,
+        no_print_metrics: true,
+        no_error_summary: true,
+        no_reset_metrics: true,
+        no_metrics: true,
+        no_telnet: true,
+        no_websocket: true,
+        ..GooseConfiguration::default()
+    }
+}

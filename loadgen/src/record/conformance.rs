@@ -1,0 +1,63 @@
+//! The conformance part of the record: every case with what was expected, what came, and the outcome.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conform::{Expectation, Level, Outcome, Severity};
+
+/// What the conformance cases found.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ConformanceRecord {
+    /// Wall-clock length in milliseconds.
+    pub elapsed_ms: u64,
+    /// Why the cases were not judged at all, for a subject that refuses a genuine token or lets everybody in.
+    pub not_judged: Option<String>,
+    /// The severity from which a failure keeps the subject from being timed.
+    pub gate: Severity,
+    /// Every case, in the order of the catalogue.
+    pub cases: Vec<CaseRecord>,
+}
+
+/// One case and its outcome.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseRecord {
+    /// Stable id, such as `rfc7519::exp-past`.
+    pub id: String,
+    /// The group's title, such as `Time`.
+    pub group: String,
+    /// The case in a short sentence.
+    pub title: String,
+    /// The rule, such as `RFC 7519 §4.1.4`.
+    pub clause: String,
+    /// How strongly the rule binds.
+    pub level: Level,
+    /// What a wrong answer is worth to an attacker.
+    pub severity: Severity,
+    /// The decision that the rule asks for.
+    pub expected: Expectation,
+    /// What came back; absent for a skipped case.
+    pub observed: Option<ObservedAnswer>,
+    /// The verdict on the case.
+    pub outcome: Outcome,
+    /// Why the outcome is not a plain pass: the reason of a skip or a known divergence, the text of a fault.
+    pub reason: Option<String>,
+    /// What a wrong answer costs, in a sentence.
+    pub impact: String,
+    /// What to do about it, in a sentence.
+    pub fix: String,
+}
+
+/// An answer, as far as the record keeps it: never the token, never a body.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObservedAnswer {
+    /// `allow`, `deny` or `fault`.
+    pub decision: String,
+    /// The HTTP status, where there was one.
+    pub status: Option<u16>,
+    /// The gateway's own rule, such as `R-FN-401`, where a gateway stood in front.
+    pub rule: Option<String>,
+    /// Service time in microseconds.
+    pub service_us: u64,
+}

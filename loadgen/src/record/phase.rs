@@ -1,0 +1,131 @@
+//! The measured part of the record: phases, their histograms, and the health of the generator beside them.
+
+use serde::{Deserialize, Serialize};
+
+/// One measured phase.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PhaseRecord {
+    /// `cold-start`, `verification`, `cache-hit` or `calibration`.
+    pub kind: String,
+    /// What is measured, in a sentence.
+    pub definition: String,
+    /// How the load came: `sequential`, `closed loop, 4 users` or `open loop, 500/s, 16 users`.
+    pub arrival: String,
+    /// Milliseconds from the start of the run to the start of the phase.
+    pub started_after_ms: u64,
+    /// Length of the measured part in milliseconds; minting and priming are not in it.
+    pub elapsed_ms: u64,
+    /// Whether a signal cut the phase short.
+    pub interrupted: bool,
+    /// Requests answered with the decision that they had to get.
+    pub requests: u64,
+    /// Requests answered with another decision; they are in no histogram.
+    pub wrong_decisions: u64,
+    /// Requests without an answer (connection lost, time-out); they are in no histogram.
+    pub errors: u64,
+    /// Up to ten of the wrong decisions and errors, so that a reader sees what they were.
+    pub wrong_samples: Vec<WrongDecision>,
+    /// Right answers per second over the measured part.
+    pub requests_per_second: f64,
+    /// The latency distributions, the most telling first.
+    pub series: Vec<SeriesRecord>,
+    /// Counters of the testbed over the phase, such as the authorizer's invocations.
+    pub counters: Vec<CounterRecord>,
+    /// The generator's own part; absent where it has none (sequential cold starts).
+    pub generator: Option<GeneratorHealth>,
+    /// The thresholds that the scenario set for this phase.
+    pub thresholds: Vec<ThresholdRecord>,
+}
+
+/// One latency distribution.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SeriesRecord {
+    /// What was timed, such as `service time`, `response time`, `process start`, `init`, `first decision`.
+    pub name: String,
+    /// Which requests are in it: `all`, or the id of a conformance case in the mix.
+    pub class: String,
+    /// Number of samples.
+    pub count: u64,
+    /// Smallest value in nanoseconds.
+    pub min_ns: u64,
+    /// Mean in nanoseconds.
+    pub mean_ns: f64,
+    /// Value at the 0.5 quantile in nanoseconds.
+    pub p50_ns: u64,
+    /// Value at the 0.9 quantile in nanoseconds.
+    pub p90_ns: u64,
+    /// Value at the 0.99 quantile in nanoseconds.
+    pub p99_ns: u64,
+    /// Value at the 0.999 quantile in nanoseconds.
+    pub p999_ns: u64,
+    /// Largest value in nanoseconds.
+    pub max_ns: u64,
+    /// The whole histogram: `HdrHistogram` V2 with deflate, in base64, values in nanoseconds.
+    pub histogram: String,
+}
+
+/// A counter of the testbed over one phase.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CounterRecord {
+    /// What was counted, such as `authorizer invocations`.
+    pub name: String,
+    /// How much it moved during the phase.
+    pub moved: u64,
+    /// What it had to be for the phase to mean what it says, where the phase has such a rule.
+    pub required: Option<u64>,
+}
+
+/// How the generator fared, printed beside every figure that it produced.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratorHealth {
+    /// Cores used by this process (generator, gateway and issuer stand-in together) over the phase; 1.0 is one core.
+    pub cpu_cores: f64,
+    /// Requests per second asked for; absent in a closed loop.
+    pub asked_per_second: Option<f64>,
+    /// How late requests were sent against their intended start, 0.99 quantile in nanoseconds; absent in a closed loop.
+    pub lateness_p99_ns: Option<u64>,
+    /// Largest lateness in nanoseconds; absent in a closed loop.
+    pub lateness_max_ns: Option<u64>,
+    /// Why the figures are not to be believed: the generator was the limit. Absent when it was not.
+    pub invalid: Option<String>,
+}
+
+/// A threshold and how it went.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ThresholdRecord {
+    /// The quantile, such as `p99`.
+    pub quantile: String,
+    /// The limit in nanoseconds.
+    pub limit_ns: u64,
+    /// The measured value in nanoseconds.
+    pub measured_ns: u64,
+    /// Whether it was kept.
+    pub kept: bool,
+}
+
+/// One wrong decision or error, without the token.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct WrongDecision {
+    /// The id of the conformance case that the token came from.
+    pub class: String,
+    /// The decision that it had to get.
+    pub expected: String,
+    /// What came instead.
+    pub observed: String,
+}
+
+/// A phase that was asked for and not run.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SkippedPhase {
+    /// The phase's kind.
+    pub kind: String,
+    /// Why it was not run.
+    pub reason: String,
+}

@@ -1,0 +1,96 @@
+//! Where records live on disk. A save is a write to a temporary file and a rename, so that a run that is killed in
+//! the middle of a save leaves the previous one whole.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::{RunRecord, SCHEMA_VERSION};
+
+/// A record that cannot be written or read.
+#[derive(Debug, thiserror::Error)]
+pub enum RecordError {
+    /// The file is not a record of this version.
+    #[error("{}: not a run record that this version reads: {reason}", path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file or folder cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The file or folder cannot be written.
+    #[error("cannot write {}: {source}; choose another folder with --out", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+}
+
+/// The folder of one run.
+#[derive(Debug, Clone)]
+pub struct RecordStore {
+    folder: PathBuf,
+}
+
+impl RecordStore {
+    /// The name of the record inside its folder.
+    pub const FILE_NAME: &'static str = "run.json";
+
+    /// Makes the folder of one run.
+    pub fn create(folder: impl Into<PathBuf>) -> Result<Self, RecordError> {
+        let folder = folder.into();
+        fs::create_dir_all(&folder).map_err(|source| RecordError::Write { path: folder.clone(), source })?;
+        Ok(Self { folder })
+    }
+
+    /// The record's path.
+    pub fn record_path(&self) -> PathBuf {
+        self.folder.join(Self::FILE_NAME)
+    }
+
+    /// Writes the record, replacing the previous save.
+    pub fn save(&self, record: &RunRecord) -> Result<(), RecordError> {
+        let text = serde_json::to_vec_pretty(record).map_err(|error| RecordError::Format {
+            path: self.record_path(),
+            reason: error.to_string(),
+        })?;
+        self.write(Self::FILE_NAME, &text).map(drop)
+    }
+
+    /// Writes a report beside the record and returns its path.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, RecordError> {
+        let path = self.folder.join(name);
+        let part = self.folder.join(format!("{name}.part"));
+        fs::write(&part, content)
+            .and_then(|()| fs::rename(&part, &path))
+            .map_err(|source| RecordError::Write { path: path.clone(), source })?;
+        Ok(path)
+    }
+
+    /// Reads a record from its file, or from the folder that holds it.
+    pub fn load(path: &Path) -> Result<RunRecord, RecordError> {
+        let path = if path.is_dir() { path.join(Self::FILE_NAME) } else { path.to_owned() };
+        let text = fs::read(&path).map_err(|source| RecordError::Read { path: path.clone(), source })?;
+        let format = |reason: String| RecordError::Format { path: path.clone(), reason };
+        // The version is looked at first: "unknown field" would be a poor way to say "written by a newer authbench".
+        let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| format(error.to_string()))?;
+        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(SCHEMA_VERSION) => {}
+            Some(version) => {
+                return Err(format(format!("schema version {version}, this authbench reads {SCHEMA_VERSION}")));
+            }
+            None => return Err(format("it has no schema_version".to_owned())),
+        }
+        serde_json::from_value(value).map_err(|error| format(error.to_string()))
+    }
+}

@@ -1,0 +1,238 @@
+//! One run, from a parsed scenario to a saved record. The main flow of the bench.
+//!
+//! The record is saved after every step, before anything is printed: a run that is stopped or that fails half-way keeps
+//! what it measured.
+
+use std::time::Instant;
+
+use crate::conform::{Case, Catalogue, Conformance};
+use crate::load::{self, LoadContext, PhaseError};
+use crate::progress::Progress;
+use crate::record::{
+    IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord, RunStatus, SCHEMA_VERSION,
+    ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
+};
+use crate::scenario::{ConformancePlan, Phase, Scenario};
+use crate::stop::StopSignal;
+use crate::subject::Subject;
+use crate::testbed::{Testbed, TestbedError};
+use crate::verdict;
+
+/// Everything that a run needs, parsed.
+#[derive(Debug)]
+pub struct RunPlan {
+    /// What to do.
+    pub scenario: Scenario,
+    /// Whom to ask.
+    pub subject: Subject,
+    /// What may be asked.
+    pub catalogue: Catalogue,
+    /// Where the record goes.
+    pub store: RecordStore,
+}
+
+/// Why a run ended early.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Phase(#[from] PhaseError),
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    #[error("stopped by a signal")]
+    Stopped,
+    #[error(transparent)]
+    Testbed(#[from] TestbedError),
+}
+
+/// Runs a plan. Only a record that cannot be written is an error; everything else is in the record.
+pub async fn run(plan: &RunPlan, progress: &mut Progress, stop: &StopSignal) -> Result<RunRecord, RecordError> {
+    let mut run = Run { plan, record: begin(plan), started: Instant::now() };
+    run.save()?;
+    let ended = run.steps(progress, stop).await;
+    progress.finish();
+    let failure = match ended {
+        Ok(()) => None,
+        Err(Failure::Record(error)) => return Err(error),
+        Err(failure) => Some(failure),
+    };
+    run.record.status = match &failure {
+        _ if stop.is_raised() => RunStatus::Interrupted,
+        Some(_) => RunStatus::Failed,
+        None => RunStatus::Complete,
+    };
+    run.record.verdict = verdict::of(&run.record, failure.map(|failure| failure.to_string()));
+    run.save()?;
+    Ok(run.record)
+}
+
+struct Run<'a> {
+    plan: &'a RunPlan,
+    record: RunRecord,
+    started: Instant,
+}
+
+impl Run<'_> {
+    fn save(&mut self) -> Result<(), RecordError> {
+        self.record.elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.plan.store.save(&self.record)
+    }
+
+    async fn steps(&mut self, progress: &mut Progress, stop: &StopSignal) -> Result<(), Failure> {
+        progress.begin("testbed", None);
+        let mut testbed = tokio::select! {
+            started = Testbed::start(&self.plan.scenario, &self.plan.subject) => started?,
+            () = stop.raised() => return Err(Failure::Stopped),
+        };
+        testbed.idp().issuer().clone_into(&mut self.record.issuer.issuer);
+        testbed.key_origin().word().clone_into(&mut self.record.issuer.signing_key);
+        testbed.invocation().clone_into(&mut self.record.subject.invocation);
+        let ended = self.measure(&mut testbed, progress, stop).await;
+        self.record.issuer.jwks_fetches = testbed.idp().fetch_count();
+        testbed.shutdown().await;
+        ended
+    }
+
+    async fn measure(&mut self, testbed: &mut Testbed, progress: &mut Progress, stop: &StopSignal) -> Result<(), Failure> {
+        if let Some(plan) = &self.plan.scenario.conformance {
+            self.conform(plan, testbed, progress, stop).await?;
+            self.save()?;
+        }
+        if let Some(reason) = self.record.conformance.as_ref().and_then(verdict::gate_refusal) {
+            self.skip_all(&format!("the subject failed the gate: {reason}"));
+            return Ok(());
+        }
+        for phase in &self.plan.scenario.phases {
+            if stop.is_raised() {
+                break;
+            }
+            self.phase(phase, testbed, progress, stop).await?;
+            self.save()?;
+        }
+        Ok(())
+    }
+
+    async fn conform(
+        &mut self,
+        plan: &ConformancePlan,
+        testbed: &mut Testbed,
+        progress: &mut Progress,
+        stop: &StopSignal,
+    ) -> Result<(), Failure> {
+        let cases: Vec<&Case> = self.plan.catalogue.filter(&plan.filter);
+        progress.begin("conformance", Some(cases.len()));
+        let conformance = Conformance {
+            target: testbed.target(),
+            features: &self.plan.subject.features,
+            divergences: &self.plan.subject.divergences,
+            minter: testbed.idp().minter(),
+            gate: plan.gate,
+        };
+        let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
+        match judged {
+            Ok(record) => self.record.conformance = Some(record),
+            Err(answer) => {
+                let diagnosis = testbed.diagnosis();
+                return Err(TestbedError::NoDecision { answer: answer.to_string(), diagnosis }.into());
+            }
+        }
+        Ok(())
+    }
+
+    async fn phase(
+        &mut self,
+        phase: &Phase,
+        testbed: &mut Testbed,
+        progress: &mut Progress,
+        stop: &StopSignal,
+    ) -> Result<(), Failure> {
+        if let Some(reason) = unfit(phase, testbed) {
+            self.record.skipped.push(SkippedPhase { kind: phase.kind().to_owned(), reason: reason.to_owned() });
+            return Ok(());
+        }
+        if let Phase::Verification(load) | Phase::CacheHit(load) = phase
+            && self.record.calibration.is_none()
+        {
+            progress.begin("calibration", None);
+            let null = testbed.null_target();
+            self.record.calibration = Some(load::calibrate(&null, load.users, self.started, stop).await?);
+        }
+        let record = self.measured(phase, testbed, progress, stop).await?;
+        self.record.phases.push(record);
+        Ok(())
+    }
+
+    async fn measured(
+        &self,
+        phase: &Phase,
+        testbed: &mut Testbed,
+        progress: &mut Progress,
+        stop: &StopSignal,
+    ) -> Result<PhaseRecord, Failure> {
+        let (catalogue, run_started) = (&self.plan.catalogue, self.started);
+        Ok(match phase {
+            Phase::ColdStart(plan) => {
+                progress.begin(phase.kind(), Some(plan.samples));
+                load::cold_start(plan, testbed, run_started, stop, |_| progress.advance(1)).await?
+            }
+            Phase::Verification(plan) => {
+                progress.begin(phase.kind(), None);
+                load::verification(plan, LoadContext { testbed, catalogue, run_started, stop }).await?
+            }
+            Phase::CacheHit(plan) => {
+                progress.begin(phase.kind(), None);
+                load::cache_hit(plan, LoadContext { testbed, catalogue, run_started, stop }).await?
+            }
+        })
+    }
+
+    fn skip_all(&mut self, reason: &str) {
+        let skipped = self.plan.scenario.phases.iter();
+        self.record
+            .skipped
+            .extend(skipped.map(|phase| SkippedPhase { kind: phase.kind().to_owned(), reason: reason.to_owned() }));
+    }
+}
+
+/// Why a phase means nothing for this subject.
+fn unfit(phase: &Phase, testbed: &Testbed) -> Option<&'static str> {
+    match phase {
+        Phase::ColdStart(_) if !testbed.can_start_cold() => Some("no process was started for this target, so none can be started afresh"),
+        Phase::CacheHit(_) if testbed.gateway_counts().is_none() => Some("no gateway stands in front of this target, so there is no policy cache"),
+        _ => None,
+    }
+}
+
+fn begin(plan: &RunPlan) -> RunRecord {
+    let (scenario, subject) = (&plan.scenario, &plan.subject);
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        authbench_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: crate::clock::rfc3339_now(),
+        elapsed_ms: 0,
+        status: RunStatus::Running,
+        scenario: ScenarioSummary {
+            name: scenario.name.clone(),
+            description: scenario.description.clone(),
+            source: scenario.source.clone(),
+            seed: scenario.seed,
+        },
+        subject: SubjectSummary {
+            name: subject.name.clone(),
+            kind: subject.kind.word().to_owned(),
+            description: subject.description.clone(),
+            invocation: String::new(),
+        },
+        issuer: IssuerSummary {
+            profile: scenario.issuer.clone(),
+            issuer: String::new(),
+            signing_key: String::new(),
+            jwks_fetches: 0,
+        },
+        machine: Machine::detect(),
+        conformance: None,
+        calibration: None,
+        phases: Vec::new(),
+        skipped: Vec::new(),
+        verdict: VerdictRecord { word: "running".to_owned(), exit_code: 0, reasons: Vec::new() },
+    }
+}

@@ -1,0 +1,387 @@
+//! Target files: who is asked, how it is started, and which of its divergences are known.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use crate::conform::Feature;
+use crate::scenario::{UnitError, parse_duration};
+
+mod placeholder;
+
+pub use placeholder::{PlaceholderError, Placeholders};
+
+/// How long a target may take to become ready when its file does not say.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Memory of a Lambda function when the target file names none, in megabytes: what Lambda itself gives.
+const DEFAULT_MEMORY_MB: u32 = 128;
+
+/// How long an authorizer may take for one event; the Auth0 tutorial sets 30 s, API Gateway waits for no longer.
+const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Execution environments when the target file names no number. More than the cores measure the scheduler.
+const DEFAULT_ENVIRONMENTS: usize = 4;
+
+/// A target, parsed.
+#[derive(Debug, Clone)]
+pub struct Subject {
+    /// The name in reports.
+    pub name: String,
+    /// What it is, in a sentence.
+    pub description: String,
+    /// How it is reached.
+    pub kind: SubjectKind,
+    /// What it does, so that cases that need it are asked.
+    pub features: Vec<Feature>,
+    /// Divergences that are known and explained.
+    pub divergences: Vec<Divergence>,
+}
+
+/// How a target is reached.
+#[derive(Debug, Clone)]
+pub enum SubjectKind {
+    /// An HTTP server that the bench starts.
+    HttpCommand(HttpCommand),
+    /// An HTTP server that is already there: host, port and path.
+    HttpUrl {
+        /// `host:port`.
+        authority: String,
+        /// The path of the protected resource.
+        path: String,
+    },
+    /// Our authorizer in this process.
+    InProcess,
+    /// A command that speaks the Lambda Runtime API, behind the gateway stand-in.
+    Lambda(LambdaCommand),
+}
+
+impl SubjectKind {
+    /// The word of the record.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::HttpCommand(_) | Self::HttpUrl { .. } => "http",
+            Self::InProcess => "in-process",
+            Self::Lambda(_) => "lambda",
+        }
+    }
+}
+
+/// A program with arguments and environment, placeholders not yet filled in.
+#[derive(Debug, Clone)]
+pub struct CommandPlan {
+    /// The program; a bare name is looked up in `PATH`.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Its environment, beside `PATH`.
+    pub env: BTreeMap<String, String>,
+    /// Where it runs.
+    pub working_dir: Option<PathBuf>,
+    /// Run once, in the working directory, when `creates` is missing.
+    pub setup: Option<SetupPlan>,
+}
+
+/// What installs a target.
+#[derive(Debug, Clone)]
+pub struct SetupPlan {
+    /// Program and arguments.
+    pub command: Vec<String>,
+    /// The path, relative to the working directory, whose presence says that it has been run.
+    pub creates: PathBuf,
+}
+
+/// An HTTP server to start.
+#[derive(Debug, Clone)]
+pub struct HttpCommand {
+    /// How it is started.
+    pub command: CommandPlan,
+    /// The path of the protected resource.
+    pub path: String,
+    /// A path that answers 2xx once the server is ready; an accepted connection counts when absent.
+    pub ready_path: Option<String>,
+    /// How long it may take to become ready.
+    pub ready_timeout: Duration,
+}
+
+/// A Lambda function to run.
+#[derive(Debug, Clone)]
+pub struct LambdaCommand {
+    /// How an execution environment is started.
+    pub command: CommandPlan,
+    /// The `_HANDLER` that the runtime reads.
+    pub handler: String,
+    /// Megabytes; told to the function, not enforced.
+    pub memory_mb: u32,
+    /// How long one event may take.
+    pub timeout: Duration,
+    /// Execution environments at most.
+    pub max_environments: usize,
+}
+
+/// A deviation that is known, with its reason and the day on which the reason has to be looked at again.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Divergence {
+    /// The case's id.
+    pub case: String,
+    /// The decision that the target gives: `allow` or `deny`.
+    pub observed: DivergentDecision,
+    /// Why it is so.
+    pub reason: String,
+    /// From this day (`2027-06-30`) on the declaration no longer counts.
+    pub expires: String,
+}
+
+/// The decision of a known divergence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum DivergentDecision {
+    /// Lets in what has to be refused.
+    Allow,
+    /// Refuses what has to be let in.
+    Deny,
+}
+
+/// A target file that cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum SubjectError {
+    /// Keys that do not go together, or are missing.
+    #[error("{file}: {message}")]
+    Meaning {
+        /// The file.
+        file: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The text is no TOML, or has an unknown key or a wrong type.
+    #[error("{file}: {message}")]
+    Syntax {
+        /// The file.
+        file: String,
+        /// The parser's own message, with line and column.
+        message: String,
+    },
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawSubject {
+    name: String,
+    kind: RawKind,
+    #[serde(default)]
+    description: String,
+    url: Option<String>,
+    command: Option<RawCommand>,
+    request: Option<RawRequest>,
+    ready: Option<RawReady>,
+    lambda: Option<RawLambda>,
+    #[serde(default = "every_feature")]
+    features: Vec<Feature>,
+    #[serde(rename = "divergence", default)]
+    divergences: Vec<Divergence>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawKind {
+    Http,
+    InProcess,
+    Lambda,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCommand {
+    program: String,
+    #[serde(default)]
+    args: Vec<String>,
+    #[serde(default)]
+    env: BTreeMap<String, String>,
+    working_dir: Option<PathBuf>,
+    #[serde(default)]
+    setup: Vec<String>,
+    setup_creates: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    path: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawReady {
+    path: Option<String>,
+    timeout: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawLambda {
+    handler: Option<String>,
+    memory_mb: Option<u32>,
+    timeout: Option<String>,
+    max_environments: Option<usize>,
+}
+
+fn every_feature() -> Vec<Feature> {
+    vec![Feature::Scope]
+}
+
+impl Subject {
+    /// Parses a target file; `folder` is what a relative working directory starts from.
+    pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Self, SubjectError> {
+        let raw: RawSubject = toml::from_str(text).map_err(|error| SubjectError::Syntax {
+            file: file.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        let meaning = |message: String| SubjectError::Meaning { file: file.to_owned(), message };
+        let (name, description) = (raw.name.clone(), raw.description.clone());
+        let (features, divergences) = (raw.features.clone(), raw.divergences.clone());
+        for divergence in &divergences {
+            chrono::NaiveDate::parse_from_str(&divergence.expires, "%Y-%m-%d").map_err(|_| {
+                meaning(format!("expires = {:?} is not a day such as \"2027-06-30\"", divergence.expires))
+            })?;
+        }
+        let kind = raw.into_kind(folder).map_err(meaning)?;
+        Ok(Self { name, description, kind, features, divergences })
+    }
+
+    /// A server that is already there, given by its URL on the command line.
+    pub fn at_url(url: &str) -> Result<Self, SubjectError> {
+        let kind = parse_url(url).map_err(|message| SubjectError::Meaning { file: "--url".to_owned(), message })?;
+        Ok(Self {
+            name: url.to_owned(),
+            description: "A server that was already running.".to_owned(),
+            kind,
+            features: every_feature(),
+            divergences: Vec::new(),
+        })
+    }
+}
+
+impl RawSubject {
+    fn into_kind(self, folder: &Path) -> Result<SubjectKind, String> {
+        if self.lambda.is_some() && !matches!(self.kind, RawKind::Lambda) {
+            return Err("[lambda] is for kind = \"lambda\"".to_owned());
+        }
+        if (self.request.is_some() || self.ready.is_some()) && !matches!(self.kind, RawKind::Http) {
+            return Err("[request] and [ready] are for kind = \"http\"".to_owned());
+        }
+        match (self.kind, self.command, self.url) {
+            (RawKind::InProcess, None, None) => Ok(SubjectKind::InProcess),
+            (RawKind::InProcess, _, _) => Err("kind = \"in-process\" takes neither command nor url".to_owned()),
+            (RawKind::Lambda, Some(command), None) => {
+                lambda(command.into_plan(folder)?, self.lambda.unwrap_or_default()).map(SubjectKind::Lambda)
+            }
+            (RawKind::Lambda, _, _) => Err("kind = \"lambda\" takes [command] and no url".to_owned()),
+            (RawKind::Http, None, Some(url)) => parse_url(&url),
+            (RawKind::Http, Some(command), None) => {
+                http(command.into_plan(folder)?, self.request, self.ready).map(SubjectKind::HttpCommand)
+            }
+            (RawKind::Http, _, _) => Err("kind = \"http\" takes either url or [command], and not both".to_owned()),
+        }
+    }
+}
+
+impl RawCommand {
+    fn into_plan(self, folder: &Path) -> Result<CommandPlan, String> {
+        let setup = match (self.setup.is_empty(), self.setup_creates) {
+            (true, None) => None,
+            (false, Some(creates)) => Some(SetupPlan { command: self.setup, creates }),
+            _ => return Err("setup and setup_creates go together".to_owned()),
+        };
+        let working_dir = self.working_dir.map(|dir| folder.join(dir));
+        Ok(CommandPlan { program: self.program, args: self.args, env: self.env, working_dir, setup })
+    }
+}
+
+fn http(command: CommandPlan, request: Option<RawRequest>, ready: Option<RawReady>) -> Result<HttpCommand, String> {
+    let path = request.ok_or("an http target needs [request] with path, such as path = \"/planets\"")?.path;
+    let (ready_path, timeout) = ready.map_or((None, None), |ready| (ready.path, ready.timeout));
+    let ready_timeout = duration(timeout.as_deref(), READY_TIMEOUT)?;
+    Ok(HttpCommand { command, path, ready_path, ready_timeout })
+}
+
+fn lambda(command: CommandPlan, raw: RawLambda) -> Result<LambdaCommand, String> {
+    let max_environments = raw.max_environments.unwrap_or(DEFAULT_ENVIRONMENTS);
+    if max_environments == 0 {
+        return Err("max_environments is 0; it takes at least 1".to_owned());
+    }
+    Ok(LambdaCommand {
+        command,
+        handler: raw.handler.unwrap_or_else(|| "bootstrap".to_owned()),
+        memory_mb: raw.memory_mb.unwrap_or(DEFAULT_MEMORY_MB),
+        timeout: duration(raw.timeout.as_deref(), DEFAULT_FUNCTION_TIMEOUT)?,
+        max_environments,
+    })
+}
+
+fn duration(text: Option<&str>, default: Duration) -> Result<Duration, String> {
+    text.map_or(Ok(default), |text| parse_duration(text).map_err(|error: UnitError| error.to_string()))
+}
+
+/// Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
+fn parse_url(url: &str) -> Result<SubjectKind, String> {
+    let wrong = || format!("url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target");
+    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+    let (authority, path) = rest.split_once('/').map_or((rest, String::new()), |(a, p)| (a, format!("/{p}")));
+    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
+    let host = uri.host().ok_or_else(wrong)?;
+    let authority = if uri.port().is_some() { authority.to_owned() } else { format!("{host}:80") };
+    Ok(SubjectKind::HttpUrl { authority, path: if path.is_empty() { "/".to_owned() } else { path } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(body: &str) -> String {
+        Subject::parse(&format!("name = \"t\"\n{body}"), "t.toml", Path::new("/")).expect_err(body).to_string()
+    }
+
+    #[test]
+    fn a_mistake_in_a_target_file_is_named() {
+        let table = [
+            ("kind = \"grpc\"\n", &["t.toml", "line 2", "`grpc`", "`lambda`"][..]),
+            ("kind = \"http\"\n", &["either url or [command]"]),
+            ("kind = \"http\"\nurl = \"https://api.example.com/\"\n", &["https://api.example.com/", "TLS"]),
+            ("kind = \"http\"\n[command]\nprogram = \"x\"\n", &["[request]", "/planets"]),
+            ("kind = \"lambda\"\nurl = \"http://a/\"\n", &["[command]"]),
+            ("kind = \"in-process\"\n[lambda]\nmemory_mb = 1\n", &["kind = \"lambda\""]),
+            ("kind = \"lambda\"\n[command]\nprogram = \"x\"\nsetup = [\"y\"]\n", &["setup_creates"]),
+            ("kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"9\"\n", &["\"9\"", "250ms"]),
+            (
+                "kind = \"in-process\"\n[[divergence]]\ncase = \"a\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"soon\"\n",
+                &["soon", "2027-06-30"],
+            ),
+        ];
+        for (body, parts) in table {
+            let message = refusal(body);
+            for part in parts {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_names_host_port_and_path() {
+        let table = [
+            ("http://127.0.0.1:9000/planets", "127.0.0.1:9000", "/planets"),
+            ("http://localhost", "localhost:80", "/"),
+            ("http://localhost:1/a/b?c=d", "localhost:1", "/a/b?c=d"),
+        ];
+        for (url, wanted_authority, wanted_path) in table {
+            match Subject::at_url(url).expect(url).kind {
+                SubjectKind::HttpUrl { authority, path } => {
+                    assert_eq!((authority.as_str(), path.as_str()), (wanted_authority, wanted_path), "{url}");
+                }
+                other => panic!("{url} became {other:?}"),
+            }
+        }
+    }
+}

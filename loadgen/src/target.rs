@@ -1,0 +1,170 @@
+//! The one seam between the bench and what it asks: a prepared request goes in, an observation comes out.
+//!
+//! Conformance and load both go through [`Connection::call`]. A lambda target is an HTTP target whose server is the
+//! gateway stand-in; the headers that the stand-in adds are read here and nowhere else. Nothing is minted, parsed or
+//! logged between the two instants that an observation carries.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+mod http;
+mod in_process;
+mod request;
+mod scripted;
+
+pub use http::HttpTarget;
+pub use in_process::InProcessTarget;
+pub use request::{PreparedRequest, RequestError, RequestShape};
+pub use scripted::{ScriptedAnswer, ScriptedTarget};
+
+/// What is asked. One value serves all virtual users; each of them holds a [`Connection`].
+#[derive(Debug, Clone)]
+pub enum Target {
+    /// A server on a socket: the gateway stand-in or anybody's verifier.
+    Http(Arc<HttpTarget>),
+    /// Our own authorizer without a process or a socket in between.
+    InProcess(Arc<InProcessTarget>),
+    /// Answers by a script, so that the tests of the recorder and of the judge know the truth.
+    Scripted(Arc<ScriptedTarget>),
+}
+
+impl Target {
+    /// A connection of one user. Nothing is opened before the first call.
+    pub fn connection(&self) -> Connection {
+        match self {
+            Self::Http(target) => Connection::Http(Box::new(http::HttpConnection::new(Arc::clone(target)))),
+            Self::InProcess(target) => Connection::InProcess(Arc::clone(target)),
+            Self::Scripted(target) => Connection::Scripted(Arc::clone(target)),
+        }
+    }
+
+    /// Fills the request's shape with a token, for [`Connection::call`].
+    pub fn prepare(&self, shape: &RequestShape, token: &str) -> Result<PreparedRequest, RequestError> {
+        let (authority, path) = match self {
+            Self::Http(target) => (target.authority(), target.path()),
+            Self::InProcess(_) | Self::Scripted(_) => ("in-process", "/planets"),
+        };
+        PreparedRequest::new(shape, token, authority, path)
+    }
+}
+
+/// One user's way to the target.
+#[derive(Debug)]
+pub enum Connection {
+    /// Over a socket that is kept open.
+    Http(Box<http::HttpConnection>),
+    /// A function call.
+    InProcess(Arc<InProcessTarget>),
+    /// A script.
+    Scripted(Arc<ScriptedTarget>),
+}
+
+impl Connection {
+    /// Opens what [`Self::call`] would open first, so that no sample pays for it. A failure shows in the next call.
+    pub async fn warm_up(&mut self) {
+        if let Self::Http(connection) = self {
+            connection.open().await;
+        }
+    }
+
+    /// Asks once.
+    pub async fn call(&mut self, request: &PreparedRequest) -> Observation {
+        match self {
+            Self::Http(connection) => connection.call(request).await,
+            Self::InProcess(target) => target.call(request).await,
+            Self::Scripted(target) => target.call().await,
+        }
+    }
+}
+
+/// Let in, refused, or no decision at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// 2xx.
+    Allow,
+    /// A 4xx that refuses this request.
+    Deny,
+    /// Anything that is no decision about the token: 5xx, a redirect, an unknown path, a lost connection, a time-out.
+    Fault,
+}
+
+impl Decision {
+    /// The decision that an HTTP status stands for.
+    pub fn from_status(status: u16) -> Self {
+        match status {
+            200..=299 => Self::Allow,
+            // The target was asked at the wrong place, too slowly or too often: nothing was said about the token.
+            404 | 405 | 408 | 429 => Self::Fault,
+            400..=499 => Self::Deny,
+            _ => Self::Fault,
+        }
+    }
+
+    /// The word of the record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Deny => "deny",
+            Self::Fault => "fault",
+        }
+    }
+}
+
+/// Whether the gateway stand-in decided from its policy cache.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheVerdict {
+    /// Decided by a cached policy; the authorizer was not asked.
+    Hit,
+    /// The authorizer was asked.
+    Miss,
+    /// The cache was not consulted, or there is none.
+    None,
+}
+
+/// One answer.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// Let in, refused, or neither.
+    pub decision: Decision,
+    /// The HTTP status, where there was an answer.
+    pub status: Option<u16>,
+    /// The gateway's own rule, where one stood in front.
+    pub rule: Option<String>,
+    /// The gateway's cache, where one stood in front.
+    pub cache: CacheVerdict,
+    /// Whether a fresh execution environment answered.
+    pub cold: bool,
+    /// What went wrong, where no decision came.
+    pub fault: Option<String>,
+    /// When the request was handed to the connection.
+    pub sent: Instant,
+    /// When the last byte of the answer had been read.
+    pub finished: Instant,
+}
+
+impl Observation {
+    /// A request without an answer.
+    fn lost(fault: impl Into<String>, sent: Instant) -> Self {
+        Self {
+            decision: Decision::Fault,
+            status: None,
+            rule: None,
+            cache: CacheVerdict::None,
+            cold: false,
+            fault: Some(fault.into()),
+            sent,
+            finished: Instant::now(),
+        }
+    }
+
+    /// The answer in a few words, for a report: `401 by R-FN-401`, `no answer: connection refused`.
+    pub fn summary(&self) -> String {
+        match (self.status, &self.rule, &self.fault) {
+            (Some(status), Some(rule), _) => format!("{status} by {rule}"),
+            (Some(status), None, Some(fault)) => format!("{status}, {fault}"),
+            (Some(status), None, None) => status.to_string(),
+            (None, _, Some(fault)) => format!("no answer: {fault}"),
+            (None, _, None) => self.decision.word().to_owned(),
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! An HTTP/1.1 target on a connection that one user holds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderMap, Response};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+
+use super::{CacheVerdict, Decision, Observation, PreparedRequest};
+
+/// The longest wait for one answer. API Gateway's own ceiling for an integration is 29 s; a verifier that needs a
+/// third of that is not answering.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest wait for a connection. Targets of this tool are on loopback or one network hop away.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The most that is read of one answer's body: a protected resource's error page has no reason to be longer.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// A server on a socket.
+#[derive(Debug)]
+pub struct HttpTarget {
+    authority: String,
+    path: String,
+}
+
+impl HttpTarget {
+    /// A target at `authority` (`host:port`), asked for `path`.
+    pub fn new(authority: impl Into<String>, path: impl Into<String>) -> Self {
+        Self { authority: authority.into(), path: path.into() }
+    }
+
+    /// `host:port`.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// The path of the protected resource.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+}
+
+/// A kept-open connection. It is opened again when the server has closed it.
+#[derive(Debug)]
+pub struct HttpConnection {
+    target: Arc<HttpTarget>,
+    sender: Option<SendRequest<Empty<Bytes>>>,
+    failure: Option<String>,
+}
+
+impl HttpConnection {
+    pub(super) fn new(target: Arc<HttpTarget>) -> Self {
+        Self { target, sender: None, failure: None }
+    }
+
+    /// Makes sure that there is a connection that can take a request; remembers why not.
+    pub(super) async fn open(&mut self) {
+        if let Some(sender) = &mut self.sender {
+            if sender.ready().await.is_ok() {
+                return;
+            }
+            self.sender = None;
+        }
+        match tokio::time::timeout(CONNECT_TIMEOUT, connect(&self.target.authority)).await {
+            Ok(Ok(sender)) => self.sender = Some(sender),
+            Ok(Err(reason)) => self.failure = Some(reason),
+            Err(_) => self.failure = Some(format!("no connection within {CONNECT_TIMEOUT:?}")),
+        }
+    }
+
+    pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
+        self.open().await;
+        let message = request.to_http();
+        let sent = Instant::now();
+        let Some(sender) = &mut self.sender else {
+            return Observation::lost(self.failure.take().unwrap_or_default(), sent);
+        };
+        match tokio::time::timeout(ANSWER_TIMEOUT, exchange(sender, message)).await {
+            Ok(Ok((response, finished))) => observe(&response, sent, finished),
+            Ok(Err(reason)) => {
+                self.sender = None;
+                Observation::lost(reason, sent)
+            }
+            Err(_) => {
+                self.sender = None;
+                Observation::lost(format!("no answer within {ANSWER_TIMEOUT:?}"), sent)
+            }
+        }
+    }
+}
+
+async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
+    let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
+    // A request is one small write; waiting to fill a segment would be measured as the target's latency.
+    stream.set_nodelay(true).map_err(|error| error.to_string())?;
+    let (sender, connection) =
+        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    tokio::spawn(connection);
+    Ok(sender)
+}
+
+/// Sends and reads to the last byte; the instant is taken before anything is looked at.
+async fn exchange(
+    sender: &mut SendRequest<Empty<Bytes>>,
+    message: http::Request<Empty<Bytes>>,
+) -> Result<(Response<()>, Instant), String> {
+    let response: Response<Incoming> = sender.send_request(message).await.map_err(|error| error.to_string())?;
+    let (head, body) = response.into_parts();
+    let mut body = Limited::new(body, BODY_LIMIT);
+    while let Some(frame) = body.frame().await {
+        frame.map_err(|error| format!("the answer's body: {error}"))?;
+    }
+    let finished = Instant::now();
+    Ok((Response::from_parts(head, ()), finished))
+}
+
+fn observe(response: &Response<()>, sent: Instant, finished: Instant) -> Observation {
+    let status = response.status().as_u16();
+    let headers = response.headers();
+    let decision = Decision::from_status(status);
+    Observation {
+        decision,
+        status: Some(status),
+        rule: text(headers, "x-standin-decision").map(str::to_owned),
+        cache: match text(headers, "x-standin-cache") {
+            Some("hit") => CacheVerdict::Hit,
+            Some("miss") => CacheVerdict::Miss,
+            _ => CacheVerdict::None,
+        },
+        cold: text(headers, "x-standin-environment") == Some("cold"),
+        fault: (decision == Decision::Fault).then(|| "not a decision about the token".to_owned()),
+        sent,
+        finished,
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
