@@ -1,1 +1,55 @@
-//! placeholder
+//! A Lambda authorizer for REST APIs of API Gateway: it verifies RS256 access tokens against the JWKS of one issuer and
+//! answers with a policy that is safe to cache.
+//!
+//! The way of an event, downwards: [`Authorizer`] takes the event apart, [`CompactJws`] holds a well-formed token,
+//! [`JwksCache`] finds its key, [`VerifiedJws`] is the proof of the signature, [`VerifiedToken`] the proof of the claims,
+//! and [`PolicyDocument::allow`] needs that proof. What a client can do wrong is a [`Rejection`], one for each rule; what
+//! the issuer or the platform can do wrong is an error of its own.
+//!
+//! [`Verifier`] and [`JwkSet`] do no I/O and read no clock, and can be used without the rest:
+//!
+//! ```
+//! use authorizer::{JwkSet, Rejection, Verifier};
+//!
+//! // The key and the signing input of RFC 7515, appendix A.2.
+//! let jwks = br#"{"keys":[{"kty":"RSA","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}"#;
+//! let token = concat!(
+//!     "eyJhbGciOiJSUzI1NiJ9",
+//!     ".eyJpc3MiOiJqb2UiLA0KICJleHAiOjEzMDA4MTkzODAsDQogImh0dHA6Ly9leGFtcGxlLmNvbS9pc19yb290Ijp0cnVlfQ",
+//!     ".cC4hiUPoj9Eetdgtv3hF80EGrhuB__dzERat0XF9g2VtQgr9PJbu3XOiZj5RZmh7AAuHIm4Bh-0Qc_lF5YKt_O8W2Fp5jujGbds9uJdbF9CUAr7t",
+//!     "1dnZcAcQjbKBYNX4BAynRFdiuB--f_nZLgrnbyTyWzO75vRK5h6xBArLIARNPvkSjtQBMHlb1L07Qe7K0GarZRmB_eSN9383LcOLn6_dO--xi12jz",
+//!     "DwusC-eOkHWEsqtFZESc6BfI7noOPqvhJ1phCnvWh6IeYI2w9QOYEUipUTI8np6LbgGY9Fs98rqVt5AXLIhWkWywlVmtVrBp0igcN_IoypGlUPQGe77Rw",
+//! );
+//!
+//! let keys = JwkSet::parse(jwks).unwrap();
+//! let verifier = Verifier::new("joe", "https://api.example/");
+//! // The signature is right, but a token that names no audience is good for nobody (RFC 8725 §3.9).
+//! let refused = verifier.verify(token, &keys, 1_300_819_000).unwrap_err();
+//! assert_eq!(refused, Rejection::AudienceMissing);
+//! ```
+
+mod authorizer;
+mod claims;
+mod event;
+mod failure_log;
+mod jwks;
+mod jws;
+pub mod lambda;
+mod policy;
+mod rejection;
+mod settings;
+mod strict_json;
+mod verify;
+
+pub use authorizer::{Authorizer, AuthorizerError};
+pub use event::{EventError, MethodArn, MethodArnError};
+pub use jwks::{
+    JwkSet, JwkSetError, VerificationKey,
+    cache::{JwksCache, KeyError},
+    fetch::{FetchError, TlsSetupError},
+};
+pub use jws::CompactJws;
+pub use policy::{AuthorizerAnswer, PolicyDocument};
+pub use rejection::Rejection;
+pub use settings::{DotenvFault, Settings, SettingsError};
+pub use verify::{VerifiedJws, VerifiedToken, Verifier};

@@ -1,0 +1,65 @@
+//! The bearer token inside the value of an `Authorization` header (RFC 6750 §2.1).
+
+use crate::Rejection;
+
+/// The token of `Bearer <token>`.
+///
+/// The scheme is compared without regard to case (RFC 9110 §11.1). One space or more may follow it (`1*SP` in RFC 6750
+/// §2.1); nothing may follow the token. The token's alphabet is left to the base64url decoder, which is stricter than
+/// `b64token`.
+pub(crate) fn bearer_token(authorization: Option<&str>) -> Result<&str, Rejection> {
+    let authorization = authorization.ok_or(Rejection::CredentialsMissing)?;
+    let (scheme, rest) = authorization.split_once(' ').unwrap_or((authorization, ""));
+    if scheme.is_empty() && rest.is_empty() {
+        return Err(Rejection::CredentialsMissing);
+    }
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err(Rejection::SchemeNotBearer);
+    }
+    let token = rest.trim_start_matches(' ');
+    if token.is_empty() {
+        return Err(Rejection::CredentialsMissing);
+    }
+    if token.bytes().any(|byte| !byte.is_ascii_graphic()) {
+        return Err(Rejection::CredentialsMalformed);
+    }
+    Ok(token)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_bearer_token_and_nothing_else_is_taken() {
+        let cases = [
+            (Some("Bearer a.b.c"), Ok("a.b.c")),
+            (Some("bearer a.b.c"), Ok("a.b.c")),
+            (Some("BEARER   a.b.c"), Ok("a.b.c")),
+            (None, Err(Rejection::CredentialsMissing)),
+            (Some(""), Err(Rejection::CredentialsMissing)),
+            (Some("Bearer"), Err(Rejection::CredentialsMissing)),
+            (Some("Bearer "), Err(Rejection::CredentialsMissing)),
+            (Some("Bearer    "), Err(Rejection::CredentialsMissing)),
+            (Some("a.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some(" Bearer a.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some("Basic a.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some("DPoP a.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some("Bearera.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some("Bearer:a.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some("Bearer\ta.b.c"), Err(Rejection::SchemeNotBearer)),
+            (Some("Bearer a.b.c "), Err(Rejection::CredentialsMalformed)),
+            (Some("Bearer a.b.c\n"), Err(Rejection::CredentialsMalformed)),
+            (Some("Bearer \ta.b.c"), Err(Rejection::CredentialsMalformed)),
+            (
+                Some("Bearer a, Bearer b"),
+                Err(Rejection::CredentialsMalformed),
+            ),
+            (Some("Bearer a\u{0}b"), Err(Rejection::CredentialsMalformed)),
+            (Some("Bearer é"), Err(Rejection::CredentialsMalformed)),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(bearer_token(value), expected, "{value:?}");
+        }
+    }
+}

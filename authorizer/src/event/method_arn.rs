@@ -1,0 +1,209 @@
+//! The ARN of the API method that a client called.
+
+use thiserror::Error;
+
+/// Longest `methodArn` that API Gateway delivers; a longer one gives the client 414 (API Gateway developer guide,
+/// "Control access to a REST API with Lambda authorizers").
+const MAX_METHOD_ARN_BYTES: usize = 1_600;
+
+/// Longest resource in a policy that API Gateway accepts (API Gateway quotas: authorizer result).
+const MAX_RESOURCE_BYTES: usize = 512;
+
+/// The partitions in which API Gateway runs: standard, China, `GovCloud`.
+const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+
+/// Why a text is not the ARN of an API method.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum MethodArnError {
+    /// The account is not a number.
+    #[error("the account id is not a row of digits")]
+    Account,
+    /// The API id is empty or holds a character that no API id has.
+    #[error("the API id is not a row of letters and digits")]
+    ApiId,
+    /// The ARN does not have the six `:` fields, or does not start with `arn`.
+    #[error("expected arn:{{partition}}:execute-api:{{region}}:{{account}}:{{resource}}")]
+    Fields,
+    /// The partition is not a known one.
+    #[error("the partition is none of aws, aws-cn, aws-us-gov")]
+    Partition,
+    /// The region is empty or holds a character that no region has.
+    #[error("the region is not a row of lower-case letters, digits and hyphens")]
+    Region,
+    /// The last field is not `{api}/{stage}/{method}/{path}`.
+    #[error("the resource is not {{api}}/{{stage}}/{{method}}/{{path}}")]
+    Resource,
+    /// The service is not `execute-api`.
+    #[error("the service is not execute-api")]
+    Service,
+    /// The stage is empty or holds a character that no stage has.
+    #[error("the stage is not a row of letters, digits, hyphens, underscores and dollar signs")]
+    Stage,
+    /// The ARN, or the resource that a policy would name, is longer than API Gateway allows.
+    #[error("longer than API Gateway allows")]
+    TooLong,
+}
+
+/// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/{method}/{path}`, taken apart.
+///
+/// Every field that goes into a policy is checked against its alphabet, so that no `*` or `?` can widen the policy. The
+/// path does not go into a policy and may hold anything, `:` and `*` included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MethodArn<'a> {
+    partition: &'a str,
+    region: &'a str,
+    account: &'a str,
+    api: &'a str,
+    stage: &'a str,
+}
+
+impl<'a> MethodArn<'a> {
+    /// Parses the `methodArn` of an event.
+    pub fn parse(text: &'a str) -> Result<MethodArn<'a>, MethodArnError> {
+        if text.len() > MAX_METHOD_ARN_BYTES {
+            return Err(MethodArnError::TooLong);
+        }
+        // At most six fields: the path may hold colons.
+        let mut fields = text.splitn(6, ':');
+        let mut field = || fields.next().ok_or(MethodArnError::Fields);
+        let (arn, partition, service) = (field()?, field()?, field()?);
+        let (region, account, resource) = (field()?, field()?, field()?);
+        if arn != "arn" {
+            return Err(MethodArnError::Fields);
+        }
+        if !PARTITIONS.contains(&partition) {
+            return Err(MethodArnError::Partition);
+        }
+        if service != "execute-api" {
+            return Err(MethodArnError::Service);
+        }
+        let mut segments = resource.splitn(4, '/');
+        let mut segment = || segments.next().ok_or(MethodArnError::Resource);
+        let (api, stage, method, _path) = (segment()?, segment()?, segment()?, segment()?);
+        if method.is_empty() {
+            return Err(MethodArnError::Resource);
+        }
+        check(region, MethodArnError::Region, |b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+        })?;
+        // Any number of digits: AWS documents twelve, the well-known sample events have ten.
+        check(account, MethodArnError::Account, |b| b.is_ascii_digit())?;
+        check(api, MethodArnError::ApiId, |b| b.is_ascii_alphanumeric())?;
+        // `$default` is a stage, too.
+        check(stage, MethodArnError::Stage, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'$')
+        })?;
+        let parsed = MethodArn {
+            partition,
+            region,
+            account,
+            api,
+            stage,
+        };
+        if parsed.stage_resource().len() > MAX_RESOURCE_BYTES {
+            return Err(MethodArnError::TooLong);
+        }
+        Ok(parsed)
+    }
+
+    /// The policy resource that covers every method and path of the API's stage:
+    /// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*/*`.
+    pub fn stage_resource(&self) -> String {
+        let MethodArn {
+            partition,
+            region,
+            account,
+            api,
+            stage,
+        } = self;
+        [
+            "arn:",
+            partition,
+            ":execute-api:",
+            region,
+            ":",
+            account,
+            ":",
+            api,
+            "/",
+            stage,
+            "/*/*",
+        ]
+        .concat()
+    }
+}
+
+fn check(
+    field: &str,
+    error: MethodArnError,
+    allowed: impl Fn(u8) -> bool,
+) -> Result<(), MethodArnError> {
+    if field.is_empty() || !field.bytes().all(allowed) {
+        return Err(error);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stage_resource_covers_the_method_in_every_partition() {
+        let cases = [
+            (
+                "arn:aws:execute-api:us-east-1:123456789012:abcdef123/test/GET/planets",
+                "arn:aws:execute-api:us-east-1:123456789012:abcdef123/test/*/*",
+            ),
+            (
+                "arn:aws:execute-api:us-east-1:1234567890:apiId/stage/method/resourcePath",
+                "arn:aws:execute-api:us-east-1:1234567890:apiId/stage/*/*",
+            ),
+            (
+                "arn:aws-cn:execute-api:cn-north-1:123456789012:abc/$default/POST/a:b/c*d/?{x}~%20",
+                "arn:aws-cn:execute-api:cn-north-1:123456789012:abc/$default/*/*",
+            ),
+            (
+                "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abc/my_stage-1/GET/",
+                "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abc/my_stage-1/*/*",
+            ),
+        ];
+        for (arn, resource) in cases {
+            assert_eq!(MethodArn::parse(arn).unwrap().stage_resource(), resource);
+        }
+    }
+
+    #[test]
+    fn an_arn_that_could_widen_the_policy_is_refused() {
+        use MethodArnError as E;
+        let long_stage = format!("arn:aws:execute-api:us-east-1:1:a/{}/GET/", "s".repeat(500));
+        let long_path = format!(
+            "arn:aws:execute-api:us-east-1:1:a/s/GET/{}",
+            "p".repeat(1_600)
+        );
+        let cases = [
+            ("", E::Fields),
+            ("*", E::Fields),
+            ("arn:aws:execute-api:us-east-1:1", E::Fields),
+            ("urn:aws:execute-api:us-east-1:1:a/s/GET/", E::Fields),
+            ("arn:*:execute-api:us-east-1:1:a/s/GET/", E::Partition),
+            ("arn:aws:s3:us-east-1:1:a/s/GET/", E::Service),
+            ("arn:aws:execute-api:*:1:a/s/GET/", E::Region),
+            ("arn:aws:execute-api::1:a/s/GET/", E::Region),
+            ("arn:aws:execute-api:us-east-1:*:a/s/GET/", E::Account),
+            ("arn:aws:execute-api:us-east-1::a/s/GET/", E::Account),
+            ("arn:aws:execute-api:us-east-1:1:*/s/GET/", E::ApiId),
+            ("arn:aws:execute-api:us-east-1:1:/s/GET/", E::ApiId),
+            ("arn:aws:execute-api:us-east-1:1:a/*/GET/", E::Stage),
+            ("arn:aws:execute-api:us-east-1:1:a/s?/GET/", E::Stage),
+            ("arn:aws:execute-api:us-east-1:1:a/s", E::Resource),
+            ("arn:aws:execute-api:us-east-1:1:a/s//x", E::Resource),
+            ("arn:aws:execute-api:us-east-1:1:*", E::Resource),
+            (&long_stage, E::TooLong),
+            (&long_path, E::TooLong),
+        ];
+        for (arn, expected) in cases {
+            assert_eq!(MethodArn::parse(arn), Err(expected), "{arn:.70}");
+        }
+    }
+}

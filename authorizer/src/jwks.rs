@@ -1,0 +1,114 @@
+//! A JWK Set (RFC 7517): which of its keys may verify, and which one a token means.
+//!
+//! Parsing happens once a rotation. Fetching is [`fetch`]'s, keeping is [`cache`]'s.
+
+pub(crate) mod cache;
+pub(crate) mod fetch;
+mod freshness;
+mod key;
+
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+pub use key::VerificationKey;
+
+use crate::Rejection;
+
+/// Why a document is not a set of keys that can be used.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum JwkSetError {
+    /// No key of the set can verify RS256.
+    #[error(
+        "the JWK Set has no usable key: expected an RSA key of 2048 to 8192 bits for signatures with RS256"
+    )]
+    NoUsableKey,
+    /// The document is not a JSON object with an array `keys`.
+    #[error(
+        "the document is not a JWK Set, an object with an array \"keys\" (line {line}, column {column})"
+    )]
+    NotAJwkSet {
+        /// Line of the first fault, from 1.
+        line: usize,
+        /// Column of the first fault, from 1.
+        column: usize,
+    },
+}
+
+/// The usable keys of one issuer.
+#[derive(Debug)]
+pub struct JwkSet {
+    keys: Vec<Arc<VerificationKey>>,
+    /// Key ids that several different usable keys share.
+    ambiguous: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Document<'a> {
+    // Other members of the set are ignored, as RFC 7517 §5 demands.
+    #[serde(borrow)]
+    keys: Vec<&'a RawValue>,
+}
+
+impl JwkSet {
+    /// Parses a JWK Set document.
+    ///
+    /// Keys that this authorizer does not understand or must not use are skipped (RFC 7517 §5): one odd key does not
+    /// spoil the set. Where several *different* usable keys share a `kid`, none of them is used and tokens that name it
+    /// are refused, because nothing says which one the issuer meant (RFC 7517 §4.5); the same key listed twice is one key.
+    pub fn parse(document: &[u8]) -> Result<JwkSet, JwkSetError> {
+        let document: Document<'_> =
+            serde_json::from_slice(document).map_err(|error| JwkSetError::NotAJwkSet {
+                line: error.line(),
+                column: error.column(),
+            })?;
+        let mut set = JwkSet {
+            keys: Vec::new(),
+            ambiguous: Vec::new(),
+        };
+        for jwk in document.keys {
+            if let Some(key) = VerificationKey::from_jwk(jwk.get()) {
+                set.insert(key);
+            }
+        }
+        if set.keys.is_empty() && set.ambiguous.is_empty() {
+            return Err(JwkSetError::NoUsableKey);
+        }
+        Ok(set)
+    }
+
+    fn insert(&mut self, key: VerificationKey) {
+        if let Some(kid) = key.kid() {
+            if self.ambiguous.iter().any(|ambiguous| ambiguous == kid) {
+                return;
+            }
+            if let Some(index) = self.keys.iter().position(|other| other.kid() == Some(kid)) {
+                if !self.keys[index].is_same_key(&key) {
+                    self.ambiguous.push(kid.to_owned());
+                    self.keys.remove(index);
+                }
+                return;
+            }
+        }
+        self.keys.push(Arc::new(key));
+    }
+
+    /// The key that a token means. A token without `kid` is taken only if there is exactly one key that it can mean.
+    pub fn select(&self, kid: Option<&str>) -> Result<&Arc<VerificationKey>, Rejection> {
+        let Some(kid) = kid else {
+            return match self.keys.as_slice() {
+                [only] if self.ambiguous.is_empty() => Ok(only),
+                _ => Err(Rejection::KidMissing),
+            };
+        };
+        if let Some(key) = self.keys.iter().find(|key| key.kid() == Some(kid)) {
+            return Ok(key);
+        }
+        if self.ambiguous.iter().any(|ambiguous| ambiguous == kid) {
+            return Err(Rejection::KidAmbiguous);
+        }
+        Err(Rejection::KidUnknown)
+    }
+}

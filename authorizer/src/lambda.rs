@@ -1,0 +1,134 @@
+//! The Lambda function: the only file that names `lambda_runtime`.
+//!
+//! Owns start-up, the loop over the Runtime API and the log line of a failure. What an event means is `authorizer`'s.
+
+use std::{env, io::Write as _, sync::Arc};
+
+use http::{HeaderValue, Method, Request, Uri};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
+use serde_json::value::RawValue;
+use thiserror::Error;
+
+use crate::{Authorizer, AuthorizerAnswer, AuthorizerError, Settings, failure_log};
+
+/// The settings file beside the function, for values that the environment does not have.
+const DOTENV: &str = ".env";
+
+/// Where the Runtime API listens, as `host:port` (Lambda developer guide, "Custom runtimes").
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
+/// Without these `lambda_runtime` panics.
+const LAMBDA_VARIABLES: [&str; 4] = [
+    RUNTIME_API,
+    "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+    "AWS_LAMBDA_FUNCTION_VERSION",
+];
+
+/// Why the function cannot run.
+#[derive(Debug, Error)]
+enum StartError {
+    #[error("{0} is not set: this program is a Lambda function and needs the Lambda Runtime API")]
+    NotInLambda(&'static str),
+}
+
+/// Runs the function until the environment ends.
+///
+/// Settings come from the environment, and from `.env` in the working directory for those that the environment does not
+/// have. With settings that cannot be used it does not start: the fault is reported to Lambda as an initialisation error
+/// and returned.
+///
+/// The keys are fetched during initialisation, where a new environment has the most CPU and no client waits on a second
+/// connection. An issuer that is down delays the start by the fetch deadline, 1.5 s, and does not fail it: the first
+/// event tries again. The fetch is waited for, because Lambda may freeze the process as soon as it asks for an event.
+pub async fn run() -> Result<(), lambda_runtime::Error> {
+    let settings = match Settings::from_env_or_dotenv(DOTENV) {
+        Ok(settings) => settings,
+        Err(error) => {
+            report_init_error(&error.to_string()).await;
+            return Err(error.into());
+        }
+    };
+    for name in LAMBDA_VARIABLES {
+        if env::var_os(name).is_none() {
+            return Err(StartError::NotInLambda(name).into());
+        }
+    }
+    let authorizer = Arc::new(Authorizer::new(settings)?);
+    if let Err(error) = authorizer.prefetch_keys().await {
+        log(&failure_log::line(&AuthorizerError::Keys(error), b""));
+    }
+    let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
+        let authorizer = Arc::clone(&authorizer);
+        async move { answer(&authorizer, event.payload.get().as_bytes()).await }
+    });
+    // Not `lambda_runtime::run`: it adds a tracing layer that formats a span for each event.
+    Runtime::new(handler).run().await
+}
+
+async fn answer(
+    authorizer: &Authorizer,
+    event: &[u8],
+) -> Result<AuthorizerAnswer, AuthorizerError> {
+    let answer = authorizer.answer(event, std::time::SystemTime::now()).await;
+    if let Err(error) = &answer {
+        log(&failure_log::line(error, event));
+    }
+    answer
+}
+
+/// A log that cannot be written must not fail an answer.
+fn log(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "{line}");
+}
+
+/// The error message is what API Gateway acts on; the error type is for people and metrics.
+impl From<AuthorizerError> for Diagnostic {
+    fn from(error: AuthorizerError) -> Diagnostic {
+        let error_type = match error {
+            AuthorizerError::Event(_) => "Authorizer.Event",
+            AuthorizerError::Keys(_) => "Authorizer.Keys",
+            AuthorizerError::Unauthorized(_) => "Authorizer.Unauthorized",
+        };
+        Diagnostic {
+            error_type: error_type.to_owned(),
+            error_message: error.to_string(),
+        }
+    }
+}
+
+/// Tells Lambda why initialisation failed, so that the reason shows beside the failed invocation (Lambda developer guide,
+/// "Runtime API: initialization error"). `lambda_runtime` has no call for it outside of `SnapStart`. Best effort: the
+/// process ends with the same message anyway.
+async fn report_init_error(message: &str) {
+    let Ok(runtime_api) = env::var(RUNTIME_API) else {
+        return;
+    };
+    let Ok(uri) = Uri::try_from(format!(
+        "http://{runtime_api}/2018-06-01/runtime/init/error"
+    )) else {
+        return;
+    };
+    let body = serde_json::json!({
+        "errorMessage": message,
+        "errorType": "Authorizer.Settings",
+        "stackTrace": [],
+    });
+    let mut request = Request::new(Full::new(Bytes::from(body.to_string())));
+    *request.method_mut() = Method::POST;
+    *request.uri_mut() = uri;
+    request.headers_mut().insert(
+        "lambda-runtime-function-error-type",
+        HeaderValue::from_static("Authorizer.Settings"),
+    );
+    let client: Client<HttpConnector, _> =
+        Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    // The Runtime API is local and answers at once; the bound is Lambda's own limit on initialisation, 10 s.
+    let _ = tokio::time::timeout(std::time::Duration::from_secs(10), client.request(request)).await;
+}

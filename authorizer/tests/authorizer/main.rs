@@ -1,0 +1,10 @@
+//! The authorizer through its outermost seams: the verifier, the event, the key source over HTTP, the real binary.
+//! One test binary, so that the RSA keys are generated once.
+
+mod bootstrap;
+mod events;
+mod jwks_life;
+mod key_sets;
+mod malleability;
+mod refusals;
+mod tokens;
