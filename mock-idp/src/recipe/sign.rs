@@ -223,49 +223,28 @@ impl<'de> Visitor<'de> for SignVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Sign, A::Error> {
         let table = SignTable::deserialize(MapAccessDeserializer::new(map))?;
-        match table {
-            SignTable {
-                hmac: Some(hash),
-                secret: Some(secret),
-                rsa: None,
-                encoded: None,
-                integer: None,
-                bytes_hex: None,
-            } => Ok(Sign::Hmac { hash, secret }),
-            SignTable {
-                hmac: None,
-                secret: None,
-                rsa: Some(scheme),
-                encoded: None,
-                integer: None,
-                bytes_hex: None,
-            } => Ok(Sign::Rsa(scheme)),
-            SignTable {
-                hmac: None,
-                secret: None,
-                rsa: None,
-                encoded: Some(form),
-                integer: None,
-                bytes_hex: None,
-            } => Ok(Sign::Encoded(form)),
-            SignTable {
-                hmac: None,
-                secret: None,
-                rsa: None,
-                encoded: None,
-                integer: Some(integer),
-                bytes_hex: None,
-            } => Ok(Sign::Integer(integer)),
-            SignTable {
-                hmac: None,
-                secret: None,
-                rsa: None,
-                encoded: None,
-                integer: None,
-                bytes_hex: Some(digits),
-            } => from_hex(&digits)
-                .map(Sign::Bytes)
-                .ok_or_else(|| A::Error::custom("`bytes_hex` must be pairs of hexadecimal digits")),
+        let mac = match (table.hmac, table.secret) {
+            (Some(hash), Some(secret)) => Some(Sign::Hmac { hash, secret }),
+            (None, None) => None,
+            _ => return Err(A::Error::custom("`hmac` and `secret` need each other")),
+        };
+        let bytes = match &table.bytes_hex {
+            Some(digits) => Some(from_hex(digits).map(Sign::Bytes).ok_or_else(|| {
+                A::Error::custom("`bytes_hex` must be pairs of hexadecimal digits")
+            })?),
+            None => None,
+        };
+        let mut given = [
+            mac,
+            table.rsa.map(Sign::Rsa),
+            table.encoded.map(Sign::Encoded),
+            table.integer.map(Sign::Integer),
+            bytes,
+        ]
+        .into_iter()
+        .flatten();
+        match (given.next(), given.next()) {
+            (Some(sign), None) => Ok(sign),
             _ => Err(A::Error::custom(
                 "`sign` must have exactly one of `hmac` (with `secret`), `rsa`, `encoded`, `integer`, `bytes_hex`",
             )),
