@@ -26,5 +26,5 @@ pub use recipe::{
     EncodedMessage, HmacHash, JwsSerialization, PartSource, PublicKeyForm, Recipe, RecipeError,
     RsaScheme, Secret, Sign, SpecialInteger, Tamper, TokenPart,
 };
-pub use server::{Client, JwksFetch, MockIdp, MockIdpConfig, StartError};
+pub use server::{Client, JwksFetch, MockIdp, MockIdpConfig, StartError, jwks_document};
 pub use signing_key::{KeyOrigin, SigningKey};

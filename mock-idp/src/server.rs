@@ -24,6 +24,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
 pub(crate) use documents::jwk_as_served;
+pub use documents::jwks_document;
 pub use fetch_log::JwksFetch;
 
 use crate::minter::{IssuerKeys, MintDefaults, Minter};
@@ -228,7 +229,7 @@ impl Site {
         if defaults.jwks_uri.is_empty() {
             defaults.jwks_uri.clone_from(&jwks_uri);
         }
-        let jwks = documents::jwks(&profile, &[&config.keys.signing]);
+        let jwks = jwks_document(&profile, &config.keys);
         let discovery = documents::discovery(&profile, &issuer, &jwks_uri, &token_endpoint_uri);
         let minter = Arc::new(Minter::new(
             Arc::clone(&profile),
@@ -236,7 +237,9 @@ impl Site {
             defaults,
             config.keys,
         ));
-        let cache_control = profile.jwks.cache_control.as_deref();
+        let cache_control = profile.jwks.cache_control.as_deref().map(|value| {
+            HeaderValue::from_str(value).expect("the profile was checked for printable ASCII")
+        });
         Self {
             jwks_uri,
             token_endpoint_uri,
@@ -244,7 +247,7 @@ impl Site {
             discovery_paths: profile.discovery_paths(),
             token_path: profile.token_path(),
             jwks: Bytes::from(jwks.to_string()),
-            jwks_cache_control: cache_control.and_then(|value| HeaderValue::from_str(value).ok()),
+            jwks_cache_control: cache_control,
             discovery: Bytes::from(discovery.to_string()),
             fetches: FetchLog::default(),
             tokens: TokenEndpoint::new(Arc::clone(&minter), config.clients),

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::minter::IssuerKeys;
 use crate::profile::IssuerProfile;
 use crate::signing_key::SigningKey;
 
@@ -16,10 +17,9 @@ pub(crate) fn jwk_as_served(profile: &IssuerProfile, key: &SigningKey) -> Value 
     Value::Object(shown)
 }
 
-/// The JWK Set of RFC 7517 §5.
-pub(super) fn jwks(profile: &IssuerProfile, keys: &[&SigningKey]) -> Value {
-    let keys: Vec<_> = keys.iter().map(|key| jwk_as_served(profile, key)).collect();
-    json!({ "keys": keys })
+/// The JWK Set (RFC 7517 §5) that an issuer of this profile publishes: the signing key, and never the attacker's.
+pub fn jwks_document(profile: &IssuerProfile, keys: &IssuerKeys) -> Value {
+    json!({ "keys": [jwk_as_served(profile, &keys.signing)] })
 }
 
 /// The metadata of RFC 8414 §2, which is also what is served for OpenID Connect Discovery 1.0.

@@ -2,7 +2,7 @@ use std::time::Instant;
 
 use jsonwebtoken::jwk::JwkSet;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use mock_idp::{MockIdp, MockIdpConfig, Recipe, StartError};
+use mock_idp::{MockIdp, MockIdpConfig, Recipe, StartError, jwks_document};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
@@ -46,6 +46,7 @@ async fn minted_tokens_decode_under_the_served_keys() {
         assert_eq!(answer.header("content-type"), Some("application/json"));
         assert_eq!(answer.header("cache-control"), Some(cache_control));
         let served = answer.json();
+        assert_eq!(served, jwks_document(&profile(text), &keys()));
         let names: Vec<_> = served["keys"][0].as_object().unwrap().keys().collect();
         assert_eq!(names, members);
 
