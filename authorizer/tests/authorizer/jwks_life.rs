@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
-use authorizer::{Authorizer, AuthorizerError, FetchError, KeyError, Rejection};
+use authorizer::{Authorizer, AuthorizerError, FetchError, KeyError, Rejection, Settings};
 use serde_json::{Value, json};
 use wiremock::{Mock, MockServer, ResponseTemplate, matchers::method};
 
@@ -193,37 +193,44 @@ async fn an_issuer_that_misbehaves_is_an_error_and_never_a_refusal() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_an_error() {
-    let issuer = Issuer::serving(current()).await;
-    let gone = authorizer(&MockServer::builder().start().await, None);
+async fn a_key_source_that_cannot_be_spoken_with_is_an_error() {
     // The port of a listener that was closed, so that nothing answers.
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
+    let closed = listener.local_addr().unwrap();
     drop(listener);
-    let settings = authorizer::Settings::from_lookup(|name| {
-        Some(match name {
-            "JWKS_URI" => format!("http://{address}/jwks.json"),
-            _ => "x".to_owned(),
-        })
-    });
-    drop((issuer, gone));
-    let closed = Authorizer::new(settings.unwrap()).unwrap();
-    let error = closed.prefetch_keys().await.unwrap_err();
-    let KeyError::Fetch(cause) = error else {
-        panic!("expected a failed fetch, not {error:?}");
-    };
-    assert!(matches!(*cause, FetchError::Exchange(_)), "{cause:?}");
+    let plain = MockServer::start().await;
+    let uris = [
+        format!("http://{closed}/jwks.json"),
+        // No TLS, and no falling back to plain text.
+        format!("https://{}/jwks.json", plain.address()),
+    ];
+    for uri in uris {
+        let settings = Settings::from_lookup(|name| {
+            let value = if name == "JWKS_URI" { &uri } else { "x" };
+            Some(value.to_owned())
+        });
+        let authorizer = Authorizer::new(settings.unwrap()).unwrap();
+        match authorizer.prefetch_keys().await {
+            Err(KeyError::Fetch(cause)) => {
+                assert!(
+                    matches!(*cause, FetchError::Exchange(_)),
+                    "{uri}: {cause:?}"
+                );
+            }
+            other => panic!("{uri}: expected a failed fetch, not {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]
 async fn a_silent_issuer_is_given_up_at_the_deadline() {
-    let silent = current().set_delay(Duration::from_secs(60));
+    let silent = current().set_delay(Duration::from_mins(1));
     let issuer = Issuer::serving(silent).await;
     let start = Instant::now();
     assert_eq!(issuer.ask(&valid_token(), 0).await, Verdict::NoKeys);
     let waited = start.elapsed();
     assert!(waited >= Duration::from_millis(1_400), "{waited:?}");
-    assert!(waited < Duration::from_millis(4_000), "{waited:?}");
+    assert!(waited < Duration::from_secs(4), "{waited:?}");
     // Within the back-off the failure is known without waiting again.
     assert_eq!(issuer.ask(&valid_token(), 0).await, Verdict::NoKeys);
     assert_eq!(issuer.fetches().await, 1);

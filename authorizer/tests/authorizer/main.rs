@@ -1,6 +1,12 @@
 //! The authorizer through its outermost seams: the verifier, the event, the key source over HTTP, the real binary.
 //! One test binary, so that the RSA keys are generated once.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "clippy knows test functions, but not the functions around them, as tests"
+)]
+
+mod acceptance;
 mod bootstrap;
 mod events;
 mod jwks_life;

@@ -25,6 +25,11 @@ impl Random {
         self.0
     }
 
+    /// One of these bytes.
+    fn pick(&mut self, alphabet: &[u8]) -> u8 {
+        alphabet[self.below(alphabet.len())]
+    }
+
     fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
@@ -51,7 +56,7 @@ fn random_bytes_and_random_edits_never_panic_and_are_never_accepted() {
     for _ in 0..3_000 {
         let length = random.below(200);
         let noise: String = (0..length)
-            .map(|_| char::from(b".{}\"AQab=_-\x00[]:,ey9"[random.below(20)]))
+            .map(|_| char::from(random.pick(b".{}\"AQab=_-\x00[]:,ey9")))
             .collect();
         assert!(verifier.verify(&noise, &keys, NOW).is_err());
         let _ = JwkSet::parse(noise.as_bytes());
@@ -74,8 +79,8 @@ fn random_header_and_claim_bytes_under_a_good_signature_never_panic() {
         let mut header = header.clone().into_bytes();
         let mut claims = claims.clone().into_bytes();
         let (in_header, in_claims) = (random.below(header.len()), random.below(claims.len()));
-        header[in_header] = b"{}[]\"\\,:09.e-\xff\x00n"[random.below(16)];
-        claims[in_claims] = b"{}[]\"\\,:09.e-\xff\x00n"[random.below(16)];
+        header[in_header] = random.pick(b"{}[]\"\\,:09.e-\xff\x00n");
+        claims[in_claims] = random.pick(b"{}[]\"\\,:09.e-\xff\x00n");
         let _ = verifier.verify(&ISSUER_KEY.sign(header, &claims), &keys, NOW);
         let _ = verifier.verify(
             &ISSUER_KEY.sign(self::header().to_string(), claims),
@@ -119,7 +124,7 @@ fn what_this_verifier_accepts_jsonwebtoken_accepts_too() {
     for _ in 0..200 {
         let mut bytes = fresh(&json!({})).into_bytes();
         let at = random.below(bytes.len());
-        bytes[at] = b"AQZaz09-_."[random.below(10)];
+        bytes[at] = random.pick(b"AQZaz09-_.");
         tokens.push(String::from_utf8(bytes).unwrap());
     }
     let mut validation = Validation::new(Algorithm::RS256);

@@ -1,16 +1,16 @@
-//! What must be refused, each for its own reason, and what must not be.
+//! What must be refused, each for its own reason.
 
 use authorizer::{JwkSet, Rejection, Verifier};
 use aws_lc_rs::hmac;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::tokens::{
     ATTACKER_KEY, AUDIENCE, ISSUER, ISSUER_KEY, KID, NEXT_KEY, NOW, changed, claims, header, jwks,
     signing_input, valid_token, with_claims, with_header, with_signature, without,
 };
 
-fn keys() -> JwkSet {
+pub(crate) fn keys() -> JwkSet {
     let document = jwks(&[ISSUER_KEY.jwk(KID), NEXT_KEY.jwk("key-2")]);
     JwkSet::parse(document.to_string().as_bytes()).unwrap()
 }
@@ -97,153 +97,92 @@ fn a_token_of_another_form_is_refused() {
 }
 
 #[test]
-fn a_header_that_breaks_a_rule_is_refused() {
+fn a_header_that_is_no_object_of_distinct_names_is_refused() {
     use Rejection as R;
-    let raw = |header: &str| ISSUER_KEY.sign(header, claims().to_string());
     let nested = format!(r#"{{"alg":"RS256","x":{}}}"#, "[".repeat(3_000));
-    let no_alg = without(header(), "alg").to_string();
-    check(vec![
-        ("array", raw(r#"["RS256"]"#), R::HeaderNotObject),
-        ("null", raw("null"), R::HeaderNotObject),
-        ("string", raw(r#""RS256""#), R::HeaderNotObject),
-        ("number", raw("1"), R::HeaderNotObject),
-        ("no JSON", raw("{alg:RS256}"), R::HeaderNotJson),
-        ("cut off", raw(r#"{"alg":"RS256""#), R::HeaderNotJson),
-        ("two objects", raw(r#"{"alg":"RS256"}{}"#), R::HeaderNotJson),
+    let cases: [(&[u8], Rejection); 14] = [
+        (br#"["RS256"]"#, R::HeaderNotObject),
+        (b"null", R::HeaderNotObject),
+        (br#""RS256""#, R::HeaderNotObject),
+        (b"1", R::HeaderNotObject),
+        (b"{alg:RS256}", R::HeaderNotJson),
+        (br#"{"alg":"RS256""#, R::HeaderNotJson),
+        (br#"{"alg":"RS256"}{}"#, R::HeaderNotJson),
+        (b"\xef\xbb\xbf{\"alg\":\"RS256\"}", R::HeaderNotJson),
+        (b"{\"alg\":\"\xff\"}", R::HeaderNotJson),
+        (nested.as_bytes(), R::HeaderTooDeep),
+        (br#"{"alg":"none","alg":"RS256"}"#, R::HeaderDuplicateName),
+        (br#"{"alg":"RS256","\u0061lg":"x"}"#, R::HeaderDuplicateName),
+        (br#"{"alg":"RS256","x":1,"x":1}"#, R::HeaderDuplicateName),
         (
-            "byte order mark",
-            raw("\u{feff}{\"alg\":\"RS256\"}"),
-            R::HeaderNotJson,
-        ),
-        (
-            "no UTF-8",
-            ISSUER_KEY.sign(b"{\"alg\":\"\xff\"}", "{}"),
-            R::HeaderNotJson,
-        ),
-        ("nested", raw(&nested), R::HeaderTooDeep),
-        (
-            "alg twice",
-            raw(r#"{"alg":"none","alg":"RS256"}"#),
+            br#"{"alg":"RS256","x":{"y":1,"y":1}}"#,
             R::HeaderDuplicateName,
         ),
+    ];
+    let row = |(header, expected)| {
+        let what = "the header as a whole";
         (
-            "alg twice, escaped",
-            raw(r#"{"alg":"RS256","\u0061lg":"none"}"#),
-            R::HeaderDuplicateName,
-        ),
-        (
-            "kid twice",
-            raw(r#"{"alg":"RS256","kid":"a","kid":"b"}"#),
-            R::HeaderDuplicateName,
-        ),
-        (
-            "unknown twice",
-            raw(r#"{"alg":"RS256","x":1,"x":1}"#),
-            R::HeaderDuplicateName,
-        ),
-        (
-            "inner twice",
-            raw(r#"{"alg":"RS256","x":{"y":1,"y":1}}"#),
-            R::HeaderDuplicateName,
-        ),
-        ("no alg", raw(&no_alg), R::AlgorithmMissing),
-        (
-            "alg null",
-            with_header(&json!({"alg": null})),
-            R::AlgorithmMissing,
-        ),
-        (
-            "alg array",
-            with_header(&json!({"alg": ["RS256"]})),
-            R::AlgorithmMissing,
-        ),
-        (
-            "alg number",
-            with_header(&json!({"alg": 1})),
-            R::AlgorithmMissing,
-        ),
-        ("Alg", raw(r#"{"Alg":"RS256"}"#), R::AlgorithmMissing),
-        (
-            "crit unknown",
-            with_header(&json!({"crit": ["x"], "x": 1})),
-            R::CritPresent,
-        ),
-        (
-            "crit empty",
-            with_header(&json!({"crit": []})),
-            R::CritPresent,
-        ),
-        (
-            "crit no array",
-            with_header(&json!({"crit": "exp"})),
-            R::CritPresent,
-        ),
-        (
-            "crit null",
-            with_header(&json!({"crit": null})),
-            R::CritPresent,
-        ),
-        (
-            "crit b64",
-            with_header(&json!({"crit": ["b64"], "b64": false})),
-            R::CritPresent,
-        ),
-        (
-            "b64 false",
-            with_header(&json!({"b64": false})),
-            R::B64Present,
-        ),
-        (
-            "b64 true",
-            with_header(&json!({"b64": true})),
-            R::B64Present,
-        ),
-        (
-            "typ logout",
-            with_header(&json!({"typ": "logout+jwt"})),
-            R::TypeNotAccessToken,
-        ),
-        (
-            "typ dpop",
-            with_header(&json!({"typ": "dpop+jwt"})),
-            R::TypeNotAccessToken,
-        ),
-        (
-            "typ JOSE",
-            with_header(&json!({"typ": "JOSE"})),
-            R::TypeNotAccessToken,
-        ),
-        (
-            "typ empty",
-            with_header(&json!({"typ": ""})),
-            R::TypeNotAccessToken,
-        ),
-        (
-            "typ number",
-            with_header(&json!({"typ": 1})),
-            R::TypeMalformed,
-        ),
-        (
-            "typ null",
-            with_header(&json!({"typ": null})),
-            R::TypeMalformed,
-        ),
-        (
-            "kid number",
-            with_header(&json!({"kid": 1})),
-            R::KidMalformed,
-        ),
-        (
-            "kid null",
-            with_header(&json!({"kid": null})),
-            R::KidMalformed,
-        ),
-        (
-            "kid array",
-            with_header(&json!({"kid": [KID]})),
-            R::KidMalformed,
-        ),
-    ]);
+            what,
+            ISSUER_KEY.sign(header, claims().to_string()),
+            expected,
+        )
+    };
+    check(cases.into_iter().map(row).collect());
+}
+
+#[test]
+fn a_header_member_that_breaks_a_rule_is_refused() {
+    use Rejection as R;
+    let cases = [
+        ("alg", json!(null), R::AlgorithmMissing),
+        ("alg", json!(["RS256"]), R::AlgorithmMissing),
+        ("alg", json!({}), R::AlgorithmMissing),
+        ("alg", json!(1), R::AlgorithmMissing),
+        ("crit", json!(["x"]), R::CritPresent),
+        ("crit", json!(["alg"]), R::CritPresent),
+        ("crit", json!(["b64"]), R::CritPresent),
+        ("crit", json!([]), R::CritPresent),
+        ("crit", json!("exp"), R::CritPresent),
+        ("crit", json!(null), R::CritPresent),
+        ("b64", json!(false), R::B64Present),
+        ("b64", json!(true), R::B64Present),
+        ("typ", json!("logout+jwt"), R::TypeNotAccessToken),
+        ("typ", json!("secevent+jwt"), R::TypeNotAccessToken),
+        ("typ", json!("dpop+jwt"), R::TypeNotAccessToken),
+        ("typ", json!("application/"), R::TypeNotAccessToken),
+        ("typ", json!("JOSE"), R::TypeNotAccessToken),
+        ("typ", json!(""), R::TypeNotAccessToken),
+        ("typ", json!(1), R::TypeMalformed),
+        ("typ", json!(null), R::TypeMalformed),
+        ("kid", json!(1), R::KidMalformed),
+        ("kid", json!(null), R::KidMalformed),
+        ("kid", json!([KID]), R::KidMalformed),
+        ("kid", json!("nope"), R::KidUnknown),
+        ("kid", json!(KID.to_uppercase()), R::KidUnknown),
+        ("kid", json!(format!(" {KID}")), R::KidUnknown),
+        ("kid", json!("../../../../dev/null"), R::KidUnknown),
+        ("kid", json!(""), R::KidUnknown),
+    ];
+    let row = |(name, value, expected): (&'static str, Value, Rejection)| {
+        (name, with_header(&json!({name: value})), expected)
+    };
+    let mut rows: Vec<_> = cases.into_iter().map(row).collect();
+    let claims = claims().to_string();
+    for name in ["alg", "kid"] {
+        let token = ISSUER_KEY.sign(without(header(), name).to_string(), &claims);
+        let expected = if name == "alg" {
+            R::AlgorithmMissing
+        } else {
+            R::KidMissing
+        };
+        rows.push((name, token, expected));
+    }
+    rows.push((
+        "Alg",
+        ISSUER_KEY.sign(r#"{"Alg":"RS256"}"#, &claims),
+        R::AlgorithmMissing,
+    ));
+    check(rows);
 }
 
 #[test]
@@ -298,140 +237,87 @@ fn another_algorithm_is_refused_whatever_the_signature() {
             R::AlgorithmNotAllowed,
         ));
     }
-    let (header_text, claims_text) = (header().to_string(), claims().to_string());
-    let named = |alg: &str| changed(header(), &json!({"alg": alg})).to_string();
-    rows.extend([
-        (
-            "RS384",
-            ISSUER_KEY.sign_rs384(&named("RS384"), &claims_text),
-            R::AlgorithmNotAllowed,
-        ),
-        (
-            "PS256",
-            ISSUER_KEY.sign_pss(&named("PS256"), &claims_text),
-            R::AlgorithmNotAllowed,
-        ),
-        (
-            "PSS as RS256",
-            ISSUER_KEY.sign_pss(&header_text, &claims_text),
-            R::SignatureInvalid,
-        ),
-        (
-            "SHA-384 as RS256",
-            ISSUER_KEY.sign_rs384(&header_text, &claims_text),
-            R::SignatureInvalid,
-        ),
-    ]);
     check(rows);
 }
 
 #[test]
-fn a_signature_that_is_not_the_issuers_is_refused() {
+fn another_rsa_algorithm_is_refused_under_its_own_name_and_under_ours() {
     use Rejection as R;
+    let (header_text, claims_text) = (header().to_string(), claims().to_string());
+    let named = |alg: &str| changed(header(), &json!({"alg": alg})).to_string();
+    let rs384 = |header: &str| ISSUER_KEY.sign_rs384(header, &claims_text);
+    let pss = |header: &str| ISSUER_KEY.sign_pss(header, &claims_text);
+    check(vec![
+        ("RS384", rs384(&named("RS384")), R::AlgorithmNotAllowed),
+        ("PS256", pss(&named("PS256")), R::AlgorithmNotAllowed),
+        ("PSS as RS256", pss(&header_text), R::SignatureInvalid),
+        ("SHA-384 as RS256", rs384(&header_text), R::SignatureInvalid),
+    ]);
+}
+
+#[test]
+fn a_signature_by_another_key_is_refused_however_the_header_argues() {
+    use Rejection as R;
+    let own_jwk = ATTACKER_KEY.jwk("mine");
+    let linked = json!({"jku": "http://127.0.0.1:9/", "x5u": "http://127.0.0.1:9/", "x5c": ["AA"]});
+    let cases = [
+        (header(), R::SignatureInvalid),
+        (
+            changed(header(), &json!({"jwk": own_jwk})),
+            R::SignatureInvalid,
+        ),
+        (
+            changed(header(), &json!({"jwk": own_jwk, "kid": "mine"})),
+            R::KidUnknown,
+        ),
+        (changed(header(), &linked), R::SignatureInvalid),
+        (
+            changed(header(), &json!({"x5t": "AA", "x5t#S256": "AA"})),
+            R::SignatureInvalid,
+        ),
+        (
+            changed(header(), &json!({"kid": "http://127.0.0.1:9/k"})),
+            R::KidUnknown,
+        ),
+        (without(header(), "kid"), R::KidMissing),
+    ];
+    let mut rows = Vec::new();
+    for (header, expected) in cases {
+        let token = ATTACKER_KEY.sign(header.to_string(), claims().to_string());
+        rows.push(("an attacker's key", token, expected));
+    }
+    let other = NEXT_KEY.sign(header().to_string(), claims().to_string());
+    rows.push(("the issuer's other key", other, R::SignatureInvalid));
+    check(rows);
+}
+
+#[test]
+fn a_signature_over_other_bytes_or_of_another_form_is_refused() {
     let token = valid_token();
     let (input, signature) = token.rsplit_once('.').unwrap();
+    let (header_part, payload_part) = input.split_once('.').unwrap();
     let signature = BASE64_URL_SAFE_NO_PAD.decode(signature).unwrap();
     let modulus = BASE64_URL_SAFE_NO_PAD.decode(ISSUER_KEY.n()).unwrap();
-    let sized = |last: u8| [vec![0; 255], vec![last]].concat();
-    let prepended = [&[0], &signature[..]].concat();
-    let appended = [&signature[..], &[0]].concat();
-    let (h, _) = input.split_once('.').unwrap();
-    let edited = changed(claims(), &json!({"sub": "admin"})).to_string();
-    let forged = with_signature(&signing_input(header().to_string(), edited), &signature);
-    let foreign =
-        |header: &serde_json::Value| ATTACKER_KEY.sign(header.to_string(), claims().to_string());
-    let own_jwk = ATTACKER_KEY.jwk("mine");
-    let embedded = |kid: &str| changed(header(), &json!({"kid": kid, "jwk": own_jwk}));
-    let linked =
-        json!({"jku": "http://127.0.0.1:9/jwks", "x5u": "http://127.0.0.1:9/x", "x5c": ["AA"]});
-    let re_headed = token.replacen(
-        h,
-        &BASE64_URL_SAFE_NO_PAD.encode(changed(header(), &json!({"x": 1})).to_string()),
-        1,
-    );
-    check(vec![
-        ("attacker's key", foreign(&header()), R::SignatureInvalid),
-        (
-            "attacker's key, embedded",
-            foreign(&embedded(KID)),
-            R::SignatureInvalid,
-        ),
-        (
-            "attacker's key and kid, embedded",
-            foreign(&embedded("mine")),
-            R::KidUnknown,
-        ),
-        (
-            "attacker's key, linked",
-            foreign(&changed(header(), &linked)),
-            R::SignatureInvalid,
-        ),
-        (
-            "attacker's key, no kid",
-            foreign(&without(header(), "kid")),
-            R::KidMissing,
-        ),
-        (
-            "the issuer's other key",
-            NEXT_KEY.sign(header().to_string(), claims().to_string()),
-            R::SignatureInvalid,
-        ),
-        (
-            "no kid, two keys",
-            ISSUER_KEY.sign(without(header(), "kid").to_string(), claims().to_string()),
-            R::KidMissing,
-        ),
-        (
-            "unknown kid",
-            with_header(&json!({"kid": "nope"})),
-            R::KidUnknown,
-        ),
-        (
-            "kid in other case",
-            with_header(&json!({"kid": KID.to_uppercase()})),
-            R::KidUnknown,
-        ),
-        (
-            "kid with a space",
-            with_header(&json!({"kid": format!(" {KID}")})),
-            R::KidUnknown,
-        ),
-        (
-            "kid path",
-            with_header(&json!({"kid": "../../../../dev/null"})),
-            R::KidUnknown,
-        ),
-        ("kid empty", with_header(&json!({"kid": ""})), R::KidUnknown),
-        ("edited claims", forged, R::SignatureInvalid),
-        ("edited header", re_headed, R::SignatureInvalid),
-        (
-            "zero",
-            with_signature(input, &sized(0)),
-            R::SignatureInvalid,
-        ),
-        ("one", with_signature(input, &sized(1)), R::SignatureInvalid),
-        (
-            "the modulus",
-            with_signature(input, &modulus),
-            R::SignatureInvalid,
-        ),
-        (
-            "one byte less",
-            with_signature(input, &signature[..255]),
-            R::SignatureInvalid,
-        ),
-        (
-            "zero before",
-            with_signature(input, &prepended),
-            R::SignatureInvalid,
-        ),
-        (
-            "zero after",
-            with_signature(input, &appended),
-            R::SignatureInvalid,
-        ),
-        ("one byte", with_signature(input, &[1]), R::SignatureInvalid),
-    ]);
+    let encoded = |value: Value| BASE64_URL_SAFE_NO_PAD.encode(value.to_string());
+    let edited_claims = encoded(changed(claims(), &json!({"sub": "admin"})));
+    let edited_header = encoded(changed(header(), &json!({"x": 1})));
+    let of_length = |last: u8| [vec![0; 255], vec![last]].concat();
+    let rows = [
+        (format!("{header_part}.{edited_claims}"), signature.clone()),
+        (format!("{edited_header}.{payload_part}"), signature.clone()),
+        (input.to_owned(), of_length(0)),
+        (input.to_owned(), of_length(1)),
+        (input.to_owned(), modulus),
+        (input.to_owned(), signature[..255].to_vec()),
+        (input.to_owned(), [&[0], &signature[..]].concat()),
+        (input.to_owned(), [&signature[..], &[0]].concat()),
+        (input.to_owned(), vec![1]),
+    ];
+    let row = |(input, signature): (String, Vec<u8>)| {
+        let token = with_signature(&input, &signature);
+        ("signature", token, Rejection::SignatureInvalid)
+    };
+    check(rows.into_iter().map(row).collect());
 }
 
 #[test]
@@ -503,25 +389,36 @@ fn a_payload_that_is_no_set_of_claims_is_refused() {
     ]);
 }
 
+/// Rows of claims by the issuer's key that each change one member.
+fn check_claims(cases: Vec<(&'static str, Value, Rejection)>) {
+    let row = |(name, value, expected): (&'static str, Value, Rejection)| {
+        (name, with_claims(&json!({name: value})), expected)
+    };
+    check(cases.into_iter().map(row).collect());
+}
+
 #[test]
-fn a_claim_that_is_missing_malformed_or_wrong_is_refused() {
+fn a_required_claim_that_is_missing_is_refused() {
     use Rejection as R;
     let absent = |name| ISSUER_KEY.sign(header().to_string(), without(claims(), name).to_string());
-    let mut rows = vec![
-        ("no iss", absent("iss"), R::IssuerMissing),
-        ("no aud", absent("aud"), R::AudienceMissing),
-        ("no exp", absent("exp"), R::ExpiryMissing),
+    let nobody = without(without(claims(), "sub"), "client_id");
+    check(vec![
+        ("iss", absent("iss"), R::IssuerMissing),
+        ("aud", absent("aud"), R::AudienceMissing),
+        ("exp", absent("exp"), R::ExpiryMissing),
         (
-            "sub of nobody",
-            {
-                let nobody = without(without(claims(), "sub"), "client_id");
-                ISSUER_KEY.sign(header().to_string(), nobody.to_string())
-            },
+            "sub",
+            ISSUER_KEY.sign(header().to_string(), nobody.to_string()),
             R::PrincipalMissing,
         ),
-    ];
+    ]);
+}
+
+#[test]
+fn an_issuer_or_audience_that_is_not_exactly_ours_is_refused() {
+    use Rejection as R;
     let upper = AUDIENCE.to_uppercase();
-    let cases = [
+    check_claims(vec![
         ("iss", json!("https://evil.example"), R::IssuerMismatch),
         ("iss", json!(""), R::IssuerMismatch),
         ("iss", json!("https://issuer.example"), R::IssuerMismatch),
@@ -555,6 +452,13 @@ fn a_claim_that_is_missing_malformed_or_wrong_is_refused() {
         ("aud", json!([AUDIENCE, 1]), R::AudienceMalformed),
         ("aud", json!([[AUDIENCE]]), R::AudienceMalformed),
         ("aud", json!({AUDIENCE: true}), R::AudienceMalformed),
+    ]);
+}
+
+#[test]
+fn a_time_subject_or_scope_that_is_malformed_or_wrong_is_refused() {
+    use Rejection as R;
+    check_claims(vec![
         ("exp", json!(NOW), R::Expired),
         ("exp", json!(NOW - 1), R::Expired),
         ("exp", json!(NOW - 3_600), R::Expired),
@@ -594,133 +498,5 @@ fn a_claim_that_is_missing_malformed_or_wrong_is_refused() {
         ("scope", json!(["a", 1]), R::ScopeMalformed),
         ("scope", json!(["a b"]), R::ScopeMalformed),
         ("scp", json!(true), R::ScopeMalformed),
-    ];
-    for (name, value, expected) in cases {
-        rows.push((name, with_claims(&json!({name: value})), expected));
-    }
-    check(rows);
-}
-
-#[test]
-fn what_the_rules_permit_is_accepted() {
-    let odd = json!({
-        "nested": {"a": [1, {"b": null}]}, "text": "🪐\u{0}", "__proto__": {"scope": "x"}, "pad": "x".repeat(5_000),
-    });
-    let spaced = claims()
-        .to_string()
-        .replace(',', " ,\r\n\t")
-        .replace("\"aud\"", "\"\\u0061ud\"");
-    let typed = |typ: &str| with_header(&json!({"typ": typ}));
-    let rows = [
-        (
-            "aud array",
-            with_claims(&json!({"aud": ["other", AUDIENCE]})),
-        ),
-        ("at+jwt", typed("at+jwt")),
-        ("AT+JWT", typed("AT+JWT")),
-        ("application/at+jwt", typed("application/at+jwt")),
-        ("jwt", typed("jwt")),
-        (
-            "no typ",
-            ISSUER_KEY.sign(without(header(), "typ").to_string(), claims().to_string()),
-        ),
-        (
-            "unknown header members",
-            with_header(&json!({"x": {"y": 1}, "cty": "x", "zip": null})),
-        ),
-        (
-            "links in the header",
-            with_header(&json!({"jku": "http://127.0.0.1:9/", "jwk": {"kty": "RSA"}})),
-        ),
-        ("unknown claims", with_claims(&odd)),
-        (
-            "white space and escapes",
-            ISSUER_KEY.sign(header().to_string(), spaced),
-        ),
-        ("nbf now", with_claims(&json!({"nbf": NOW}))),
-        (
-            "iat within the leeway",
-            with_claims(&json!({"iat": NOW + 60})),
-        ),
-        ("last second", with_claims(&json!({"exp": NOW + 1}))),
-        (
-            "fraction",
-            with_claims(&json!({"exp": 1_790_000_300.5, "iat": 1_789_999_990.25})),
-        ),
-        (
-            "no nbf",
-            ISSUER_KEY.sign(header().to_string(), without(claims(), "nbf").to_string()),
-        ),
-        (
-            "the other key",
-            NEXT_KEY.sign(
-                changed(header(), &json!({"kid": "key-2"})).to_string(),
-                claims().to_string(),
-            ),
-        ),
-    ];
-    let (verifier, keys) = (Verifier::new(ISSUER, AUDIENCE), keys());
-    for (what, token) in rows {
-        let outcome = verifier.verify(&token, &keys, NOW);
-        assert!(outcome.is_ok(), "{what}: {outcome:?}");
-    }
-}
-
-#[test]
-fn principal_and_scopes_come_from_the_claims_that_are_there() {
-    let client_only = |claims: serde_json::Value| {
-        ISSUER_KEY.sign(
-            header().to_string(),
-            without(without(claims, "sub"), "client_id").to_string(),
-        )
-    };
-    let unscoped = |changes: serde_json::Value| {
-        ISSUER_KEY.sign(
-            header().to_string(),
-            changed(without(claims(), "scope"), &changes).to_string(),
-        )
-    };
-    let rows = [
-        (valid_token(), "user|1", "openid read:planets"),
-        (
-            ISSUER_KEY.sign(header().to_string(), without(claims(), "sub").to_string()),
-            "app",
-            "openid read:planets",
-        ),
-        (
-            client_only(changed(claims(), &json!({"cid": "okta", "azp": "oidc"}))),
-            "okta",
-            "openid read:planets",
-        ),
-        (
-            client_only(changed(claims(), &json!({"azp": "oidc"}))),
-            "oidc",
-            "openid read:planets",
-        ),
-        (unscoped(json!({})), "user|1", ""),
-        (unscoped(json!({"scope": ""})), "user|1", ""),
-        (unscoped(json!({"scope": "  a  b "})), "user|1", "a b"),
-        (unscoped(json!({"scope": ["a", "b"]})), "user|1", "a b"),
-        (unscoped(json!({"scp": ["a", "b"]})), "user|1", "a b"),
-        (unscoped(json!({"scp": "a b"})), "user|1", "a b"),
-        (unscoped(json!({"scope": "a", "scp": ["b"]})), "user|1", "a"),
-    ];
-    let (verifier, keys) = (Verifier::new(ISSUER, AUDIENCE), keys());
-    for (token, principal, scope) in rows {
-        let token = verifier.verify(&token, &keys, NOW).unwrap();
-        assert_eq!((token.principal(), token.scope()), (principal, scope));
-        assert_eq!(token.expires_at(), NOW + 300);
-    }
-    let token = verifier.verify(&valid_token(), &keys, NOW).unwrap();
-    for scope in [
-        "read:planet",
-        "read:planets:own",
-        "READ:PLANETS",
-        "read:*",
-        "read",
-        "",
-    ] {
-        assert!(!token.has_scope(scope), "{scope}");
-    }
-    assert!(token.has_scope("read:planets") && token.has_scope("openid"));
+    ]);
 }
