@@ -53,8 +53,9 @@ impl Subject {
             SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()),
         )
         .unwrap_or(0);
-        let token = idp.minter().mint(&Recipe::default(), now).expect("the plain token can be minted");
-        let jwks = idp.minter().jwks();
+        let minter = idp.minter();
+        let token = minter.mint(&Recipe::default(), now).expect("the plain token can be minted");
+        let jwks = mock_idp::jwks_document(minter.profile(), minter.keys());
         let decode = |name: &str| {
             let text = jwks["keys"][0][name].as_str().expect("an RSA key has n and e");
             URL_SAFE_NO_PAD.decode(text).expect("n and e are base64url")
@@ -141,8 +142,8 @@ fn settings(idp: &MockIdp) -> Settings {
 }
 
 fn parsed_key(modulus: &[u8], exponent: &[u8]) -> lc::ParsedPublicKey {
-    let key = aws_lc_rs::rsa::PublicKeyComponents { n: modulus, e: exponent };
-    key.parse(&lc::RSA_PKCS1_2048_8192_SHA256).expect("a 2048-bit key")
+    let key = lc::RsaPublicKeyComponents { n: modulus, e: exponent };
+    key.to_parsed_public_key(&lc::RSA_PKCS1_2048_8192_SHA256).expect("a 2048-bit key")
 }
 
 fn decoding_key(jwks: &Value) -> jsonwebtoken::DecodingKey {

@@ -119,9 +119,17 @@ fn dispatch(command: Option<Command>) -> Result<u8, Failure> {
     }
 }
 
-/// The whole of the function's `bootstrap`: the same as `authorizer/src/main.rs`.
+/// The function's `bootstrap`, on one thread as `authorizer/src/main.rs` has it.
 fn bootstrap() -> ExitCode {
-    ::authorizer::lambda::main()
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let ended = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(::authorizer::lambda::run()));
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::note(&error.to_string());
+            ExitCode::FAILURE
+        }
+    }
 }
 
 /// The runtime of every command but `bootstrap`.

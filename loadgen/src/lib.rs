@@ -7,6 +7,7 @@ pub mod builtin;
 pub mod clock;
 pub mod conform;
 pub mod exit;
+pub mod issuer;
 pub mod load;
 pub mod progress;
 pub mod record;

@@ -15,7 +15,7 @@ mod users;
 pub use arrival::Arrival;
 pub use calibrate::calibrate;
 pub use cold_start::cold_start;
-pub use phase::{LoadContext, cache_hit, verification};
+pub use phase::{LoadContext, PhaseError, cache_hit, verification};
 pub use tally::Tally;
 pub use token_pool::{PoolError, TokenPool};
 pub use users::{LoadError, drive};

@@ -84,7 +84,7 @@ impl Run<'_> {
             () = stop.raised() => return Err(Failure::Stopped),
         };
         testbed.idp().issuer().clone_into(&mut self.record.issuer.issuer);
-        testbed.key_origin().word().clone_into(&mut self.record.issuer.signing_key);
+        testbed.key_origin().clone_into(&mut self.record.issuer.signing_key);
         testbed.invocation().clone_into(&mut self.record.subject.invocation);
         let ended = self.measure(&mut testbed, progress, stop).await;
         self.record.issuer.jwks_fetches = testbed.idp().fetch_count();
@@ -124,7 +124,7 @@ impl Run<'_> {
             target: testbed.target(),
             features: &self.plan.subject.features,
             divergences: &self.plan.subject.divergences,
-            minter: testbed.idp().minter(),
+            minter: testbed.minter(),
             gate: plan.gate,
         };
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;

@@ -6,21 +6,21 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::{FunctionConfig, Gateway, GatewayConfig, RestApi};
-use mock_idp::{IssuerKeys, KeyOrigin, KeyStore, MintDefaults, MockIdp, MockIdpConfig};
+use mock_idp::{KeyOrigin, Minter, MockIdp};
 
+use crate::issuer::Issuer;
 use crate::scenario::Scenario;
 use crate::subject::{CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind};
 use crate::target::{HttpTarget, InProcessTarget, Target};
 
-mod cache_folder;
 mod error;
 mod server;
 mod setup;
 
-pub use cache_folder::key_folder;
 pub use error::TestbedError;
 pub use server::ChildServer;
 
@@ -31,6 +31,7 @@ const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4
 #[derive(Debug)]
 pub struct Testbed {
     idp: MockIdp,
+    minter: Arc<Minter>,
     key_origin: KeyOrigin,
     running: Running,
     target: Target,
@@ -86,7 +87,8 @@ impl Testbed {
                 return Err(error);
             }
         };
-        Ok(Self { idp, key_origin, running, target, invocation })
+        let minter = idp.minter();
+        Ok(Self { idp, minter, key_origin, running, target, invocation })
     }
 
     /// Who is asked.
@@ -99,9 +101,17 @@ impl Testbed {
         &self.idp
     }
 
+    /// Who mints.
+    pub fn minter(&self) -> &Minter {
+        &self.minter
+    }
+
     /// Whether the signing key was read from the cache or made for this run.
-    pub fn key_origin(&self) -> KeyOrigin {
-        self.key_origin
+    pub fn key_origin(&self) -> &'static str {
+        match self.key_origin {
+            KeyOrigin::Cached => "cached",
+            KeyOrigin::Generated => "generated",
+        }
     }
 
     /// The command line or URL of the subject.
@@ -129,7 +139,7 @@ impl Testbed {
 
     /// The issuer's health route: a null server on loopback, for the tool's own floor.
     pub fn null_target(&self) -> Target {
-        Target::Http(std::sync::Arc::new(HttpTarget::new(self.idp.address().to_string(), "/healthz")))
+        Target::Http(Arc::new(HttpTarget::new(self.idp.address().to_string(), "/healthz")))
     }
 
     /// Whether this subject can be started afresh for each sample.
@@ -198,20 +208,17 @@ pub fn own_program() -> Result<String, TestbedError> {
 }
 
 async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), TestbedError> {
-    let profile = crate::builtin::issuer(&scenario.issuer)?;
-    let store = KeyStore::open(key_folder()?);
-    let seed = scenario.seed;
-    // A key takes some 0.1 s to several seconds of pure computation when it is not in the cache.
-    let keys = tokio::task::spawn_blocking(move || IssuerKeys::from_store(&store, seed))
-        .await
-        .map_err(|_| TestbedError::KeyThread)??;
-    let key_origin = keys.origin();
-    let defaults = MintDefaults {
+    let issuer = Issuer {
+        profile: crate::builtin::issuer(&scenario.issuer)?,
+        seed: scenario.seed,
         audience: scenario.audience.clone(),
         scope: vec![scenario.scope.clone()],
-        ..MintDefaults::for_profile(&profile)
     };
-    let config = MockIdpConfig { profile, listen: scenario.issuer_listen.unwrap_or(ANY_PORT), keys, defaults };
+    let (issuer, keys) = tokio::task::spawn_blocking(move || issuer.keys().map(|keys| (issuer, keys)))
+        .await
+        .map_err(|_| TestbedError::KeyThread)??;
+    let key_origin = keys.signing.origin();
+    let config = issuer.config(keys, scenario.issuer_listen.unwrap_or(ANY_PORT));
     Ok((MockIdp::start(config).await?, key_origin))
 }
 
@@ -225,7 +232,7 @@ async fn start_subject(
             let gateway = start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders).await?;
             let invocation = gateway.function().config().command.join(" ");
             let path = format!("/{}/planets", gateway::STAGE);
-            let target = Target::Http(std::sync::Arc::new(HttpTarget::new(gateway.address().to_string(), path)));
+            let target = Target::Http(Arc::new(HttpTarget::new(gateway.address().to_string(), path)));
             Ok((Running::Lambda(Box::new(gateway)), target, invocation))
         }
         SubjectKind::HttpCommand(plan) => {
@@ -236,11 +243,11 @@ async fn start_subject(
             Ok((Running::Server { child, plan, placeholders }, target, invocation))
         }
         SubjectKind::HttpUrl { authority, path } => {
-            let target = Target::Http(std::sync::Arc::new(HttpTarget::new(authority.clone(), path.clone())));
+            let target = Target::Http(Arc::new(HttpTarget::new(authority.clone(), path.clone())));
             Ok((Running::Nothing, target, format!("http://{authority}{path}")))
         }
         SubjectKind::InProcess => {
-            let target = Target::InProcess(std::sync::Arc::new(InProcessTarget::new(&placeholders)?));
+            let target = Target::InProcess(Arc::new(InProcessTarget::new(&placeholders)?));
             Ok((Running::Nothing, target, String::new()))
         }
     }
@@ -300,7 +307,7 @@ async fn start_server(plan: &HttpCommand, placeholders: &Placeholders) -> Result
     let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
     let child = ChildServer::start(line, env, working_dir, port, plan).await?;
     let target = HttpTarget::new(format!("127.0.0.1:{port}"), plan.path.clone());
-    Ok((child, Target::Http(std::sync::Arc::new(target))))
+    Ok((child, Target::Http(Arc::new(target))))
 }
 
 async fn cold_function(gateway: &Gateway, token: &str) -> Result<ColdSample, TestbedError> {

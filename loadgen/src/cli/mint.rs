@@ -2,13 +2,14 @@
 
 use clap::Args;
 use loadgen::builtin;
-use mock_idp::{IssuerKeys, KeyStore, MintDefaults, Minter, Recipe};
+use loadgen::issuer::Issuer;
+use mock_idp::Recipe;
 use serde_json::{Map, Value, json};
 
 use super::{Failure, output};
 
 /// Where `authbench serve idp` listens by default, and so the issuer of minted tokens.
-pub(super) const DEFAULT_BASE: &str = "http://127.0.0.1:9000";
+const DEFAULT_BASE: &str = "http://127.0.0.1:9000";
 
 #[derive(Debug, Args)]
 pub(crate) struct MintArguments {
@@ -60,13 +61,13 @@ fn parse_member(text: &str) -> Result<(String, Value), String> {
 }
 
 pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
-    let minter = minter(
+    let issuer = issuer(
         &arguments.profile,
-        &arguments.base,
         &arguments.audience,
         &arguments.scope,
         arguments.seed,
     )?;
+    let minter = issuer.minter(&arguments.base).map_err(Failure::testbed)?;
     if arguments.jwks {
         let jwks = mock_idp::jwks_document(minter.profile(), minter.keys());
         output::print(&format!("{jwks:#}\n"));
@@ -83,24 +84,14 @@ pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// A minter as `serve idp` has one: the same profile, base and seed give tokens that it vouches for.
-pub(super) fn minter(
-    profile: &str,
-    base: &str,
-    audience: &str,
-    scope: &str,
-    seed: u64,
-) -> Result<Minter, Failure> {
-    let profile = builtin::issuer(profile).map_err(Failure::usage)?;
-    let store = KeyStore::open(loadgen::testbed::key_folder().map_err(Failure::testbed)?);
-    let keys = IssuerKeys::from_store(&store, seed).map_err(Failure::testbed)?;
-    let defaults = MintDefaults {
+/// The issuer of the flags that `mint` and `serve idp` share: equal flags give tokens that the server vouches for.
+pub(super) fn issuer(profile: &str, audience: &str, scope: &str, seed: u64) -> Result<Issuer, Failure> {
+    Ok(Issuer {
+        profile: builtin::issuer(profile).map_err(Failure::usage)?,
+        seed,
         audience: audience.to_owned(),
         scope: scope.split_ascii_whitespace().map(str::to_owned).collect(),
-        ..MintDefaults::for_profile(&profile)
-    };
-    let issuer = profile.issuer(base.trim_end_matches('/'));
-    Ok(Minter::new(profile, issuer, defaults, keys))
+    })
 }
 
 fn recipe(arguments: &MintArguments) -> Result<Recipe, Failure> {

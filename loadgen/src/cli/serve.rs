@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 
 use clap::{Args, Subcommand};
 use loadgen::builtin;
+use loadgen::issuer::{CLIENT_ID, CLIENT_SECRET};
 use loadgen::stop::StopSignal;
 use loadgen::subject::Placeholders;
 use loadgen::testbed;
-use mock_idp::{MockIdp, MockIdpConfig};
+use mock_idp::MockIdp;
 
 use super::{Failure, mint, output};
 
@@ -77,27 +78,14 @@ pub(crate) fn run(command: ServeCommand) -> Result<u8, Failure> {
 }
 
 async fn idp(arguments: &IdpArguments, stop: &StopSignal) -> Result<u8, Failure> {
-    let base = format!("http://{}", arguments.listen);
-    let minter = mint::minter(
-        &arguments.profile,
-        &base,
-        &arguments.audience,
-        &arguments.scope,
-        arguments.seed,
-    )?;
-    let config = MockIdpConfig {
-        profile: minter.profile().clone(),
-        listen: arguments.listen,
-        keys: minter.keys().clone(),
-        defaults: minter.defaults().clone(),
-    };
-    let idp = MockIdp::start(config).await.map_err(Failure::testbed)?;
+    let issuer = mint::issuer(&arguments.profile, &arguments.audience, &arguments.scope, arguments.seed)?;
+    let keys = issuer.keys().map_err(Failure::testbed)?;
+    let idp = MockIdp::start(issuer.config(keys, arguments.listen)).await.map_err(Failure::testbed)?;
     output::print(&format!(
-        "issuer          {}\njwks_uri        {}\ntoken_endpoint  {}\nclient          {}\n",
+        "issuer          {}\njwks_uri        {}\ntoken_endpoint  {}\nclient_id       {CLIENT_ID}\nclient_secret   {CLIENT_SECRET}\n",
         idp.issuer(),
         idp.jwks_uri(),
         idp.token_endpoint(),
-        idp.client_hint(),
     ));
     stop.raised().await;
     idp.shutdown().await;

@@ -54,9 +54,11 @@ fix = "f"
 fn minter() -> Minter {
     let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
     let store = KeyStore::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/test-keys"));
-    let keys = IssuerKeys::from_store(&store, 7).expect("test keys");
-    let defaults = MintDefaults::for_profile(&profile);
-    Minter::new(profile, "http://127.0.0.1:1/".to_owned(), defaults, keys)
+    let keys = IssuerKeys {
+        signing: store.signing_key(7, "issuer").expect("a test key"),
+        attacker: store.signing_key(7, "attacker").expect("a test key"),
+    };
+    Minter::new(profile, "http://127.0.0.1:1/".to_owned(), MintDefaults::default(), keys)
 }
 
 /// Runs the four cases against a script; the first two answers are for the probes.

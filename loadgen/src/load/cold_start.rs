@@ -33,7 +33,6 @@ pub async fn cold_start(
             break;
         }
         let token = testbed
-            .idp()
             .minter()
             .mint(&Recipe::default(), unix_now())
             .map_err(|error| TestbedError::Authorizer(error.to_string()))?;

@@ -90,7 +90,7 @@ pub async fn cache_hit(plan: &LoadPhase, context: LoadContext<'_>) -> Result<Pha
 const INVOCATIONS: &str = "authorizer invocations";
 
 async fn mint(plan: &LoadPhase, context: LoadContext<'_>, count: u64) -> Result<Arc<TokenPool>, PhaseError> {
-    let minter = context.testbed.idp().minter();
+    let minter = context.testbed.minter();
     let target = context.testbed.target();
     // Minting keeps every core busy; the runtime's other tasks wait for it, and nothing is being measured.
     let pool = tokio::task::block_in_place(|| TokenPool::mint(minter, context.catalogue, &plan.mix, count, target))?;

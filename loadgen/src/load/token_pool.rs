@@ -87,7 +87,7 @@ impl TokenPool {
         let order = interleave(&weights, count);
         let mut classes = Vec::with_capacity(weights.len());
         for (index, (name, _)) in weights.iter().enumerate() {
-            let of_class = order.iter().filter(|(class, _)| *class as usize == index).count();
+            let of_class = order.iter().filter(|(class, _)| *class as usize == index).count() as u64;
             classes.push(mint_class(minter, catalogue, name, of_class, target)?);
         }
         let names = weights.iter().map(|(name, _)| (*name).to_owned()).collect();
@@ -136,13 +136,13 @@ fn mint_class(
     minter: &Minter,
     catalogue: &Catalogue,
     name: &str,
-    count: usize,
+    count: u64,
     target: &Target,
 ) -> Result<Class, PoolError> {
     let case = catalogue.find(name).ok_or_else(|| PoolError::Case(name.to_owned()))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let tokens = minter
-        .mint_pool(&case.recipe, unix_now(), count, threads)
+        .mint_pool(&case.recipe, unix_now(), 0..count, threads)
         .map_err(|error| PoolError::Mint { case: name.to_owned(), reason: error.to_string() })?;
     let shape = RequestShape::from(&case.request);
     let requests = tokens.iter().map(|token| target.prepare(&shape, token)).collect::<Result<_, _>>()?;

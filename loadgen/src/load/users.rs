@@ -115,18 +115,18 @@ async fn run_user(shared: &Shared) {
 
 /// One iteration of one transaction for each user, and nothing of goose's own output or servers.
 fn configuration(users: usize) -> GooseConfiguration {
-    GooseConfiguration {
-        host: Some(UNUSED_HOST.to_owned()),
-        users: Some(users),
-        increase_rate: Some(LAUNCH_RATE.to_owned()),
-        iterations: Some(1),
-        quiet: 2,
-        no_print_metrics: true,
-        no_error_summary: true,
-        no_reset_metrics: true,
-        no_metrics: true,
-        no_telnet: true,
-        no_websocket: true,
-        ..GooseConfiguration::default()
-    }
+    // Some fields are private to goose, so a literal is not possible.
+    let mut configuration = GooseConfiguration::default();
+    configuration.host = Some(UNUSED_HOST.to_owned());
+    configuration.users = Some(users);
+    configuration.increase_rate = Some(LAUNCH_RATE.to_owned());
+    configuration.iterations = Some(1);
+    configuration.quiet = 2;
+    configuration.no_print_metrics = true;
+    configuration.no_error_summary = true;
+    configuration.no_reset_metrics = true;
+    configuration.no_metrics = true;
+    configuration.no_telnet = true;
+    configuration.no_websocket = true;
+    configuration
 }

@@ -35,7 +35,7 @@ impl InProcessTarget {
     pub(super) async fn call(&self, request: &PreparedRequest) -> Observation {
         // Without an identity source the gateway answers by itself.
         let Some(authorization) = request.authorization().filter(|value| !value.is_empty()) else {
-            return observation(&decision::missing_identity(), Instant::now());
+            return refused(&decision::Refusal::identity_missing());
         };
         let event = token_event(authorization, PLANETS_ARN);
         let sent = Instant::now();
@@ -44,17 +44,22 @@ impl InProcessTarget {
             Err(error) => FunctionAnswer::Error { message: error.to_string(), error_type: String::new() },
         };
         let decided = decision::decide(&answer, PLANETS_ARN);
-        observation(&decided, sent)
+        // What the back end behind an Allow answers.
+        let status = decided.refusal().map_or(200, decision::Refusal::status);
+        observation(status, decided.rule(), sent)
     }
 }
 
-fn observation(decided: &decision::Decision, sent: Instant) -> Observation {
+fn refused(refusal: &decision::Refusal) -> Observation {
+    observation(refusal.status(), refusal.rule().id(), Instant::now())
+}
+
+fn observation(status: u16, rule: &str, sent: Instant) -> Observation {
     let finished = Instant::now();
-    let status = decided.status();
     Observation {
         decision: Decision::from_status(status),
         status: Some(status),
-        rule: Some(decided.rule().to_owned()),
+        rule: Some(rule.to_owned()),
         cache: CacheVerdict::None,
         cold: false,
         fault: None,

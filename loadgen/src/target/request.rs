@@ -96,11 +96,6 @@ impl PreparedRequest {
     pub(super) fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()
     }
-
-    /// The method.
-    pub(super) fn method(&self) -> &Method {
-        &self.method
-    }
 }
 
 /// Header values are taken as bytes: a case may send UTF-8 that is not ASCII.

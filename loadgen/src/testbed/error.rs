@@ -14,9 +14,6 @@ pub enum TestbedError {
     /// The authorizer in this process refuses its settings.
     #[error("the in-process authorizer does not start: {0}")]
     Authorizer(String),
-    /// No folder for keys is known.
-    #[error("no folder for test keys: set AUTHBENCH_CACHE, XDG_CACHE_HOME or HOME")]
-    CacheFolder,
     /// The server ended before it was ready.
     #[error("target `{command}` ended before it was ready ({status}); it printed last: {log}")]
     Died {
@@ -51,8 +48,8 @@ pub enum TestbedError {
     #[error("the authorizer could not be invoked: {0}")]
     Invoke(#[from] gateway::InvokeError),
     /// Test keys cannot be had.
-    #[error("the issuer's keys: {0}")]
-    Keys(#[from] mock_idp::KeyStoreError),
+    #[error(transparent)]
+    Issuer(#[from] crate::issuer::IssuerError),
     /// The thread that makes keys is gone.
     #[error("the thread that makes the issuer's keys ended without an answer")]
     KeyThread,

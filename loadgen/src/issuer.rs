@@ -1,0 +1,93 @@
+//! The issuer of a run: its keys from the seed, what its tokens say by default, and its one client.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use mock_idp::{Client, IssuerKeys, IssuerProfile, KeyStore, KeyStoreError, MintDefaults, Minter, MockIdpConfig};
+
+/// The client that the token endpoint knows, and that tokens name. Like the keys it is public knowledge.
+pub const CLIENT_ID: &str = "authbench-client";
+
+/// The client's secret.
+pub const CLIENT_SECRET: &str = "authbench-secret";
+
+/// An issuer, described.
+#[derive(Debug, Clone)]
+pub struct Issuer {
+    /// What it looks like.
+    pub profile: IssuerProfile,
+    /// The seed of its keys.
+    pub seed: u64,
+    /// The API that tokens are for.
+    pub audience: String,
+    /// The scopes that tokens carry.
+    pub scope: Vec<String>,
+}
+
+/// Keys that cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum IssuerError {
+    /// No folder for keys is known.
+    #[error("no folder for test keys: set AUTHBENCH_CACHE, XDG_CACHE_HOME or HOME")]
+    CacheFolder,
+    /// A key cannot be read, made or kept.
+    #[error("the issuer's keys: {0}")]
+    Keys(#[from] KeyStoreError),
+}
+
+impl Issuer {
+    /// The keys of the seed, from the user's cache folder or newly made. Blocks: making a key takes 0.1 s to seconds.
+    pub fn keys(&self) -> Result<IssuerKeys, IssuerError> {
+        let store = KeyStore::open(key_folder()?);
+        Ok(IssuerKeys {
+            signing: store.signing_key(self.seed, "issuer")?,
+            attacker: store.signing_key(self.seed, "attacker")?,
+        })
+    }
+
+    /// What tokens say unless their recipe says otherwise.
+    pub fn defaults(&self) -> MintDefaults {
+        MintDefaults {
+            audience: self.audience.clone(),
+            scope: self.scope.clone(),
+            client_id: CLIENT_ID.to_owned(),
+            seed: self.seed,
+            ..MintDefaults::default()
+        }
+    }
+
+    /// How the issuer is started.
+    pub fn config(&self, keys: IssuerKeys, listen: SocketAddr) -> MockIdpConfig {
+        let client = Client {
+            id: CLIENT_ID.to_owned(),
+            secret: CLIENT_SECRET.to_owned(),
+            audiences: vec![self.audience.clone()],
+            scopes: self.scope.clone(),
+            client_credentials: true,
+        };
+        MockIdpConfig {
+            profile: self.profile.clone(),
+            listen,
+            issuer: None,
+            keys,
+            defaults: self.defaults(),
+            clients: vec![client],
+        }
+    }
+
+    /// A minter as the issuer has one when it listens at `base`.
+    pub fn minter(&self, base: &str) -> Result<Minter, IssuerError> {
+        let issuer = self.profile.issuer(base.trim_end_matches('/'));
+        Ok(Minter::new(self.profile.clone(), issuer, self.defaults(), self.keys()?))
+    }
+}
+
+/// The folder of cached test keys: `AUTHBENCH_CACHE`, or the XDG cache folder of the user.
+fn key_folder() -> Result<PathBuf, IssuerError> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    variable("AUTHBENCH_CACHE")
+        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("authbench")))
+        .or_else(|| variable("HOME").map(|folder| folder.join(".cache").join("authbench")))
+        .map(|folder| folder.join("keys"))
+        .ok_or(IssuerError::CacheFolder)
+}

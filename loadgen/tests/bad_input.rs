@@ -1,0 +1,116 @@
+//! Bad input and failing testbeds through the real binary: a named error within seconds, the right exit code, and no
+//! process left behind.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+fn authbench(folder: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_authbench"))
+        .args(arguments)
+        .current_dir(folder)
+        .env("AUTHBENCH_CACHE", key_cache())
+        .output()
+        .expect("authbench starts")
+}
+
+/// Keys are made once for all tests.
+fn key_cache() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys")
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn refused(folder: &Path, arguments: &[&str], exit: i32, parts: &[&str]) {
+    let started = Instant::now();
+    let output = authbench(folder, arguments);
+    let message = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {message}");
+    for part in parts {
+        assert!(message.contains(part), "{arguments:?}: {part:?} is missing in: {message}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(30), "{arguments:?} took {:?}", started.elapsed());
+}
+
+#[test]
+fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
+    std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
+    std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
+    let table: [(&[&str], &[&str]); 12] = [
+        (&["run", "s.toml"], &["s.toml", "line 6", "`speed`", "`issuer`"]),
+        (&["run", "quikc"], &["quikc", "quick"]),
+        (&["run", "missing.toml"], &["missing.toml"]),
+        (&["run", "--target", "nobody"], &["nobody", "express-oauth2-jwt-bearer"]),
+        (&["run", "--issuer", "nobody"], &["nobody", "auth0", "okta"]),
+        (&["conform", "--url", "https://example.com/"], &["https://example.com/", "http://host:port/path"]),
+        (&["conform", "--filter", "no-such-case"], &["no-such-case", "list cases"]),
+        (&["load", "--duration", "5"], &["--duration", "\"250ms\""]),
+        (&["load", "--threshold", "p95=1ms"], &["p95", "p99"]),
+        (&["mint", "--case", "no::case"], &["no::case", "list cases"]),
+        (&["report", "r.json"], &["r.json", "schema version 99"]),
+        (&["authorizer", "invoke", "none.json"], &["none.json"]),
+    ];
+    for (arguments, parts) in table {
+        refused(folder.path(), arguments, 2, parts);
+    }
+}
+
+/// Writes a target file that starts a shell script, and returns its name.
+fn target(folder: &Path, name: &str, kind: &str, script: &str, rest: &str) -> String {
+    let file = format!("{name}.toml");
+    let text = format!(
+        "name = \"{name}\"\nkind = \"{kind}\"\n[command]\nprogram = \"sh\"\nargs = [\"-c\", '''{script}''']\n{rest}"
+    );
+    std::fs::write(folder.join(&file), text).expect("written");
+    file
+}
+
+#[test]
+fn a_testbed_that_does_not_stand_is_named_with_exit_14_and_leaves_no_process() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path();
+    let http = "[request]\npath = \"/\"\n[ready]\ntimeout = \"500ms\"\n";
+    // The number after `sleep` is how the test finds a process that was left behind.
+    let mark = format!("98765.{}", std::process::id());
+    let dies = target(path, "dies", "http", "echo no database >&2; exit 3", http);
+    let hangs = target(path, "hangs", "http", &format!("sleep {mark} & wait"), http);
+    let exits = target(path, "exits", "lambda", "echo broken bootstrap >&2; exit 1", "");
+    std::fs::write(
+        path.join("absent.toml"),
+        "name = \"absent\"\nkind = \"http\"\n[command]\nprogram = \"no-such-program\"\n[request]\npath = \"/\"\n",
+    )
+    .expect("written");
+    let keyless = "name = \"keyless\"\nkind = \"lambda\"\n[command]\nprogram = \"{authbench}\"\nargs = [\"bootstrap\"]\n\
+        [command.env]\nTOKEN_ISSUER = \"{issuer}\"\nJWKS_URI = \"http://127.0.0.1:1/keys\"\nAUDIENCE = \"{audience}\"\n";
+    std::fs::write(path.join("keyless.toml"), keyless).expect("written");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+
+    let table: [(&[&str], &[&str]); 6] = [
+        (&["conform", "--target", &dies], &["exit status: 3", "no database"]),
+        (&["conform", "--target", &hangs], &["not ready within 500ms", "[ready] timeout"]),
+        (&["conform", "--target", "absent.toml"], &["no-such-program", "program"]),
+        (&["conform", "--target", &exits], &["broken bootstrap"]),
+        (&["conform", "--target", "keyless.toml"], &["no decision", "JWKS was fetched 0 times"]),
+        (&["conform", "--issuer-listen", &address], &[&address]),
+    ];
+    for (arguments, parts) in table {
+        refused(path, arguments, 14, parts);
+    }
+    assert_eq!(processes_with(&mark), Vec::<String>::new(), "a child outlived the bench");
+}
+
+/// Command lines of running processes that hold a text.
+fn processes_with(text: &str) -> Vec<String> {
+    let entries = std::fs::read_dir("/proc").expect("a /proc file system");
+    entries
+        .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
+        .map(|line| String::from_utf8_lossy(&line).replace('\0', " "))
+        .filter(|line| line.contains(text))
+        .collect()
+}

@@ -1,0 +1,216 @@
+//! The whole bench through the real binary: real processes, real sockets, small numbers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use loadgen::conform::Outcome;
+use loadgen::record::{RecordStore, RunRecord, RunStatus};
+
+const SCENARIO: &str = r#"
+name = "small"
+issuer = "auth0"
+target = "authbench"
+audience = "https://planets.example.com/"
+scope = "read:planets"
+[conformance]
+gate = "high"
+[[phase]]
+kind = "cold-start"
+samples = 2
+budget = "20s"
+[[phase]]
+kind = "verification"
+users = 2
+requests = 60
+[phase.mix]
+"baseline::valid" = 3
+"rfc7519::exp-one-hour-past" = 1
+"rfc7519::aud-wrong" = 1
+"rfc6750::scope-missing" = 1
+[[phase]]
+kind = "cache-hit"
+users = 2
+requests = 200
+"#;
+
+fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
+    command.current_dir(folder).env("AUTHBENCH_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"));
+    command
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder).args(arguments).output().expect("authbench starts")
+}
+
+fn small_scenario(folder: &Path) -> PathBuf {
+    let path = folder.join("small.toml");
+    std::fs::write(&path, SCENARIO).expect("written");
+    path
+}
+
+fn load(folder: &Path) -> RunRecord {
+    RecordStore::load(folder).unwrap_or_else(|error| panic!("{error}"))
+}
+
+#[test]
+fn a_run_leaves_a_record_and_a_report_and_is_good() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    small_scenario(folder.path());
+    let output = run(folder.path(), &["run", "small.toml", "--out", "out"]);
+    let printed = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}\n{}", text(&output.stderr));
+
+    let record = load(&folder.path().join("out"));
+    assert_eq!(record.status, RunStatus::Complete);
+    let cases = record.conformance.expect("conformance was asked").cases;
+    assert!(cases.len() >= 60, "{} cases", cases.len());
+    let wrong: Vec<_> = cases.iter().filter(|case| case.outcome != Outcome::Pass).map(|case| &case.id).collect();
+    assert!(wrong.is_empty(), "our own authorizer and these cases: {wrong:?}");
+    assert!(cases.iter().all(|case| case.observed.is_some()));
+
+    let phases: Vec<_> = record.phases.iter().map(|phase| (phase.kind.as_str(), phase.requests)).collect();
+    assert_eq!(phases, [("cold-start", 2), ("verification", 60), ("cache-hit", 200)]);
+    let counter = |kind: usize, name: &str| {
+        record.phases[kind].counters.iter().find(|counter| counter.name == name).expect(name).moved
+    };
+    assert_eq!(counter(1, "authorizer invocations"), 60, "each token is new");
+    assert_eq!(counter(2, "authorizer invocations"), 0, "the cache decides");
+    assert_eq!(counter(2, "policy cache hits"), 200);
+    let spans: Vec<_> = record.phases[0].series.iter().map(|series| series.name.as_str()).collect();
+    assert_eq!(spans, ["total", "process start", "init", "first decision", "jwks fetch"]);
+    assert!(record.calibration.is_some());
+
+    let html = std::fs::read_to_string(folder.path().join("out/report.html")).expect("the report");
+    assert!(html.contains("authbench authorizer") && html.contains("<svg"));
+    let report = run(folder.path(), &["report", "out"]);
+    assert_eq!(report.status.code(), Some(0), "{}", text(&report.stderr));
+    assert!(printed.contains(&text(&report.stdout)), "a report is made from the record alone");
+}
+
+/// A server that answers 200 to whoever brings any token at all: the commonest fatal mistake.
+#[test]
+fn a_subject_that_does_not_verify_fails_the_gate_and_is_not_timed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    small_scenario(folder.path());
+    let server = broken_verifier();
+    let file = format!("name = \"broken\"\nkind = \"http\"\nurl = \"http://{server}/planets\"\n");
+    std::fs::write(folder.path().join("broken.toml"), file).expect("written");
+    let output = run(folder.path(), &["run", "small.toml", "--target", "broken.toml", "--out", "out"]);
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
+    let record = load(&folder.path().join("out"));
+    assert!(record.phases.is_empty(), "a wrong answer has no latency");
+    assert_eq!(record.skipped.len(), 3);
+    let cases = record.conformance.expect("conformance was asked").cases;
+    let outcome = |id: &str| cases.iter().find(|case| case.id == id).expect(id).outcome;
+    assert_eq!(outcome("baseline::valid"), Outcome::Pass);
+    for id in ["rfc7519::exp-one-hour-past", "rfc7519::aud-wrong", "rfc6750::scope-missing"] {
+        assert_eq!(outcome(id), Outcome::UnexpectedAllow, "{id}");
+    }
+}
+
+/// Serves on a thread for as long as the test runs.
+fn broken_verifier() -> std::net::SocketAddr {
+    use std::io::{BufRead, BufReader, Write};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            std::thread::spawn(move || {
+                let Ok(reading) = stream.try_clone() else { return };
+                let mut authorized = false;
+                for line in BufReader::new(reading).split(b'\n') {
+                    let Ok(line) = line else { return };
+                    let line = String::from_utf8_lossy(&line).trim().to_ascii_lowercase();
+                    authorized |= line.starts_with("authorization: bearer ");
+                    if line.is_empty() {
+                        let status = if authorized { "200 OK" } else { "401 Unauthorized" };
+                        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                        if stream.write_all(answer.as_bytes()).is_err() {
+                            return;
+                        }
+                        authorized = false;
+                    }
+                }
+            });
+        }
+    });
+    address
+}
+
+#[test]
+fn ctrl_c_ends_the_children_and_keeps_the_finished_phases() {
+    use nix::sys::signal::{Signal, kill};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let endless = SCENARIO.replace("requests = 200", "duration = \"300s\"");
+    std::fs::write(folder.path().join("endless.toml"), endless).expect("written");
+    let mut child = command(folder.path())
+        .args(["run", "endless.toml", "--out", "out"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("authbench starts");
+    let id = i32::try_from(child.id()).expect("a process id");
+    // The verification phase is saved before the endless one begins.
+    let record_path = folder.path().join("out/run.json");
+    wait_until("two phases are saved", || {
+        std::fs::read_to_string(&record_path).is_ok_and(|json| json.contains("\"verification\""))
+    });
+    wait_until("the subject runs", || !children_of(id).is_empty());
+    let subject = children_of(id);
+    kill(nix::unistd::Pid::from_raw(id), Signal::SIGINT).expect("a signal is sent");
+    let started = Instant::now();
+    let status = child.wait().expect("authbench ends");
+    assert!(started.elapsed() < Duration::from_secs(15), "it took {:?}", started.elapsed());
+    assert_eq!(status.code(), Some(130));
+    let record = load(&folder.path().join("out"));
+    assert_eq!(record.status, RunStatus::Interrupted);
+    let kinds: Vec<_> = record.phases.iter().map(|phase| phase.kind.as_str()).collect();
+    assert!(kinds.starts_with(&["cold-start", "verification"]), "{kinds:?}");
+    for process in subject {
+        let gone = !Path::new(&format!("/proc/{process}")).exists();
+        assert!(gone, "child {process} outlived the bench");
+    }
+}
+
+fn wait_until(what: &str, ready: impl Fn() -> bool) {
+    let started = Instant::now();
+    while !ready() {
+        assert!(started.elapsed() < Duration::from_secs(120), "waited for: {what}");
+        std::thread::yield_now();
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+}
+
+/// Ids of the processes that a process has started (`/proc/<pid>/stat`, field 4 of proc(5)).
+fn children_of(parent: i32) -> Vec<i32> {
+    let entries = std::fs::read_dir("/proc").expect("a /proc file system");
+    entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            let id: i32 = entry.file_name().to_str()?.parse().ok()?;
+            let stat = std::fs::read_to_string(entry.path().join("stat")).ok()?;
+            let after_name = stat.rsplit_once(')')?.1;
+            let of: i32 = after_name.split_ascii_whitespace().nth(1)?.parse().ok()?;
+            (of == parent).then_some(id)
+        })
+        .collect()
+}
+
+#[test]
+fn the_okta_profile_and_the_in_process_target_go_through_the_same_cases() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for arguments in [
+        &["conform", "--issuer", "okta", "--out", "okta"][..],
+        &["conform", "--target", "in-process", "--out", "in-process"],
+    ] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+    }
+}
