@@ -14,7 +14,7 @@ use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use crate::api::{Integration, METHOD_ARN_BYTES_MAX, RestApi, RouteAuth, RouteMatch};
-use crate::decision::{Decision, ErrorContext, Refusal, Rule};
+use crate::decision::{AuthorizerOutput, Decision, ErrorContext, Refusal, Rule};
 use crate::function::Function;
 use crate::gateway::Counters;
 use crate::planets::Planets;
@@ -126,7 +126,7 @@ impl Front {
         let body = self.read_body(&route, body).await?;
         let authorizer = authorizer
             .as_deref()
-            .map(|output| output.authorizer_members());
+            .map(AuthorizerOutput::authorizer_members);
         let request_context = stamp.request_context(self.api.stage(), authorizer, trace);
         let (status, body) = self.planets.answer(&route, &body, &request_context);
         Ok((rule, status, body))

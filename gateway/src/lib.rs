@@ -4,7 +4,7 @@
 //! processes that speak the Lambda Runtime API ([`Function`]). Points of behaviour that no source settles are
 //! [`switches`], not guesses. The crate knows nothing of JWTs: what a token means is the authorizer's business.
 //!
-//! Deliberately absent: REQUEST, JWT and IAM authorizers, resource policies, usage plans, extensions, SnapStart, CPU
+//! Deliberately absent: REQUEST, JWT and IAM authorizers, resource policies, usage plans, extensions, `SnapStart`, CPU
 //! quotas and the freezing of idle environments.
 
 mod api;

@@ -148,7 +148,7 @@ mod tests {
     use super::*;
     use crate::switches::Switches;
 
-    const TTL: Duration = Duration::from_secs(300);
+    const TTL: Duration = Duration::from_mins(5);
 
     fn output(principal: &str) -> Arc<AuthorizerOutput> {
         let text =

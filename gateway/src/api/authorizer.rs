@@ -9,10 +9,10 @@ use regex::bytes::{Regex, RegexBuilder};
 use super::ApiError;
 
 /// How long a policy is cached unless the API says otherwise: 300 s (documented).
-pub const DEFAULT_TTL: Duration = Duration::from_secs(300);
+pub const DEFAULT_TTL: Duration = Duration::from_mins(5);
 
 /// The longest that a policy may be cached: 3,600 s (documented).
-pub const MAX_TTL: Duration = Duration::from_secs(3600);
+pub const MAX_TTL: Duration = Duration::from_hours(1);
 
 /// The settings of a TOKEN authorizer.
 #[derive(Debug, Clone)]

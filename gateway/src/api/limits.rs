@@ -12,7 +12,7 @@ const BODY_BYTES: usize = 10 * 1024 * 1024;
 const BODY_DEADLINE: Duration = Duration::from_secs(10);
 
 /// The header section, the wait for it on an idle connection included, so that one is not kept for ever.
-const HEADER_DEADLINE: Duration = Duration::from_secs(60);
+const HEADER_DEADLINE: Duration = Duration::from_mins(1);
 
 /// Twice the users that the bench can have. A connection costs its buffers, some 16 KB; all of them some 32 MB.
 const CONNECTIONS: usize = 2_048;

@@ -163,7 +163,7 @@ impl Route {
             match segment {
                 Segment::Literal(literal) if literal == text => {}
                 Segment::Parameter(name) if !text.is_empty() => {
-                    parameters.push((name.as_str(), text))
+                    parameters.push((name.as_str(), text));
                 }
                 Segment::Proxy(name) => {
                     parameters.push((name.as_str(), here));

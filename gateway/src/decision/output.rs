@@ -52,12 +52,14 @@ impl AuthorizerOutput {
         let Ok(Value::Object(answer)) = serde_json::from_slice(payload) else {
             return Err(OutputError::NotAnObject);
         };
-        let principal_id = text(answer.get("principalId")).ok_or(OutputError::PrincipalId)?;
+        let principal_id = text(answer.get("principalId"), OutputError::PrincipalId)?;
         if principal_id.is_none() && switches.principal == PrincipalId::Strict {
             return Err(OutputError::PrincipalId);
         }
-        let usage_identifier_key =
-            text(answer.get("usageIdentifierKey")).ok_or(OutputError::UsageIdentifierKey)?;
+        let usage_identifier_key = text(
+            answer.get("usageIdentifierKey"),
+            OutputError::UsageIdentifierKey,
+        )?;
         let policy =
             PolicyDocument::from_value(answer.get("policyDocument").unwrap_or(&Value::Null))?;
         let context = match answer.get("context") {
@@ -111,12 +113,12 @@ impl fmt::Debug for AuthorizerOutput {
     }
 }
 
-/// A string, or its absence; `None` for anything else.
-fn text(member: Option<&Value>) -> Option<Option<&str>> {
+/// A string, or its absence; anything else is the error.
+fn text(member: Option<&Value>, error: OutputError) -> Result<Option<&str>, OutputError> {
     match member {
-        None | Some(Value::Null) => Some(None),
-        Some(Value::String(text)) => Some(Some(text)),
-        Some(_) => None,
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(error),
     }
 }
 

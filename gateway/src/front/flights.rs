@@ -10,8 +10,12 @@ use tokio::sync::OwnedMutexGuard;
 /// connections bounds.
 #[derive(Default)]
 pub(super) struct Flights {
-    open: Mutex<HashMap<Arc<[u8]>, Arc<tokio::sync::Mutex<()>>>>,
+    open: Mutex<HashMap<Arc<[u8]>, Line>>,
 }
+
+/// Who waits for one token: the holder of the lock asks.
+#[derive(Clone, Default)]
+struct Line(Arc<tokio::sync::Mutex<()>>);
 
 /// The right to ask for one token. The next in line gets it when this is dropped.
 pub(super) struct Flight<'a> {
@@ -30,12 +34,12 @@ impl Flights {
             token: Arc::clone(&token),
             turn: None,
         };
-        let line = Arc::clone(self.open().entry(token).or_default());
+        let Line(line) = self.open().entry(token).or_default().clone();
         flight.turn = Some(line.lock_owned().await);
         flight
     }
 
-    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<[u8]>, Arc<tokio::sync::Mutex<()>>>> {
+    fn open(&self) -> std::sync::MutexGuard<'_, HashMap<Arc<[u8]>, Line>> {
         self.open.lock().expect("no holder of this lock panics")
     }
 }
@@ -47,7 +51,7 @@ impl Drop for Flight<'_> {
         // The map's own reference is the last one when nobody else is in line.
         if open
             .get(&self.token)
-            .is_some_and(|line| Arc::strong_count(line) == 1)
+            .is_some_and(|Line(line)| Arc::strong_count(line) == 1)
         {
             open.remove(&self.token);
         }

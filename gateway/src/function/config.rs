@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest time-out of a Lambda function.
-const TIMEOUT_MAX: Duration = Duration::from_secs(900);
+const TIMEOUT_MAX: Duration = Duration::from_mins(15);
 
 /// The size at which Lambda gives one whole processor. The stand-in never throttles, so this is what comes near.
 const MEMORY_MB: u32 = 1_769;
@@ -26,7 +27,7 @@ const MAX_ENVIRONMENTS: usize = 10;
 const MAX_ENVIRONMENTS_LIMIT: usize = 1_000;
 
 /// How a function is run.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct FunctionConfig {
     /// The function's name, for its ARN and `AWS_LAMBDA_FUNCTION_NAME`.
     pub name: String,
@@ -123,5 +124,19 @@ impl FunctionConfig {
             .map(OsString::from)
             .or_else(|| std::env::var_os("PATH"))
             .unwrap_or_default()
+    }
+}
+
+/// Without the values of the environment variables, which may be secrets.
+impl fmt::Debug for FunctionConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FunctionConfig")
+            .field("name", &self.name)
+            .field("command", &self.command)
+            .field("env", &self.env.keys())
+            .field("working_dir", &self.working_dir)
+            .field("timeout", &self.timeout)
+            .field("max_environments", &self.max_environments)
+            .finish_non_exhaustive()
     }
 }

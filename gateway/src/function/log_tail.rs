@@ -112,8 +112,8 @@ mod tests {
         let (mut end, stream) = tokio::io::duplex(64);
         let fresh = LogTail::default();
         fresh.drain(Some(stream));
-        let long = "x".repeat(LINE_BYTES * 3) + "\n";
-        tokio::io::AsyncWriteExt::write_all(&mut end, long.as_bytes())
+        let endless = "x".repeat(LINE_BYTES * 3) + "\n";
+        tokio::io::AsyncWriteExt::write_all(&mut end, endless.as_bytes())
             .await
             .unwrap();
         while fresh.lines().is_empty() {

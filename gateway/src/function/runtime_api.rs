@@ -1,6 +1,6 @@
 //! The Lambda Runtime API of one environment, version 2018-06-01, on a listener of its own.
 //!
-//! Owns the route table, the headers and the statuses. Extensions and SnapStart are absent: no authorizer under test
+//! Owns the route table, the headers and the statuses. Extensions and `SnapStart` are absent: no authorizer under test
 //! needs them, and a call of theirs gets 404. The Logs and Telemetry APIs answer as AWS's emulator does, so that a client
 //! that tries them goes on without.
 
@@ -204,7 +204,7 @@ impl Shared {
             .begin_answer(id, text(headers, &INVOCATION_ID))
         {
             Ok(answering) => answering,
-            Err(refused) => return refusal(refused),
+            Err(refused) => return refuse(refused, body).await,
         };
         if text(headers, &RESPONSE_MODE).is_some_and(|mode| mode != "streaming") {
             let message = "the response mode must be streaming or absent";
@@ -252,7 +252,7 @@ impl Shared {
             .begin_answer(id, text(headers, &INVOCATION_ID))
         {
             Ok(answering) => answering,
-            Err(refused) => return refusal(refused),
+            Err(refused) => return refuse(refused, body).await,
         };
         match read(body).await {
             Read::Whole(report) => {
@@ -317,6 +317,12 @@ fn accepted() -> Response<Full<Bytes>> {
         StatusCode::ACCEPTED,
         Bytes::from_static(b"{\"status\":\"OK\"}\n"),
     )
+}
+
+/// Refuses a call with a body. The body is read to its end, so that the client can go on using its connection.
+async fn refuse(refused: Refused, body: Incoming) -> Response<Full<Bytes>> {
+    read(body).await;
+    refusal(refused)
 }
 
 fn refusal(refused: Refused) -> Response<Full<Bytes>> {

@@ -215,7 +215,7 @@ impl Comparison {
     /// Whether the request's value stands in this relation to the policy's; `None` when it is of another kind.
     fn holds(self, value: &str, wanted: &str) -> Option<bool> {
         match self {
-            Self::Bool => Some(value.eq_ignore_ascii_case(wanted)),
+            Self::Bool | Self::StringEqualsIgnoreCase => Some(value.eq_ignore_ascii_case(wanted)),
             Self::Date(order) => {
                 Some(order.holds(instant::parse(value)?.cmp(&instant::parse(wanted)?)))
             }
@@ -230,7 +230,6 @@ impl Comparison {
                 Some(order.holds(value.partial_cmp(&wanted)?))
             }
             Self::StringEquals => Some(value == wanted),
-            Self::StringEqualsIgnoreCase => Some(value.eq_ignore_ascii_case(wanted)),
             Self::StringLike => Some(glob::matches(wanted, value)),
         }
     }
@@ -250,14 +249,13 @@ impl Order {
 
 /// `192.0.2.0/24`, or an address alone, which is a network of one.
 fn network(text: &str) -> Option<(IpAddr, u32)> {
-    let (address, prefix) = match text.split_once('/') {
-        Some((address, prefix)) => (address.parse::<IpAddr>().ok()?, prefix.parse::<u32>().ok()?),
-        None => {
-            let address = text.parse::<IpAddr>().ok()?;
-            (address, if address.is_ipv4() { 32 } else { 128 })
-        }
-    };
-    (prefix <= if address.is_ipv4() { 32 } else { 128 }).then_some((address, prefix))
+    let (address, prefix) = text
+        .split_once('/')
+        .map_or((text, None), |(address, prefix)| (address, Some(prefix)));
+    let address = address.parse::<IpAddr>().ok()?;
+    let bits = if address.is_ipv4() { 32 } else { 128 };
+    let prefix = prefix.map_or(Some(bits), |prefix| prefix.parse().ok())?;
+    (prefix <= bits).then_some((address, prefix))
 }
 
 fn contains(base: IpAddr, prefix: u32, address: IpAddr) -> bool {
