@@ -56,7 +56,7 @@ pub struct Counters {
     pub function_errors: u64,
     /// Invocations of the authorizer, by requests and by [`Function::invoke`].
     pub invocations: u64,
-    /// Requests that had a header section of sufferable size or not; what never became a request is not counted.
+    /// Requests that were answered, refusals included.
     pub requests: u64,
     /// Invocations that ran out of time.
     pub timeouts: u64,
