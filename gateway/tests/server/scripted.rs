@@ -210,10 +210,12 @@ impl Wire {
         for (name, value) in headers {
             write!(head, "{name}: {value}\r\n").unwrap();
         }
-        let stream = self.stream.get_mut();
-        stream.write_all(format!("{head}\r\n").as_bytes()).unwrap();
-        // A refusal may close the connection before all of a long body is sent; the answer is there to be read.
-        let _ = stream.write_all(body);
+        // One write, since a second one would wait for the first to be acknowledged. A refusal may close the connection
+        // before all of a long body is sent; the answer is there to be read.
+        let _ = self
+            .stream
+            .get_mut()
+            .write_all(&[head.as_bytes(), b"\r\n", body].concat());
         self.read()
     }
 
