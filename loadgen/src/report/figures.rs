@@ -1,0 +1,136 @@
+//! Figures as people read them, and which of them a sample size supports.
+
+use crate::conform::{Expectation, Level, Outcome};
+use crate::record::SeriesRecord;
+
+/// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
+#[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
+pub(super) fn duration(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    let decimals = if value < 10.0 {
+        2
+    } else {
+        usize::from(value < 100.0)
+    };
+    format!("{value:.decimals$} {unit}")
+}
+
+/// A rate without decimals that nobody needs.
+pub(super) fn rate(per_second: f64) -> String {
+    if per_second < 100.0 {
+        format!("{per_second:.1}/s")
+    } else {
+        format!("{per_second:.0}/s")
+    }
+}
+
+/// One quantile of a series.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Quantile {
+    P50,
+    P90,
+    P99,
+    P999,
+}
+
+impl Quantile {
+    pub(super) const ALL: [Self; 4] = [Self::P50, Self::P90, Self::P99, Self::P999];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::P50 => "p50",
+            Self::P90 => "p90",
+            Self::P99 => "p99",
+            Self::P999 => "p99.9",
+        }
+    }
+
+    /// The value, where there are enough samples for at least one beyond it.
+    pub(super) fn of(self, series: &SeriesRecord) -> Option<u64> {
+        let (value, samples) = match self {
+            Self::P50 => (series.p50_ns, 2),
+            Self::P90 => (series.p90_ns, 10),
+            Self::P99 => (series.p99_ns, 100),
+            Self::P999 => (series.p999_ns, 1000),
+        };
+        (series.count >= samples).then_some(value)
+    }
+
+    /// The value as text, a dash where the sample is too small.
+    pub(super) fn text(self, series: &SeriesRecord) -> String {
+        self.of(series).map_or_else(|| "–".to_owned(), duration)
+    }
+}
+
+/// What was expected, as an answer on the wire.
+pub(super) fn expectation(expected: Expectation) -> &'static str {
+    match expected {
+        Expectation::Allow => "allow",
+        Expectation::Forbidden => "403",
+        Expectation::Refused => "deny",
+        Expectation::Unauthorized => "401",
+    }
+}
+
+/// The level as RFC 2119 writes it.
+pub(super) fn level(level: Level) -> &'static str {
+    match level {
+        Level::May => "MAY",
+        Level::Must => "MUST",
+        Level::Should => "SHOULD",
+    }
+}
+
+/// An outcome in words.
+pub(super) fn outcome(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::DivergenceGone => "declared divergence is gone",
+        Outcome::Fault => "no decision",
+        Outcome::KnownDivergence => "known divergence",
+        Outcome::Note => "note",
+        Outcome::Pass => "pass",
+        Outcome::Skip => "skipped",
+        Outcome::UnexpectedAllow => "let in, and had to be refused",
+        Outcome::UnexpectedDeny => "refused, and had to be let in",
+        Outcome::WrongStatus => "denied with another status",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recorder::Distribution;
+    use std::time::Duration;
+
+    #[test]
+    fn a_duration_has_three_digits_and_its_unit() {
+        let table = [
+            (7, "7 ns"),
+            (1_234, "1.23 µs"),
+            (87_600, "87.6 µs"),
+            (654_321, "654 µs"),
+            (1_240_000, "1.24 ms"),
+            (2_050_000_000, "2.05 s"),
+        ];
+        for (ns, text) in table {
+            assert_eq!(duration(ns), text);
+        }
+    }
+
+    #[test]
+    fn a_quantile_that_the_sample_does_not_support_is_a_dash() {
+        let mut distribution = Distribution::default();
+        for _ in 0..30 {
+            distribution.record(Duration::from_micros(10));
+        }
+        let series = distribution.to_series("total", "all");
+        assert!(Quantile::P90.text(&series).contains("µs"));
+        assert_eq!(Quantile::P99.text(&series), "–");
+        assert_eq!(Quantile::P999.text(&series), "–");
+    }
+}

@@ -1,0 +1,218 @@
+//! The conformance part: failing cases first, then every case at a glance, then the tables.
+
+use std::fmt::Write as _;
+
+use super::super::figures::{expectation, level, outcome};
+use super::escape;
+use crate::conform::Outcome;
+use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
+use crate::verdict::{self, severity_word};
+
+pub(super) fn section(page: &mut String, record: &RunRecord) {
+    let Some(conformance) = &record.conformance else {
+        return;
+    };
+    page.push_str("<section><h2>Conformance</h2>");
+    if let Some(reason) = &conformance.not_judged {
+        let _ = write!(
+            page,
+            "<p class=\"callout bad\">Not judged: {}</p></section>\n",
+            escape(reason)
+        );
+        return;
+    }
+    failing(page, conformance);
+    grid(page, conformance);
+    remarks(page, conformance);
+    tables(page, conformance);
+    page.push_str("</section>\n");
+}
+
+fn failing(page: &mut String, conformance: &ConformanceRecord) {
+    let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
+    if cases.is_empty() {
+        let asked = conformance
+            .cases
+            .iter()
+            .filter(|case| case.observed.is_some())
+            .count();
+        let _ = write!(
+            page,
+            "<p>All {asked} cases that were asked got the decision that they had to get.</p>"
+        );
+        return;
+    }
+    cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
+    page.push_str("<ol class=\"failures\">");
+    for case in cases {
+        let _ = write!(
+            page,
+            "<li><p><span class=\"chip s-{severity}\">{severity}</span> <b>{}</b> <span class=\"muted\">{}, {}</span></p>\
+             <p>Expected {}, got {}: {}.</p><p>{} <em>{}</em></p><p class=\"muted\"><code>{}</code></p></li>",
+            escape(&case.title),
+            level(case.level),
+            escape(&case.clause),
+            expectation(case.expected),
+            escape(&got(case)),
+            outcome(case.outcome),
+            escape(&case.impact),
+            escape(&case.fix),
+            escape(&case.id),
+            severity = severity_word(case.severity),
+        );
+    }
+    page.push_str("</ol>");
+}
+
+/// What came, in a few words.
+fn got(case: &CaseRecord) -> String {
+    let Some(observed) = &case.observed else {
+        return "nothing".to_owned();
+    };
+    let status = observed
+        .status
+        .map_or_else(|| observed.decision.clone(), |status| status.to_string());
+    match (&observed.rule, &case.reason) {
+        (Some(rule), _) => format!("{status} by {rule}"),
+        (None, Some(reason)) => format!("{status} ({reason})"),
+        (None, None) => status,
+    }
+}
+
+/// The class and the letter of an outcome: never the colour alone.
+fn cell(outcome: Outcome) -> (&'static str, &'static str) {
+    match outcome {
+        Outcome::DivergenceGone
+        | Outcome::Fault
+        | Outcome::UnexpectedAllow
+        | Outcome::UnexpectedDeny => ("fail", "✗"),
+        Outcome::KnownDivergence => ("known", "k"),
+        Outcome::Note => ("noted", "n"),
+        Outcome::Pass => ("pass", "✓"),
+        Outcome::Skip => ("skip", "–"),
+        Outcome::WrongStatus => ("noted", "s"),
+    }
+}
+
+/// Every case as one cell, a row a group.
+fn grid(page: &mut String, conformance: &ConformanceRecord) {
+    page.push_str("<div class=\"cases\">");
+    for (group, cases) in groups(conformance) {
+        let passed = cases
+            .iter()
+            .filter(|case| case.outcome == Outcome::Pass)
+            .count();
+        let _ = write!(
+            page,
+            "<div class=\"row\"><span class=\"name\">{}</span><span class=\"count\">{passed}/{}</span><span class=\"cells\">",
+            escape(group),
+            cases.len()
+        );
+        for case in cases {
+            let (class, mark) = cell(case.outcome);
+            let _ = write!(
+                page,
+                "<i class=\"cell {class}\" title=\"{}: {}\">{mark}</i>",
+                escape(&case.title),
+                outcome(case.outcome)
+            );
+        }
+        page.push_str("</span></div>");
+    }
+    page.push_str(
+        "<p class=\"legend\"><i class=\"cell pass\">✓</i> as expected <i class=\"cell fail\">✗</i> fails \
+         <i class=\"cell noted\">n</i> note <i class=\"cell noted\">s</i> denied with another status \
+         <i class=\"cell known\">k</i> known divergence <i class=\"cell skip\">–</i> skipped</p></div>",
+    );
+}
+
+/// Groups in the order of the record.
+fn groups(conformance: &ConformanceRecord) -> Vec<(&str, Vec<&CaseRecord>)> {
+    let mut groups: Vec<(&str, Vec<&CaseRecord>)> = Vec::new();
+    for case in &conformance.cases {
+        match groups.last_mut() {
+            Some((name, cases)) if *name == case.group => cases.push(case),
+            _ => groups.push((&case.group, vec![case])),
+        }
+    }
+    groups
+}
+
+/// What is neither a pass nor a failure, each kind by itself.
+fn remarks(page: &mut String, conformance: &ConformanceRecord) {
+    let kinds = [
+        (
+            Outcome::WrongStatus,
+            "Denied as it had to be, with another status",
+        ),
+        (
+            Outcome::Note,
+            "Notes: half of the industry answers so, or the rule leaves it open",
+        ),
+        (Outcome::KnownDivergence, "Known divergences"),
+        (Outcome::Skip, "Not asked"),
+    ];
+    for (kind, title) in kinds {
+        let cases: Vec<&CaseRecord> = conformance
+            .cases
+            .iter()
+            .filter(|case| case.outcome == kind)
+            .collect();
+        if cases.is_empty() {
+            continue;
+        }
+        let _ = write!(page, "<h3>{title}</h3><ul class=\"remarks\">");
+        for case in cases {
+            let reason = case
+                .reason
+                .as_deref()
+                .map(|reason| format!(": {reason}"))
+                .unwrap_or_default();
+            let answer = if case.observed.is_some() {
+                format!("expected {}, got {}", expectation(case.expected), got(case))
+            } else {
+                String::new()
+            };
+            let _ = write!(
+                page,
+                "<li>{} <span class=\"muted\">{}, <code>{}</code>. {}{}</span></li>",
+                escape(&case.title),
+                escape(&case.clause),
+                escape(&case.id),
+                escape(&answer),
+                escape(&reason)
+            );
+        }
+        page.push_str("</ul>");
+    }
+}
+
+fn tables(page: &mut String, conformance: &ConformanceRecord) {
+    page.push_str("<h3>Every case</h3>");
+    for (group, cases) in groups(conformance) {
+        let _ = write!(
+            page,
+            "<details><summary>{} <span class=\"muted\">{} cases</span></summary><div class=\"scroll\"><table><thead><tr>\
+             <th scope=\"col\"></th><th scope=\"col\">case</th><th scope=\"col\">severity</th><th scope=\"col\">level</th>\
+             <th scope=\"col\">rule</th><th scope=\"col\">expected</th><th scope=\"col\">got</th></tr></thead><tbody>",
+            escape(group),
+            cases.len()
+        );
+        for case in cases {
+            let (class, mark) = cell(case.outcome);
+            let _ = write!(
+                page,
+                "<tr><td><i class=\"cell {class}\">{mark}</i></td><td>{}<br><code>{}</code></td><td>{}</td><td>{}</td>\
+                 <td>{}</td><td>{}</td><td>{}</td></tr>",
+                escape(&case.title),
+                escape(&case.id),
+                severity_word(case.severity),
+                level(case.level),
+                escape(&case.clause),
+                expectation(case.expected),
+                escape(&got(case))
+            );
+        }
+        page.push_str("</tbody></table></div></details>");
+    }
+}

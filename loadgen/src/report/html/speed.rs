@@ -1,0 +1,203 @@
+//! The latency part: all phases on one chart, then each with its curves, counters and the generator's health.
+
+use std::fmt::Write as _;
+
+use super::super::chart::{self, Curve};
+use super::super::figures::duration;
+use super::{escape, headline_series, quantile_table, rate};
+use crate::record::{PhaseRecord, RunRecord, SeriesRecord};
+use crate::recorder::quantile_curve;
+
+/// The parts of a cold start that follow each other, in order.
+const COLD_PARTS: [&str; 3] = ["process start", "init", "first decision"];
+
+pub(super) fn section(page: &mut String, record: &RunRecord) {
+    if record.phases.is_empty() && record.skipped.is_empty() {
+        return;
+    }
+    page.push_str("<section><h2>Latency</h2>");
+    overview(page, record);
+    for phase in &record.phases {
+        card(page, phase);
+    }
+    if let Some(calibration) = &record.calibration {
+        card(page, calibration);
+    }
+    if !record.skipped.is_empty() {
+        page.push_str("<h3>Not measured</h3><ul class=\"remarks\">");
+        for skipped in &record.skipped {
+            let _ = write!(
+                page,
+                "<li>{} <span class=\"muted\">{}</span></li>",
+                escape(&skipped.kind),
+                escape(&skipped.reason)
+            );
+        }
+        page.push_str("</ul>");
+    }
+    page.push_str("</section>\n");
+}
+
+fn overview(page: &mut String, record: &RunRecord) {
+    let phases = record.phases.iter().chain(record.calibration.as_ref());
+    let curves: Vec<Curve> = phases
+        .filter_map(|phase| {
+            let series = headline_series(phase)?;
+            let label = if phase.kind == "calibration" {
+                "null route (floor)".to_owned()
+            } else {
+                phase.kind.replace('-', " ")
+            };
+            Some(curve(label, series))
+        })
+        .collect();
+    if curves.len() > 1 {
+        page.push_str(&chart::percentiles(
+            "Latency by percentile, all phases; the label gives the largest value",
+            curves,
+        ));
+    }
+}
+
+/// A record whose histogram cannot be read keeps its table and loses its curve.
+fn curve(label: String, series: &SeriesRecord) -> Curve {
+    Curve {
+        label,
+        points: quantile_curve(&series.histogram).unwrap_or_default(),
+    }
+}
+
+fn card(page: &mut String, phase: &PhaseRecord) {
+    let _ = write!(
+        page,
+        "<article class=\"card\"><h3>{}</h3><p>{}</p><p class=\"muted\">{} · {} answers in {} · {}{}</p>",
+        escape(&phase.kind.replace('-', " ")),
+        escape(&phase.definition),
+        escape(&phase.arrival),
+        phase.requests,
+        duration(phase.elapsed_ms.saturating_mul(1_000_000)),
+        rate(phase.requests_per_second),
+        if phase.interrupted {
+            " · cut short by a signal"
+        } else {
+            ""
+        }
+    );
+    breakdown(page, phase);
+    let series: Vec<&SeriesRecord> = phase.series.iter().collect();
+    quantile_table(page, &series);
+    if phase.kind != "cold-start" && series.len() > 1 {
+        let curves = series
+            .iter()
+            .map(|series| {
+                let label = if series.class == "all" {
+                    series.name.clone()
+                } else {
+                    series.class.clone()
+                };
+                curve(label, series)
+            })
+            .collect();
+        page.push_str(&chart::percentiles(
+            "Latency by percentile and class of token",
+            curves,
+        ));
+    }
+    checks(page, phase);
+    page.push_str("</article>");
+}
+
+/// The parts of a cold start, from their medians.
+fn breakdown(page: &mut String, phase: &PhaseRecord) {
+    let parts: Vec<(&str, u64)> = COLD_PARTS
+        .iter()
+        .filter_map(|name| {
+            phase
+                .series
+                .iter()
+                .find(|series| series.name == *name)
+                .map(|series| (*name, series.p50_ns))
+        })
+        .collect();
+    if parts.len() > 1 {
+        page.push_str(&chart::stacked_bar(
+            "The parts of a cold start, by their medians",
+            &parts,
+        ));
+        page.push_str("<p class=\"muted\">Medians of the parts; they do not add up to the median of the whole exactly. The key fetch lies within init or within the first decision.</p>");
+    }
+}
+
+/// Everything that says whether the figures may be believed.
+fn checks(page: &mut String, phase: &PhaseRecord) {
+    let mut lines: Vec<(bool, String)> = Vec::new();
+    lines.push((
+        phase.wrong_decisions == 0,
+        format!("{} wrong decisions", phase.wrong_decisions),
+    ));
+    lines.push((
+        phase.errors == 0,
+        format!("{} requests without a decision", phase.errors),
+    ));
+    for sample in &phase.wrong_samples {
+        lines.push((
+            false,
+            format!(
+                "{}: expected {}, got {}",
+                sample.class, sample.expected, sample.observed
+            ),
+        ));
+    }
+    for counter in &phase.counters {
+        match counter.required {
+            Some(required) => lines.push((
+                required == counter.moved,
+                format!("{}: {} (had to be {required})", counter.name, counter.moved),
+            )),
+            None => lines.push((true, format!("{}: {}", counter.name, counter.moved))),
+        }
+    }
+    for threshold in &phase.thresholds {
+        lines.push((
+            threshold.kept,
+            format!(
+                "{} {} (limit {})",
+                threshold.quantile,
+                duration(threshold.measured_ns),
+                duration(threshold.limit_ns)
+            ),
+        ));
+    }
+    if let Some(generator) = &phase.generator {
+        lines.push((
+            true,
+            format!(
+                "generator, gateway and issuer used {:.2} cores",
+                generator.cpu_cores
+            ),
+        ));
+        if let (Some(p99), Some(max)) = (generator.lateness_p99_ns, generator.lateness_max_ns) {
+            lines.push((
+                generator.invalid.is_none(),
+                format!(
+                    "sent late: p99 {}, at most {}",
+                    duration(p99),
+                    duration(max)
+                ),
+            ));
+        }
+        if let Some(invalid) = &generator.invalid {
+            lines.push((false, format!("INVALID: {invalid}")));
+        }
+    }
+    page.push_str("<ul class=\"checks\">");
+    for (good, text) in lines {
+        let (class, mark) = if good { ("ok", "✓") } else { ("no", "✗") };
+        let _ = write!(
+            page,
+            "<li class=\"{class}\"><span aria-hidden=\"true\">{mark}</span> {}</li>",
+            escape(&text)
+        );
+    }
+    page.push_str("</ul>");
+}

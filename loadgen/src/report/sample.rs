@@ -1,0 +1,107 @@
+//! A record for the tests of the reports: one failing case among passing ones, two phases.
+
+use std::time::Duration;
+
+use crate::conform::{Expectation, Level, Outcome, Severity};
+use crate::record::{
+    CaseRecord, ConformanceRecord, IssuerSummary, Machine, ObservedAnswer, PhaseRecord, RunRecord,
+    RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary, VerdictRecord,
+};
+use crate::recorder::Distribution;
+
+/// A run of 150 cases, one of which fails, with a cold-start and a verification phase.
+pub(super) fn failing() -> RunRecord {
+    let mut cases: Vec<CaseRecord> = (0..150)
+        .map(|number| case(&format!("t::case-{number}"), Outcome::Pass))
+        .collect();
+    cases[42] = case("t::bad", Outcome::UnexpectedAllow);
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        authbench_version: "0.0.0".into(),
+        started_at: "2026-01-01T00:00:00Z".into(),
+        elapsed_ms: 1234,
+        status: RunStatus::Complete,
+        scenario: ScenarioSummary {
+            name: "sample".into(),
+            description: "A sample.".into(),
+            source: "test".into(),
+            seed: 7,
+        },
+        subject: SubjectSummary {
+            name: "subject".into(),
+            kind: "lambda".into(),
+            description: "A subject.".into(),
+            invocation: "subject --serve".into(),
+        },
+        issuer: IssuerSummary {
+            profile: "auth0".into(),
+            issuer: "http://127.0.0.1:1/".into(),
+            signing_key: "cached".into(),
+            jwks_fetches: 3,
+        },
+        machine: Machine::detect(),
+        conformance: Some(ConformanceRecord {
+            elapsed_ms: 10,
+            not_judged: None,
+            gate: Severity::Critical,
+            cases,
+        }),
+        calibration: None,
+        phases: vec![phase("cold-start", 30), phase("verification", 5000)],
+        skipped: Vec::new(),
+        verdict: VerdictRecord {
+            word: "nonconformant".into(),
+            exit_code: 10,
+            reasons: vec!["1 high case fails".into()],
+        },
+    }
+}
+
+fn case(id: &str, outcome: Outcome) -> CaseRecord {
+    CaseRecord {
+        id: id.into(),
+        group: "Time".into(),
+        title: "A case".into(),
+        clause: "RFC 7519 §4.1.4".into(),
+        level: Level::Must,
+        severity: Severity::High,
+        expected: Expectation::Unauthorized,
+        observed: Some(ObservedAnswer {
+            decision: "deny".into(),
+            status: Some(401),
+            rule: None,
+            service_us: 500,
+        }),
+        outcome,
+        reason: None,
+        impact: "It costs something.".into(),
+        fix: "Fix the check.".into(),
+    }
+}
+
+fn phase(kind: &str, samples: u64) -> PhaseRecord {
+    let mut distribution = Distribution::default();
+    for sample in 0..samples {
+        distribution.record(Duration::from_micros(200 + sample % 97));
+    }
+    PhaseRecord {
+        kind: kind.into(),
+        definition: "A definition.".into(),
+        arrival: "closed loop, 4 users".into(),
+        started_after_ms: 5,
+        elapsed_ms: 1000,
+        interrupted: false,
+        requests: samples,
+        wrong_decisions: 0,
+        errors: 0,
+        wrong_samples: Vec::new(),
+        requests_per_second: 1000.0,
+        series: vec![
+            distribution.to_series("service time", "all"),
+            distribution.to_series("service time", "t::case-1"),
+        ],
+        counters: Vec::new(),
+        generator: None,
+        thresholds: Vec::new(),
+    }
+}

@@ -1,0 +1,291 @@
+//! The terminal report: the verdict, then what failed, then the figures.
+
+use std::fmt::Write as _;
+
+use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
+use comfy_table::{CellAlignment, ContentArrangement, Table};
+
+use super::TerminalStyle;
+use super::figures::{Quantile, duration, expectation, level, outcome, rate};
+use crate::conform::Outcome;
+use crate::record::{CaseRecord, ConformanceRecord, PhaseRecord, RunRecord};
+use crate::verdict::{self, severity_word};
+
+/// The whole report, ending with a line break.
+pub(super) fn text(record: &RunRecord, style: TerminalStyle) -> String {
+    let mut text = String::new();
+    let word = paint(
+        &record.verdict.word.to_uppercase(),
+        verdict_color(&record.verdict.word),
+        style,
+    );
+    let _ = writeln!(
+        text,
+        "\n{word}  {} · scenario {} · {}",
+        record.subject.name, record.scenario.name, record.started_at
+    );
+    for reason in &record.verdict.reasons {
+        let _ = writeln!(text, "  {reason}");
+    }
+    if let Some(conformance) = &record.conformance {
+        conformance_part(&mut text, conformance, style);
+    }
+    latency_part(&mut text, record, style);
+    let machine = &record.machine;
+    let _ = writeln!(
+        text,
+        "\n{} · {} cores · {} · {} build · load average {:.2} at the start",
+        machine.cpu, machine.cores, machine.os, machine.build, machine.load_average
+    );
+    text
+}
+
+fn verdict_color(word: &str) -> u8 {
+    match word {
+        "good" => 32,
+        "nonconformant" | "testbed-failed" => 31,
+        _ => 33,
+    }
+}
+
+/// A text in bold and one of the eight colours (ECMA-48 SGR).
+fn paint(text: &str, color: u8, style: TerminalStyle) -> String {
+    if style.color {
+        format!("\x1b[1;{color}m{text}\x1b[0m")
+    } else {
+        text.to_owned()
+    }
+}
+
+fn table(style: TerminalStyle, header: &[&str]) -> Table {
+    let mut table = Table::new();
+    table
+        .load_style(UTF8_HORIZONTAL_ONLY)
+        .set_content_arrangement(ContentArrangement::Dynamic)
+        .set_width(u16::try_from(style.width).unwrap_or(u16::MAX))
+        .set_header(header.to_vec());
+    table
+}
+
+fn conformance_part(text: &mut String, conformance: &ConformanceRecord, style: TerminalStyle) {
+    if let Some(reason) = &conformance.not_judged {
+        let _ = writeln!(text, "\nConformance was not judged: {reason}");
+        return;
+    }
+    failing(text, conformance, style);
+    let mut groups: Vec<(&str, [usize; 4])> = Vec::new();
+    for case in &conformance.cases {
+        if groups.last().is_none_or(|(name, _)| *name != case.group) {
+            groups.push((&case.group, [0; 4]));
+        }
+        let Some((_, counts)) = groups.last_mut() else {
+            continue;
+        };
+        counts[column(case.outcome)] += 1;
+    }
+    let mut table = table(style, &["conformance", "pass", "fail", "noted", "skipped"]);
+    let mut sum = [0; 4];
+    for (name, counts) in &groups {
+        for (sum, count) in sum.iter_mut().zip(counts) {
+            *sum += count;
+        }
+        table.add_row(row(name, counts));
+    }
+    table.add_row(row("all", &sum));
+    align_right(&mut table, 1..5);
+    let _ = writeln!(text, "\n{table}");
+    remarks(text, conformance);
+}
+
+fn column(outcome: Outcome) -> usize {
+    match outcome {
+        Outcome::Pass => 0,
+        outcome if outcome.is_failure() => 1,
+        Outcome::Skip => 3,
+        _ => 2,
+    }
+}
+
+fn row(name: &str, counts: &[usize; 4]) -> Vec<String> {
+    let count = |count: &usize| {
+        if *count == 0 {
+            "·".to_owned()
+        } else {
+            count.to_string()
+        }
+    };
+    std::iter::once(name.to_owned())
+        .chain(counts.iter().map(count))
+        .collect()
+}
+
+fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+    for column in columns {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+}
+
+fn failing(text: &mut String, conformance: &ConformanceRecord, style: TerminalStyle) {
+    let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
+    cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
+    for case in cases {
+        let severity = paint(severity_word(case.severity), 31, style);
+        let _ = writeln!(
+            text,
+            "\n{severity}  {}  ({}, {})\n    expected {}, got {}: {}\n    {} {}\n    {}",
+            case.title,
+            level(case.level),
+            case.clause,
+            expectation(case.expected),
+            got(case),
+            outcome(case.outcome),
+            case.impact,
+            case.fix,
+            case.id
+        );
+    }
+}
+
+fn got(case: &CaseRecord) -> String {
+    let Some(observed) = &case.observed else {
+        return "nothing".to_owned();
+    };
+    observed
+        .status
+        .map_or_else(|| observed.decision.clone(), |status| status.to_string())
+}
+
+/// Findings that are no failures, by id.
+fn remarks(text: &mut String, conformance: &ConformanceRecord) {
+    for kind in [
+        Outcome::WrongStatus,
+        Outcome::Note,
+        Outcome::KnownDivergence,
+        Outcome::Skip,
+    ] {
+        let cases: Vec<String> = conformance
+            .cases
+            .iter()
+            .filter(|case| case.outcome == kind)
+            .map(|case| format!("{} ({})", case.id, got(case)))
+            .collect();
+        if !cases.is_empty() {
+            let _ = writeln!(text, "{}: {}", outcome(kind), cases.join(", "));
+        }
+    }
+}
+
+fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
+    let phases: Vec<&PhaseRecord> = record
+        .phases
+        .iter()
+        .chain(record.calibration.as_ref())
+        .collect();
+    if !phases.is_empty() {
+        let mut table = table(
+            style,
+            &[
+                "latency", "n", "p50", "p90", "p99", "p99.9", "max", "answers", "wrong", "lost",
+            ],
+        );
+        for phase in &phases {
+            rows(&mut table, phase);
+        }
+        align_right(&mut table, 1..10);
+        let _ = writeln!(text, "\n{table}");
+    }
+    for phase in phases {
+        if let Some(invalid) = phase
+            .generator
+            .as_ref()
+            .and_then(|generator| generator.invalid.as_ref())
+        {
+            let _ = writeln!(text, "{}: INVALID, {invalid}", phase.kind);
+        }
+        for sample in &phase.wrong_samples {
+            let _ = writeln!(
+                text,
+                "{}: {} expected {}, got {}",
+                phase.kind, sample.class, sample.expected, sample.observed
+            );
+        }
+    }
+    for skipped in &record.skipped {
+        let _ = writeln!(
+            text,
+            "{} was not measured: {}",
+            skipped.kind, skipped.reason
+        );
+    }
+}
+
+/// One row a series: the totals of a load phase, all parts of a cold start.
+fn rows(table: &mut Table, phase: &PhaseRecord) {
+    let shown = phase.series.iter().filter(|series| series.class == "all");
+    for (index, series) in shown.enumerate() {
+        let first = index == 0;
+        let kind = if phase.kind == "calibration" {
+            "null route (floor)".to_owned()
+        } else {
+            phase.kind.replace('-', " ")
+        };
+        let name = if first {
+            kind
+        } else {
+            format!("  {}", series.name)
+        };
+        let mut cells = vec![name, series.count.to_string()];
+        cells.extend(Quantile::ALL.iter().map(|quantile| quantile.text(series)));
+        cells.push(duration(series.max_ns));
+        if first {
+            cells.extend([
+                rate(phase.requests_per_second),
+                phase.wrong_decisions.to_string(),
+                phase.errors.to_string(),
+            ]);
+        }
+        table.add_row(cells);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    const PLAIN: TerminalStyle = TerminalStyle {
+        color: false,
+        width: 100,
+    };
+
+    #[test]
+    fn failing_cases_come_first_with_what_to_do_about_them() {
+        let text = text(&sample::failing(), PLAIN);
+        let failing = text.find("Fix the check.").expect("the fix");
+        let table = text.find("conformance").expect("the table");
+        assert!(failing < table, "{text}");
+        assert!(text.starts_with("\nNONCONFORMANT"), "{text}");
+    }
+
+    #[test]
+    fn without_colour_there_is_no_escape_sequence() {
+        assert!(!text(&sample::failing(), PLAIN).contains('\x1b'));
+        let color = TerminalStyle {
+            color: true,
+            ..PLAIN
+        };
+        assert!(text(&sample::failing(), color).contains("\x1b[1;31m"));
+    }
+
+    #[test]
+    fn no_line_of_a_table_is_wider_than_the_terminal() {
+        for line in text(&sample::failing(), PLAIN)
+            .lines()
+            .filter(|line| line.contains('─'))
+        {
+            assert!(line.chars().count() <= 100, "{line}");
+        }
+    }
+}
