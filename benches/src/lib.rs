@@ -8,9 +8,7 @@ use authorizer::{Authorizer, JwkSet, Settings, Verifier};
 use aws_lc_rs::signature as lc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mock_idp::{
-    IssuerKeys, IssuerProfile, KeyStore, MintDefaults, MockIdp, MockIdpConfig, Recipe,
-};
+use mock_idp::{IssuerKeys, IssuerProfile, KeyStore, MintDefaults, MockIdp, MockIdpConfig, Recipe};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -48,16 +46,24 @@ impl Subject {
             .enable_all()
             .build()
             .expect("a runtime of one thread needs nothing that could be missing");
-        let idp = runtime.block_on(MockIdp::start(config(keys))).expect("any free port on loopback");
+        let idp = runtime
+            .block_on(MockIdp::start(config(keys)))
+            .expect("any free port on loopback");
         let now = i64::try_from(
-            SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs()),
+            SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |elapsed| elapsed.as_secs()),
         )
         .unwrap_or(0);
         let minter = idp.minter();
-        let token = minter.mint(&Recipe::default(), now).expect("the plain token can be minted");
+        let token = minter
+            .mint(&Recipe::default(), now)
+            .expect("the plain token can be minted");
         let jwks = mock_idp::jwks_document(minter.profile(), minter.keys());
         let decode = |name: &str| {
-            let text = jwks["keys"][0][name].as_str().expect("an RSA key has n and e");
+            let text = jwks["keys"][0][name]
+                .as_str()
+                .expect("an RSA key has n and e");
             URL_SAFE_NO_PAD.decode(text).expect("n and e are base64url")
         };
         let (modulus, exponent) = (decode("n"), decode("e"));
@@ -67,7 +73,9 @@ impl Subject {
             verifier: Verifier::new(idp.issuer(), AUDIENCE),
             keys: JwkSet::parse(jwks.to_string().as_bytes()).expect("our own key set"),
             signing_input: signing_input.as_bytes().to_vec(),
-            signature: URL_SAFE_NO_PAD.decode(signature).expect("a signature is base64url"),
+            signature: URL_SAFE_NO_PAD
+                .decode(signature)
+                .expect("a signature is base64url"),
             parsed_key: parsed_key(&modulus, &exponent),
             decoding_key: decoding_key(&jwks),
             validation: validation(idp.issuer()),
@@ -84,14 +92,23 @@ impl Subject {
 
     /// The yardstick: the signature check alone, with a key that is parsed once.
     pub fn raw_rsa(&self) -> bool {
-        self.parsed_key.verify_sig(&self.signing_input, &self.signature).is_ok()
+        self.parsed_key
+            .verify_sig(&self.signing_input, &self.signature)
+            .is_ok()
     }
 
     /// The signature check alone by `ring`, which parses the key each time.
     pub fn ring(&self) -> bool {
-        let key = ring::signature::RsaPublicKeyComponents { n: &self.modulus, e: &self.exponent };
-        key.verify(&ring::signature::RSA_PKCS1_2048_8192_SHA256, &self.signing_input, &self.signature)
-            .is_ok()
+        let key = ring::signature::RsaPublicKeyComponents {
+            n: &self.modulus,
+            e: &self.exponent,
+        };
+        key.verify(
+            &ring::signature::RSA_PKCS1_2048_8192_SHA256,
+            &self.signing_input,
+            &self.signature,
+        )
+        .is_ok()
     }
 
     /// A decode by the `jsonwebtoken` crate: signature and registered claims.
@@ -101,25 +118,36 @@ impl Subject {
 
     /// Our verifier: token in, verified token out.
     pub fn verifier(&self) -> bool {
-        self.verifier.verify(&self.token, &self.keys, self.now).is_ok()
+        self.verifier
+            .verify(&self.token, &self.keys, self.now)
+            .is_ok()
     }
 
     /// Our authorizer: the event's bytes in, the answer's bytes out.
     pub fn decision(&self) -> bool {
-        self.runtime.block_on(self.authorizer.authorize(&self.event)).is_ok()
+        self.runtime
+            .block_on(self.authorizer.authorize(&self.event))
+            .is_ok()
     }
 }
 
 fn config(keys: &std::path::Path) -> MockIdpConfig {
     let store = KeyStore::open(keys);
-    let key = |role| store.signing_key(7, role).expect("the key folder can be written");
+    let key = |role| {
+        store
+            .signing_key(7, role)
+            .expect("the key folder can be written")
+    };
     let profile = IssuerProfile::parse(include_str!("../../scenarios/issuers/auth0.toml"))
         .expect("a built-in profile parses");
     MockIdpConfig {
         profile,
         listen: ([127, 0, 0, 1], 0).into(),
         issuer: None,
-        keys: IssuerKeys { signing: key("issuer"), attacker: key("attacker") },
+        keys: IssuerKeys {
+            signing: key("issuer"),
+            attacker: key("attacker"),
+        },
         defaults: MintDefaults {
             audience: AUDIENCE.to_owned(),
             scope: vec![SCOPE.to_owned()],
@@ -142,13 +170,22 @@ fn settings(idp: &MockIdp) -> Settings {
 }
 
 fn parsed_key(modulus: &[u8], exponent: &[u8]) -> lc::ParsedPublicKey {
-    let key = lc::RsaPublicKeyComponents { n: modulus, e: exponent };
-    key.to_parsed_public_key(&lc::RSA_PKCS1_2048_8192_SHA256).expect("a 2048-bit key")
+    let key = lc::RsaPublicKeyComponents {
+        n: modulus,
+        e: exponent,
+    };
+    key.to_parsed_public_key(&lc::RSA_PKCS1_2048_8192_SHA256)
+        .expect("a 2048-bit key")
 }
 
 fn decoding_key(jwks: &Value) -> jsonwebtoken::DecodingKey {
-    let text = |name: &str| jwks["keys"][0][name].as_str().expect("an RSA key has n and e");
-    jsonwebtoken::DecodingKey::from_rsa_components(text("n"), text("e")).expect("n and e are base64url")
+    let text = |name: &str| {
+        jwks["keys"][0][name]
+            .as_str()
+            .expect("an RSA key has n and e")
+    };
+    jsonwebtoken::DecodingKey::from_rsa_components(text("n"), text("e"))
+        .expect("n and e are base64url")
 }
 
 fn validation(issuer: &str) -> jsonwebtoken::Validation {

@@ -63,15 +63,30 @@ pub struct Bundle {
 
 /// Packs an executable, after looking whether the runtime could start it. `force` packs what needs a newer glibc.
 pub fn write(binary: &Path, zip: &Path, force: bool) -> Result<Bundle, BundleError> {
-    let bytes = std::fs::read(binary).map_err(|source| BundleError::Binary { path: binary.to_owned(), source })?;
-    let architecture = architecture(&bytes).ok_or_else(|| BundleError::NotElf(binary.to_owned()))?;
+    let bytes = std::fs::read(binary).map_err(|source| BundleError::Binary {
+        path: binary.to_owned(),
+        source,
+    })?;
+    let architecture =
+        architecture(&bytes).ok_or_else(|| BundleError::NotElf(binary.to_owned()))?;
     let glibc = newest_glibc(&bytes);
     if let Some(needs) = glibc.filter(|needs| *needs > AL2023_GLIBC && !force) {
-        return Err(BundleError::TooNew { path: binary.to_owned(), needs });
+        return Err(BundleError::TooNew {
+            path: binary.to_owned(),
+            needs,
+        });
     }
-    pack(&bytes, zip).map_err(|source| BundleError::Write { path: zip.to_owned(), source })?;
+    pack(&bytes, zip).map_err(|source| BundleError::Write {
+        path: zip.to_owned(),
+        source,
+    })?;
     let zip_bytes = std::fs::metadata(zip).map_or(0, |metadata| metadata.len());
-    Ok(Bundle { architecture, binary_bytes: bytes.len() as u64, zip_bytes, glibc })
+    Ok(Bundle {
+        architecture,
+        binary_bytes: bytes.len() as u64,
+        zip_bytes,
+        glibc,
+    })
 }
 
 fn pack(bytes: &[u8], path: &Path) -> io::Result<()> {
@@ -103,13 +118,19 @@ fn architecture(bytes: &[u8]) -> Option<&'static str> {
 /// The newest `GLIBC_x.y` among the strings of an executable: what the dynamic loader will ask for.
 fn newest_glibc(bytes: &[u8]) -> Option<(u32, u32)> {
     const MARK: &[u8] = b"GLIBC_";
-    let versions = bytes.windows(MARK.len()).enumerate().filter(|(_, window)| *window == MARK).filter_map(|(at, _)| {
-        let rest = &bytes[at + MARK.len()..];
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        let (major, minor) = std::str::from_utf8(&rest[..end.min(16)]).ok()?.split_once('.')?;
-        let minor = minor.split('.').next()?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
-    });
+    let versions = bytes
+        .windows(MARK.len())
+        .enumerate()
+        .filter(|(_, window)| *window == MARK)
+        .filter_map(|(at, _)| {
+            let rest = &bytes[at + MARK.len()..];
+            let end = rest.iter().position(|byte| *byte == 0)?;
+            let (major, minor) = std::str::from_utf8(&rest[..end.min(16)])
+                .ok()?
+                .split_once('.')?;
+            let minor = minor.split('.').next()?;
+            Some((major.parse().ok()?, minor.parse().ok()?))
+        });
     versions.max()
 }
 
@@ -132,8 +153,12 @@ mod tests {
         let content = elf(0x3e, b"\0GLIBC_2.17\0GLIBC_2.34\0GLIBC_2.4\0");
         std::fs::write(&binary, &content).expect("written");
         let bundle = write(&binary, &zip, false).expect("a good executable");
-        assert_eq!((bundle.architecture, bundle.glibc), ("x86_64", Some((2, 34))));
-        let mut archive = zip::ZipArchive::new(File::open(&zip).expect("the zip")).expect("an archive");
+        assert_eq!(
+            (bundle.architecture, bundle.glibc),
+            ("x86_64", Some((2, 34)))
+        );
+        let mut archive =
+            zip::ZipArchive::new(File::open(&zip).expect("the zip")).expect("an archive");
         assert_eq!(archive.len(), 1);
         let mut file = archive.by_name("bootstrap").expect("its one file");
         assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
@@ -147,7 +172,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let zip = folder.path().join("b.zip");
         let table = [
-            ("script", b"#!/bin/sh\n".to_vec(), "not a 64-bit Linux executable"),
+            (
+                "script",
+                b"#!/bin/sh\n".to_vec(),
+                "not a 64-bit Linux executable",
+            ),
             ("riscv", elf(0xf3, b""), "not a 64-bit Linux executable"),
             ("new", elf(0xb7, b"\0GLIBC_2.38\0"), "needs glibc 2.38"),
         ];
@@ -157,7 +186,12 @@ mod tests {
             let error = write(&binary, &zip, false).expect_err(name).to_string();
             assert!(error.contains(message) && error.contains(name), "{error}");
         }
-        let missing = write(&folder.path().join("none"), &zip, false).expect_err("no file").to_string();
-        assert!(missing.contains("cargo build --release -p authorizer"), "{missing}");
+        let missing = write(&folder.path().join("none"), &zip, false)
+            .expect_err("no file")
+            .to_string();
+        assert!(
+            missing.contains("cargo build --release -p authorizer"),
+            "{missing}"
+        );
     }
 }

@@ -33,7 +33,12 @@ pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick");
 pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 
 /// The targets.
-pub const TARGETS: &[BuiltinFile] = builtin!("targets/", "authbench", "express-oauth2-jwt-bearer", "in-process");
+pub const TARGETS: &[BuiltinFile] = builtin!(
+    "targets/",
+    "authbench",
+    "express-oauth2-jwt-bearer",
+    "in-process"
+);
 
 /// The conformance cases, in the order of the reports.
 pub const CASES: &[BuiltinFile] = builtin!(
@@ -108,18 +113,36 @@ fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Sour
     }
     let path = Path::new(name);
     if path.extension().is_none_or(|extension| extension != "toml") {
-        let known = files.iter().map(|file| file.name).collect::<Vec<_>>().join(", ");
-        return Err(LookupError::Unknown { what, name: name.to_owned(), known });
+        let known = files
+            .iter()
+            .map(|file| file.name)
+            .collect::<Vec<_>>()
+            .join(", ");
+        return Err(LookupError::Unknown {
+            what,
+            name: name.to_owned(),
+            known,
+        });
     }
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| LookupError::Read { path: path.to_owned(), source })?;
+    let text = std::fs::read_to_string(path).map_err(|source| LookupError::Read {
+        path: path.to_owned(),
+        source,
+    })?;
     let folder = path.parent().map(Path::to_owned).unwrap_or_default();
-    Ok(Source { text, label: name.to_owned(), folder })
+    Ok(Source {
+        text,
+        label: name.to_owned(),
+        folder,
+    })
 }
 
 /// A built-in target that needs files beside it (a `package.json`) finds them in the checkout, where there is one.
 fn builtin_folder(what: &str) -> PathBuf {
-    if what == "target" { PathBuf::from("scenarios/targets") } else { PathBuf::new() }
+    if what == "target" {
+        PathBuf::from("scenarios/targets")
+    } else {
+        PathBuf::new()
+    }
 }
 
 /// The scenario of that name or path.
@@ -131,7 +154,10 @@ pub fn scenario(name: &str) -> Result<Scenario, LookupError> {
 /// The issuer profile of that name or path.
 pub fn issuer(name: &str) -> Result<IssuerProfile, LookupError> {
     let source = look_up("issuer", name, ISSUERS)?;
-    IssuerProfile::parse(&source.text).map_err(|error| LookupError::Issuer { file: source.label, source: error })
+    IssuerProfile::parse(&source.text).map_err(|error| LookupError::Issuer {
+        file: source.label,
+        source: error,
+    })
 }
 
 /// The target of that name or path.
@@ -142,7 +168,9 @@ pub fn subject(name: &str) -> Result<Subject, LookupError> {
 
 /// Every built-in conformance case.
 pub fn catalogue() -> Result<Catalogue, LookupError> {
-    let files = CASES.iter().map(|file| (format!("conformance/{}.toml", file.name), file.text));
+    let files = CASES
+        .iter()
+        .map(|file| (format!("conformance/{}.toml", file.name), file.text));
     Ok(Catalogue::parse(files)?)
 }
 
@@ -151,12 +179,22 @@ mod tests {
     use super::*;
 
     fn names_in(folder: &str) -> Vec<String> {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios").join(folder);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../scenarios")
+            .join(folder);
         let mut names: Vec<String> = std::fs::read_dir(&path)
             .unwrap_or_else(|error| panic!("{}: {error}", path.display()))
             .map(|entry| entry.expect("a readable entry").path())
-            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
-            .map(|path| path.file_stem().expect("a file name").to_string_lossy().into_owned())
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "toml")
+            })
+            .map(|path| {
+                path.file_stem()
+                    .expect("a file name")
+                    .to_string_lossy()
+                    .into_owned()
+            })
             .collect();
         names.sort();
         names
@@ -164,10 +202,19 @@ mod tests {
 
     #[test]
     fn every_file_in_scenarios_is_compiled_in_and_parses() {
-        for (folder, files) in [("", SCENARIOS), ("issuers", ISSUERS), ("targets", TARGETS), ("conformance", CASES)] {
+        for (folder, files) in [
+            ("", SCENARIOS),
+            ("issuers", ISSUERS),
+            ("targets", TARGETS),
+            ("conformance", CASES),
+        ] {
             let mut known: Vec<String> = files.iter().map(|file| file.name.to_owned()).collect();
             known.sort();
-            assert_eq!(known, names_in(folder), "scenarios/{folder} and the list in builtin.rs");
+            assert_eq!(
+                known,
+                names_in(folder),
+                "scenarios/{folder} and the list in builtin.rs"
+            );
         }
         for file in SCENARIOS {
             scenario(file.name).unwrap_or_else(|error| panic!("{error}"));
@@ -189,16 +236,27 @@ mod tests {
             issuer(&scenario.issuer).unwrap_or_else(|error| panic!("{}: {error}", file.name));
             subject(&scenario.target).unwrap_or_else(|error| panic!("{}: {error}", file.name));
             for phase in &scenario.phases {
-                if let crate::scenario::Phase::Verification(load) | crate::scenario::Phase::CacheHit(load) = phase {
+                if let crate::scenario::Phase::Verification(load)
+                | crate::scenario::Phase::CacheHit(load) = phase
+                {
                     for case in load.mix.keys() {
-                        assert!(catalogue.find(case).is_some(), "{} mixes {case}, which there is not", file.name);
+                        assert!(
+                            catalogue.find(case).is_some(),
+                            "{} mixes {case}, which there is not",
+                            file.name
+                        );
                     }
                 }
             }
         }
         for file in TARGETS {
             for divergence in subject(file.name).expect("a built-in target").divergences {
-                assert!(catalogue.find(&divergence.case).is_some(), "{} diverges on {}", file.name, divergence.case);
+                assert!(
+                    catalogue.find(&divergence.case).is_some(),
+                    "{} diverges on {}",
+                    file.name,
+                    divergence.case
+                );
             }
         }
     }
@@ -206,8 +264,13 @@ mod tests {
     #[test]
     fn an_unknown_name_is_answered_with_the_known_ones() {
         let message = scenario("quik").expect_err("no such scenario").to_string();
-        assert!(message.contains("quik") && message.contains("quick") && message.contains(".toml"), "{message}");
-        let message = scenario("nowhere/none.toml").expect_err("no such file").to_string();
+        assert!(
+            message.contains("quik") && message.contains("quick") && message.contains(".toml"),
+            "{message}"
+        );
+        let message = scenario("nowhere/none.toml")
+            .expect_err("no such file")
+            .to_string();
         assert!(message.contains("nowhere/none.toml"), "{message}");
     }
 }

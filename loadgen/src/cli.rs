@@ -121,8 +121,12 @@ fn dispatch(command: Option<Command>) -> Result<u8, Failure> {
 
 /// The function's `bootstrap`, on one thread as `authorizer/src/main.rs` has it.
 fn bootstrap() -> ExitCode {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let ended = runtime.map_err(Into::into).and_then(|runtime| runtime.block_on(::authorizer::lambda::run()));
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let ended = runtime
+        .map_err(Into::into)
+        .and_then(|runtime| runtime.block_on(::authorizer::lambda::run()));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

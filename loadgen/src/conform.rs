@@ -55,8 +55,12 @@ impl Conformance<'_> {
         mut progress: impl FnMut(&CaseRecord),
     ) -> Result<ConformanceRecord, NoDecision> {
         let started = Instant::now();
-        let mut record =
-            ConformanceRecord { elapsed_ms: 0, not_judged: None, gate: self.gate, cases: Vec::with_capacity(cases.len()) };
+        let mut record = ConformanceRecord {
+            elapsed_ms: 0,
+            not_judged: None,
+            gate: self.gate,
+            cases: Vec::with_capacity(cases.len()),
+        };
         let mut connection = self.target.connection();
         record.not_judged = self.probe(&mut connection).await?;
         for case in cases.iter().take_while(|_| record.not_judged.is_none()) {
@@ -73,8 +77,14 @@ impl Conformance<'_> {
 
     /// A verdict on a single rule means nothing for a server that lets everybody in, or nobody.
     async fn probe(&self, connection: &mut Connection) -> Result<Option<String>, NoDecision> {
-        let genuine = self.minter.mint(&mock_idp::Recipe::default(), unix_now()).map_err(|error| NoDecision(error.to_string()))?;
-        let answer = self.send(&RequestShape::default(), &genuine, connection).await.map_err(NoDecision)?;
+        let genuine = self
+            .minter
+            .mint(&mock_idp::Recipe::default(), unix_now())
+            .map_err(|error| NoDecision(error.to_string()))?;
+        let answer = self
+            .send(&RequestShape::default(), &genuine, connection)
+            .await
+            .map_err(NoDecision)?;
         match answer.decision {
             Decision::Allow => {}
             Decision::Fault => return Err(NoDecision(answer.summary())),
@@ -85,26 +95,60 @@ impl Conformance<'_> {
                 )));
             }
         }
-        let nobody = CaseRequest { authorization: Some("$absent".to_owned()), ..CaseRequest::default() };
-        let answer = self.send(&RequestShape::from(&nobody), "", connection).await.map_err(NoDecision)?;
-        Ok((answer.decision == Decision::Allow)
-            .then(|| "a request without any token is let in: the target protects nothing".to_owned()))
+        let nobody = CaseRequest {
+            authorization: Some("$absent".to_owned()),
+            ..CaseRequest::default()
+        };
+        let answer = self
+            .send(&RequestShape::from(&nobody), "", connection)
+            .await
+            .map_err(NoDecision)?;
+        Ok((answer.decision == Decision::Allow).then(|| {
+            "a request without any token is let in: the target protects nothing".to_owned()
+        }))
     }
 
-    async fn send(&self, shape: &RequestShape, token: &str, connection: &mut Connection) -> Result<Observation, String> {
-        let request = self.target.prepare(shape, token).map_err(|error| error.to_string())?;
+    async fn send(
+        &self,
+        shape: &RequestShape,
+        token: &str,
+        connection: &mut Connection,
+    ) -> Result<Observation, String> {
+        let request = self
+            .target
+            .prepare(shape, token)
+            .map_err(|error| error.to_string())?;
         Ok(connection.call(&request).await)
     }
 
     async fn ask(&self, case: &Case, connection: &mut Connection) -> CaseRecord {
-        if let Some(missing) = case.needs.iter().find(|feature| !self.features.contains(feature)) {
-            return record(case, None, Outcome::Skip, Some(format!("the target does not do this: {missing:?}")));
+        if let Some(missing) = case
+            .needs
+            .iter()
+            .find(|feature| !self.features.contains(feature))
+        {
+            return record(
+                case,
+                None,
+                Outcome::Skip,
+                Some(format!("the target does not do this: {missing:?}")),
+            );
         }
         let token = match self.minter.mint(&case.recipe, unix_now()) {
             Ok(token) => token,
-            Err(error) => return record(case, None, Outcome::Skip, Some(format!("cannot be minted: {error}"))),
+            Err(error) => {
+                return record(
+                    case,
+                    None,
+                    Outcome::Skip,
+                    Some(format!("cannot be minted: {error}")),
+                );
+            }
         };
-        let observation = match self.send(&RequestShape::from(&case.request), &token, connection).await {
+        let observation = match self
+            .send(&RequestShape::from(&case.request), &token, connection)
+            .await
+        {
             Ok(observation) => observation,
             Err(reason) => return record(case, None, Outcome::Skip, Some(reason)),
         };
@@ -114,9 +158,18 @@ impl Conformance<'_> {
     }
 
     /// Holds an outcome against the target's declared divergences.
-    fn declared(&self, case: &Case, plain: Outcome, observed: &Observation) -> (Outcome, Option<String>) {
+    fn declared(
+        &self,
+        case: &Case,
+        plain: Outcome,
+        observed: &Observation,
+    ) -> (Outcome, Option<String>) {
         let fault = observed.fault.clone();
-        let Some(declared) = self.divergences.iter().find(|divergence| divergence.case == case.id) else {
+        let Some(declared) = self
+            .divergences
+            .iter()
+            .find(|divergence| divergence.case == case.id)
+        else {
             return (plain, fault);
         };
         let word = match declared.observed {
@@ -125,17 +178,31 @@ impl Conformance<'_> {
         };
         let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
         if observed.decision != word || plain == Outcome::Pass {
-            let gone = format!("declared as {}, and it is not so any more: remove the declaration", word.word());
+            let gone = format!(
+                "declared as {}, and it is not so any more: remove the declaration",
+                word.word()
+            );
             return (Outcome::DivergenceGone, Some(gone));
         }
         if today.as_str() >= declared.expires.as_str() {
-            return (plain, Some(format!("declared, but the declaration expired on {}: {}", declared.expires, declared.reason)));
+            return (
+                plain,
+                Some(format!(
+                    "declared, but the declaration expired on {}: {}",
+                    declared.expires, declared.reason
+                )),
+            );
         }
         (Outcome::KnownDivergence, Some(declared.reason.clone()))
     }
 }
 
-fn record(case: &Case, observed: Option<&Observation>, outcome: Outcome, reason: Option<String>) -> CaseRecord {
+fn record(
+    case: &Case,
+    observed: Option<&Observation>,
+    outcome: Outcome,
+    reason: Option<String>,
+) -> CaseRecord {
     CaseRecord {
         id: case.id.clone(),
         group: case.group.clone(),
@@ -148,7 +215,8 @@ fn record(case: &Case, observed: Option<&Observation>, outcome: Outcome, reason:
             decision: observed.decision.word().to_owned(),
             status: observed.status,
             rule: observed.rule.clone(),
-            service_us: u64::try_from((observed.finished - observed.sent).as_micros()).unwrap_or(u64::MAX),
+            service_us: u64::try_from((observed.finished - observed.sent).as_micros())
+                .unwrap_or(u64::MAX),
         }),
         outcome,
         reason,

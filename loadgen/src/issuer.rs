@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use mock_idp::{Client, IssuerKeys, IssuerProfile, KeyStore, KeyStoreError, MintDefaults, Minter, MockIdpConfig};
+use mock_idp::{
+    Client, IssuerKeys, IssuerProfile, KeyStore, KeyStoreError, MintDefaults, Minter, MockIdpConfig,
+};
 
 /// The client that the token endpoint knows, and that tokens name. Like the keys it is public knowledge.
 pub const CLIENT_ID: &str = "authbench-client";
@@ -78,13 +80,22 @@ impl Issuer {
     /// A minter as the issuer has one when it listens at `base`.
     pub fn minter(&self, base: &str) -> Result<Minter, IssuerError> {
         let issuer = self.profile.issuer(base.trim_end_matches('/'));
-        Ok(Minter::new(self.profile.clone(), issuer, self.defaults(), self.keys()?))
+        Ok(Minter::new(
+            self.profile.clone(),
+            issuer,
+            self.defaults(),
+            self.keys()?,
+        ))
     }
 }
 
 /// The folder of cached test keys: `AUTHBENCH_CACHE`, or the XDG cache folder of the user.
 fn key_folder() -> Result<PathBuf, IssuerError> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let variable = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
     variable("AUTHBENCH_CACHE")
         .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("authbench")))
         .or_else(|| variable("HOME").map(|folder| folder.join(".cache").join("authbench")))

@@ -38,20 +38,36 @@ struct Step {
 impl Progress {
     /// Bars when standard error is a terminal, lines when it is not.
     pub fn on_stderr() -> Self {
-        let display = if std::io::stderr().is_terminal() { Display::Bars } else { Display::Lines };
-        Self { display, step: None }
+        let display = if std::io::stderr().is_terminal() {
+            Display::Bars
+        } else {
+            Display::Lines
+        };
+        Self {
+            display,
+            step: None,
+        }
     }
 
     /// Says nothing.
     pub fn silent() -> Self {
-        Self { display: Display::Silent, step: None }
+        Self {
+            display: Display::Silent,
+            step: None,
+        }
     }
 
     /// Begins a step and ends the one before; `total` is known or not.
     pub fn begin(&mut self, name: &str, total: Option<usize>) {
         self.finish();
         let bar = matches!(self.display, Display::Bars).then(|| bar(name, total));
-        self.step = Some(Step { name: name.to_owned(), started: Instant::now(), done: 0, total, bar });
+        self.step = Some(Step {
+            name: name.to_owned(),
+            started: Instant::now(),
+            done: 0,
+            total,
+            bar,
+        });
     }
 
     /// So much more of the step is done.
@@ -71,7 +87,10 @@ impl Progress {
             bar.finish_and_clear();
         }
         if !matches!(self.display, Display::Silent) {
-            let count = step.total.map(|total| format!(" {}/{total}", step.done)).unwrap_or_default();
+            let count = step
+                .total
+                .map(|total| format!(" {}/{total}", step.done))
+                .unwrap_or_default();
             // A closed standard error must not end the run.
             let _ = writeln!(
                 std::io::stderr(),
@@ -89,7 +108,11 @@ fn bar(name: &str, total: Option<usize>) -> ProgressBar {
         None => ProgressBar::new_spinner(),
     };
     bar.set_draw_target(ProgressDrawTarget::stderr());
-    let template = if total.is_some() { "{msg:<12} {bar:32} {pos}/{len} {elapsed}" } else { "{msg:<12} {spinner} {elapsed}" };
+    let template = if total.is_some() {
+        "{msg:<12} {bar:32} {pos}/{len} {elapsed}"
+    } else {
+        "{msg:<12} {spinner} {elapsed}"
+    };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }

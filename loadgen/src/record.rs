@@ -13,7 +13,10 @@ mod store;
 
 pub use conformance::{CaseRecord, ConformanceRecord, ObservedAnswer};
 pub use machine::Machine;
-pub use phase::{CounterRecord, GeneratorHealth, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, WrongDecision};
+pub use phase::{
+    CounterRecord, GeneratorHealth, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord,
+    WrongDecision,
+};
 pub use store::{RecordError, RecordStore};
 
 /// The version of the file format. A reader refuses a record of another major version by name.

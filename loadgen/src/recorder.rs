@@ -49,7 +49,9 @@ impl Distribution {
 
     /// Adds another distribution's samples, exactly.
     pub fn merge(&mut self, other: &Self) {
-        self.histogram.add(&other.histogram).expect("both have the same constant bounds");
+        self.histogram
+            .add(&other.histogram)
+            .expect("both have the same constant bounds");
     }
 
     /// Number of samples.
@@ -91,13 +93,19 @@ const CURVE_STEPS_PER_HALVING: i32 = 4;
 /// The percentile curve of a recorded histogram: `(quantile, nanoseconds)`, up to the last quantile that the number of
 /// samples supports (1 − 1/n), then the largest value.
 pub fn quantile_curve(histogram: &str) -> Result<Vec<(f64, u64)>, RecorderError> {
-    let bytes = STANDARD.decode(histogram).map_err(|error| RecorderError(error.to_string()))?;
-    let histogram: Histogram<u64> =
-        Deserializer::new().deserialize(&mut bytes.as_slice()).map_err(|error| RecorderError(error.to_string()))?;
+    let bytes = STANDARD
+        .decode(histogram)
+        .map_err(|error| RecorderError(error.to_string()))?;
+    let histogram: Histogram<u64> = Deserializer::new()
+        .deserialize(&mut bytes.as_slice())
+        .map_err(|error| RecorderError(error.to_string()))?;
     let Some(last) = histogram.len().checked_sub(1).filter(|last| *last > 0) else {
         return Ok(Vec::new());
     };
-    #[expect(clippy::cast_precision_loss, reason = "a sample count above 2^53 cannot be reached")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a sample count above 2^53 cannot be reached"
+    )]
     let finest = 1.0 / (last + 1) as f64;
     let mut curve = Vec::new();
     for step in 0.. {
@@ -153,7 +161,10 @@ impl Recorder {
 
     /// Number of samples over all classes.
     pub fn count(&self) -> u64 {
-        self.classes.values().map(|class| class.service.count()).sum()
+        self.classes
+            .values()
+            .map(|class| class.service.count())
+            .sum()
     }
 
     /// Service time over all classes.
@@ -208,14 +219,25 @@ mod tests {
         assert!(off(series.p50_ns, 500.0) < 0.002, "{}", series.p50_ns);
         assert!(off(series.p99_ns, 990.0) < 0.002, "{}", series.p99_ns);
         let curve = quantile_curve(&series.histogram).expect("our own histogram");
-        assert!((curve.last().expect("a curve").0 - 0.999).abs() < 1e-9, "ends at 1 - 1/n");
+        assert!(
+            (curve.last().expect("a curve").0 - 0.999).abs() < 1e-9,
+            "ends at 1 - 1/n"
+        );
         assert_eq!(curve.last().expect("a curve").1, series.max_ns);
-        assert!(curve.windows(2).all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1), "never falls");
+        assert!(
+            curve
+                .windows(2)
+                .all(|pair| pair[0].0 <= pair[1].0 && pair[0].1 <= pair[1].1),
+            "never falls"
+        );
     }
 
     #[test]
     fn users_merged_count_as_one_population() {
-        let sample = |ms| Sample { service: Duration::from_millis(ms), response: Some(Duration::from_millis(2 * ms)) };
+        let sample = |ms| Sample {
+            service: Duration::from_millis(ms),
+            response: Some(Duration::from_millis(2 * ms)),
+        };
         let (mut one, mut other) = (Recorder::default(), Recorder::default());
         one.record(0, sample(1));
         other.record(0, sample(3));
@@ -224,10 +246,18 @@ mod tests {
         assert_eq!(one.count(), 3);
         let classes = ["a".to_owned(), "b".to_owned()];
         let series = one.to_series(&classes);
-        let names: Vec<_> = series.iter().map(|s| (s.name.as_str(), s.class.as_str(), s.count)).collect();
+        let names: Vec<_> = series
+            .iter()
+            .map(|s| (s.name.as_str(), s.class.as_str(), s.count))
+            .collect();
         assert_eq!(
             names,
-            [("service time", "all", 3), ("response time", "all", 3), ("service time", "a", 2), ("service time", "b", 1)]
+            [
+                ("service time", "all", 3),
+                ("response time", "all", 3),
+                ("service time", "a", 2),
+                ("service time", "b", 1)
+            ]
         );
     }
 

@@ -9,8 +9,8 @@ use crate::conform::{Case, Catalogue, Conformance};
 use crate::load::{self, LoadContext, PhaseError};
 use crate::progress::Progress;
 use crate::record::{
-    IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord, RunStatus, SCHEMA_VERSION,
-    ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
+    IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord, RunStatus,
+    SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
 };
 use crate::scenario::{ConformancePlan, Phase, Scenario};
 use crate::stop::StopSignal;
@@ -45,8 +45,16 @@ enum Failure {
 }
 
 /// Runs a plan. Only a record that cannot be written is an error; everything else is in the record.
-pub async fn run(plan: &RunPlan, progress: &mut Progress, stop: &StopSignal) -> Result<RunRecord, RecordError> {
-    let mut run = Run { plan, record: begin(plan), started: Instant::now() };
+pub async fn run(
+    plan: &RunPlan,
+    progress: &mut Progress,
+    stop: &StopSignal,
+) -> Result<RunRecord, RecordError> {
+    let mut run = Run {
+        plan,
+        record: begin(plan),
+        started: Instant::now(),
+    };
     run.save()?;
     let ended = run.steps(progress, stop).await;
     progress.finish();
@@ -73,7 +81,8 @@ struct Run<'a> {
 
 impl Run<'_> {
     fn save(&mut self) -> Result<(), RecordError> {
-        self.record.elapsed_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.record.elapsed_ms =
+            u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.plan.store.save(&self.record)
     }
 
@@ -83,21 +92,38 @@ impl Run<'_> {
             started = Testbed::start(&self.plan.scenario, &self.plan.subject) => started?,
             () = stop.raised() => return Err(Failure::Stopped),
         };
-        testbed.idp().issuer().clone_into(&mut self.record.issuer.issuer);
-        testbed.key_origin().clone_into(&mut self.record.issuer.signing_key);
-        testbed.invocation().clone_into(&mut self.record.subject.invocation);
+        testbed
+            .idp()
+            .issuer()
+            .clone_into(&mut self.record.issuer.issuer);
+        testbed
+            .key_origin()
+            .clone_into(&mut self.record.issuer.signing_key);
+        testbed
+            .invocation()
+            .clone_into(&mut self.record.subject.invocation);
         let ended = self.measure(&mut testbed, progress, stop).await;
         self.record.issuer.jwks_fetches = testbed.idp().fetch_count();
         testbed.shutdown().await;
         ended
     }
 
-    async fn measure(&mut self, testbed: &mut Testbed, progress: &mut Progress, stop: &StopSignal) -> Result<(), Failure> {
+    async fn measure(
+        &mut self,
+        testbed: &mut Testbed,
+        progress: &mut Progress,
+        stop: &StopSignal,
+    ) -> Result<(), Failure> {
         if let Some(plan) = &self.plan.scenario.conformance {
             self.conform(plan, testbed, progress, stop).await?;
             self.save()?;
         }
-        if let Some(reason) = self.record.conformance.as_ref().and_then(verdict::gate_refusal) {
+        if let Some(reason) = self
+            .record
+            .conformance
+            .as_ref()
+            .and_then(verdict::gate_refusal)
+        {
             self.skip_all(&format!("the subject failed the gate: {reason}"));
             return Ok(());
         }
@@ -132,7 +158,11 @@ impl Run<'_> {
             Ok(record) => self.record.conformance = Some(record),
             Err(answer) => {
                 let diagnosis = testbed.diagnosis();
-                return Err(TestbedError::NoDecision { answer: answer.to_string(), diagnosis }.into());
+                return Err(TestbedError::NoDecision {
+                    answer: answer.to_string(),
+                    diagnosis,
+                }
+                .into());
             }
         }
         Ok(())
@@ -146,7 +176,10 @@ impl Run<'_> {
         stop: &StopSignal,
     ) -> Result<(), Failure> {
         if let Some(reason) = unfit(phase, testbed) {
-            self.record.skipped.push(SkippedPhase { kind: phase.kind().to_owned(), reason: reason.to_owned() });
+            self.record.skipped.push(SkippedPhase {
+                kind: phase.kind().to_owned(),
+                reason: reason.to_owned(),
+            });
             return Ok(());
         }
         if let Phase::Verification(load) | Phase::CacheHit(load) = phase
@@ -154,7 +187,8 @@ impl Run<'_> {
         {
             progress.begin("calibration", None);
             let null = testbed.null_target();
-            self.record.calibration = Some(load::calibrate(&null, load.users, self.started, stop).await?);
+            self.record.calibration =
+                Some(load::calibrate(&null, load.users, self.started, stop).await?);
         }
         let record = self.measured(phase, testbed, progress, stop).await?;
         self.record.phases.push(record);
@@ -176,11 +210,29 @@ impl Run<'_> {
             }
             Phase::Verification(plan) => {
                 progress.begin(phase.kind(), None);
-                load::verification(plan, LoadContext { testbed, catalogue, run_started, stop }).await?
+                load::verification(
+                    plan,
+                    LoadContext {
+                        testbed,
+                        catalogue,
+                        run_started,
+                        stop,
+                    },
+                )
+                .await?
             }
             Phase::CacheHit(plan) => {
                 progress.begin(phase.kind(), None);
-                load::cache_hit(plan, LoadContext { testbed, catalogue, run_started, stop }).await?
+                load::cache_hit(
+                    plan,
+                    LoadContext {
+                        testbed,
+                        catalogue,
+                        run_started,
+                        stop,
+                    },
+                )
+                .await?
             }
         })
     }
@@ -189,15 +241,22 @@ impl Run<'_> {
         let skipped = self.plan.scenario.phases.iter();
         self.record
             .skipped
-            .extend(skipped.map(|phase| SkippedPhase { kind: phase.kind().to_owned(), reason: reason.to_owned() }));
+            .extend(skipped.map(|phase| SkippedPhase {
+                kind: phase.kind().to_owned(),
+                reason: reason.to_owned(),
+            }));
     }
 }
 
 /// Why a phase means nothing for this subject.
 fn unfit(phase: &Phase, testbed: &Testbed) -> Option<&'static str> {
     match phase {
-        Phase::ColdStart(_) if !testbed.can_start_cold() => Some("no process was started for this target, so none can be started afresh"),
-        Phase::CacheHit(_) if testbed.gateway_counts().is_none() => Some("no gateway stands in front of this target, so there is no policy cache"),
+        Phase::ColdStart(_) if !testbed.can_start_cold() => {
+            Some("no process was started for this target, so none can be started afresh")
+        }
+        Phase::CacheHit(_) if testbed.gateway_counts().is_none() => {
+            Some("no gateway stands in front of this target, so there is no policy cache")
+        }
         _ => None,
     }
 }
@@ -233,6 +292,10 @@ fn begin(plan: &RunPlan) -> RunRecord {
         calibration: None,
         phases: Vec::new(),
         skipped: Vec::new(),
-        verdict: VerdictRecord { word: "running".to_owned(), exit_code: 0, reasons: Vec::new() },
+        verdict: VerdictRecord {
+            word: "running".to_owned(),
+            exit_code: 0,
+            reasons: Vec::new(),
+        },
     }
 }

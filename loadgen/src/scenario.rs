@@ -14,8 +14,8 @@ use crate::conform::Severity;
 
 mod units;
 
-pub use units::{UnitError, parse_duration, parse_rate};
 use units::{DurationText, RateText};
+pub use units::{UnitError, parse_duration, parse_rate};
 
 /// The seed of keys and pools when the scenario names none.
 const DEFAULT_SEED: u64 = 7;
@@ -216,12 +216,20 @@ impl Scenario {
         };
         let mut phases = Vec::new();
         for phase in raw.phases {
-            let line = text[..phase.span().start].lines().count().max(1);
-            phases.push(phase.into_inner().into_phase().map_err(|message| meaning(line, message))?);
+            let line = text[..phase.span().start].matches('\n').count() + 1;
+            phases.push(
+                phase
+                    .into_inner()
+                    .into_phase()
+                    .map_err(|message| meaning(line, message))?,
+            );
         }
         let cache_ttl = raw.cache_ttl.map_or(gateway::DEFAULT_TTL, |ttl| ttl.0);
         if cache_ttl > gateway::MAX_TTL {
-            return Err(meaning(1, format!("cache_ttl is {cache_ttl:?}; API Gateway keeps a policy for 0s to 3600s")));
+            return Err(meaning(
+                1,
+                format!("cache_ttl is {cache_ttl:?}; API Gateway keeps a policy for 0s to 3600s"),
+            ));
         }
         Ok(Self {
             name: raw.name,
@@ -234,7 +242,10 @@ impl Scenario {
             audience: raw.audience,
             scope: raw.scope,
             cache_ttl,
-            conformance: raw.conformance.map(|plan| ConformancePlan { filter: plan.filter, gate: plan.gate }),
+            conformance: raw.conformance.map(|plan| ConformancePlan {
+                filter: plan.filter,
+                gate: plan.gate,
+            }),
             phases,
         })
     }
@@ -250,33 +261,62 @@ impl RawPhase {
     }
 
     fn into_cold_start(self) -> Result<ColdStartPhase, String> {
-        if self.users.is_some() || self.rate.is_some() || self.duration.is_some() || self.requests.is_some() {
+        if self.users.is_some()
+            || self.rate.is_some()
+            || self.duration.is_some()
+            || self.requests.is_some()
+        {
             return Err("a cold-start phase takes samples and budget; users, rate, duration and requests are for \
                         verification and cache-hit"
                 .to_owned());
         }
         if !self.mix.is_empty() {
-            return Err("a cold-start phase has no mix: each sample is one genuine token".to_owned());
+            return Err(
+                "a cold-start phase has no mix: each sample is one genuine token".to_owned(),
+            );
         }
-        let samples = self.samples.ok_or("a cold-start phase needs samples, such as samples = 30")?;
+        let samples = self
+            .samples
+            .ok_or("a cold-start phase needs samples, such as samples = 30")?;
         if samples == 0 {
             return Err("samples is 0; it takes at least 1".to_owned());
         }
-        let budget = self.budget.ok_or("a cold-start phase needs a budget, such as budget = \"10s\"")?.0;
-        Ok(ColdStartPhase { samples, budget, thresholds: thresholds(self.thresholds)? })
+        let budget = self
+            .budget
+            .ok_or("a cold-start phase needs a budget, such as budget = \"10s\"")?
+            .0;
+        Ok(ColdStartPhase {
+            samples,
+            budget,
+            thresholds: thresholds(self.thresholds)?,
+        })
     }
 
     fn into_load(self, kind: &str) -> Result<LoadPhase, String> {
         if self.samples.is_some() || self.budget.is_some() {
-            return Err(format!("a {kind} phase takes users with duration or requests; samples and budget are for cold-start"));
+            return Err(format!(
+                "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
+            ));
         }
-        let users = self.users.ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?;
+        let users = self
+            .users
+            .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?;
         let end = match (self.duration, self.requests) {
             (Some(duration), None) => PhaseEnd::Duration(duration.0),
             (None, Some(requests)) => PhaseEnd::Requests(requests),
-            _ => return Err(format!("a {kind} phase needs either duration or requests, and not both")),
+            _ => {
+                return Err(format!(
+                    "a {kind} phase needs either duration or requests, and not both"
+                ));
+            }
         };
-        LoadPhase::new(users, self.rate.map(|rate| rate.0), end, self.mix, thresholds(self.thresholds)?)
+        LoadPhase::new(
+            users,
+            self.rate.map(|rate| rate.0),
+            end,
+            self.mix,
+            thresholds(self.thresholds)?,
+        )
     }
 }
 
@@ -297,17 +337,28 @@ impl LoadPhase {
             PhaseEnd::Requests(requests) => requests == 0,
         };
         if empty {
-            return Err("a phase without an end above zero measures nothing; set duration or requests".to_owned());
+            return Err(
+                "a phase without an end above zero measures nothing; set duration or requests"
+                    .to_owned(),
+            );
         }
         if !mix.is_empty() && mix.values().all(|weight| *weight == 0) {
             return Err("every weight in mix is 0; give at least one case a weight".to_owned());
         }
-        Ok(Self { users, rate, end, mix, thresholds })
+        Ok(Self {
+            users,
+            rate,
+            end,
+            mix,
+            thresholds,
+        })
     }
 }
 
 fn thresholds(raw: BTreeMap<String, DurationText>) -> Result<Vec<Threshold>, String> {
-    raw.into_iter().map(|(name, limit)| Threshold::new(&name, limit.0)).collect()
+    raw.into_iter()
+        .map(|(name, limit)| Threshold::new(&name, limit.0))
+        .collect()
 }
 
 impl Threshold {
@@ -319,9 +370,17 @@ impl Threshold {
             "p99" => 0.99,
             "p999" => 0.999,
             "max" => 1.0,
-            other => return Err(format!("threshold {other:?} is unknown; there are p50, p90, p99, p999 and max")),
+            other => {
+                return Err(format!(
+                    "threshold {other:?} is unknown; there are p50, p90, p99, p999 and max"
+                ));
+            }
         };
-        Ok(Self { name: name.to_owned(), quantile, limit })
+        Ok(Self {
+            name: name.to_owned(),
+            quantile,
+            limit,
+        })
     }
 }
 
@@ -332,29 +391,67 @@ mod tests {
     const HEAD: &str = "name = \"t\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\n";
 
     fn refusal(body: &str) -> String {
-        Scenario::parse(&format!("{HEAD}{body}"), "t.toml").expect_err("this scenario is wrong").to_string()
+        Scenario::parse(&format!("{HEAD}{body}"), "t.toml")
+            .expect_err("this scenario is wrong")
+            .to_string()
     }
 
     #[test]
     fn a_mistake_is_named_with_file_line_and_key() {
         let table = [
-            ("userz = 1\n", &["t.toml", "line 6", "unknown field `userz`", "issuer"][..]),
-            ("[[phase]]\nkind = \"verification\"\nuser = 4\n", &["t.toml", "line 8", "unknown field `user`", "`users`"]),
-            ("cache_ttl = \"5 sec\"\n", &["t.toml", "line 6", "5 sec", "\"250ms\""]),
-            ("cache_ttl = 300\n", &["t.toml", "line 6", "300", "\"250ms\""]),
-            ("cache_ttl = \"2h\"\n", &["t.toml", "line 6", "2h", "\"250ms\""]),
+            (
+                "userz = 1\n",
+                &["t.toml", "line 6", "unknown field `userz`", "issuer"][..],
+            ),
+            (
+                "[[phase]]\nkind = \"verification\"\nuser = 4\n",
+                &["t.toml", "line 8", "unknown field `user`", "`users`"],
+            ),
+            (
+                "cache_ttl = \"5 sec\"\n",
+                &["t.toml", "line 6", "5 sec", "\"250ms\""],
+            ),
+            (
+                "cache_ttl = 300\n",
+                &["t.toml", "line 6", "300", "\"250ms\""],
+            ),
+            (
+                "cache_ttl = \"2h\"\n",
+                &["t.toml", "line 6", "2h", "\"250ms\""],
+            ),
             ("cache_ttl = \"61m\"\n", &["t.toml", "cache_ttl", "3600s"]),
-            ("[[phase]]\nkind = \"warm\"\n", &["t.toml", "line 7", "`warm`", "`cold-start`"]),
-            ("\n[[phase]]\nkind = \"verification\"\nduration = \"1s\"\n", &["t.toml:7", "users = 4"]),
-            ("[[phase]]\nkind = \"cold-start\"\nsamples = 3\n", &["t.toml:6", "budget = \"10s\""]),
-            ("[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\nrequests = 5\n", &["not both"]),
-            ("[[phase]]\nkind = \"cache-hit\"\nusers = 0\nduration = \"1s\"\n", &["users is 0"]),
-            ("[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrate = \"5\"\nduration = \"1s\"\n", &["line 9", "\"500/s\""]),
+            (
+                "[[phase]]\nkind = \"warm\"\n",
+                &["t.toml", "line 7", "`warm`", "`cold-start`"],
+            ),
+            (
+                "\n[[phase]]\nkind = \"verification\"\nduration = \"1s\"\n",
+                &["t.toml:7", "users = 4"],
+            ),
+            (
+                "[[phase]]\nkind = \"cold-start\"\nsamples = 3\n",
+                &["t.toml:6", "budget = \"10s\""],
+            ),
+            (
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\nrequests = 5\n",
+                &["not both"],
+            ),
+            (
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 0\nduration = \"1s\"\n",
+                &["users is 0"],
+            ),
+            (
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrate = \"5\"\nduration = \"1s\"\n",
+                &["line 9", "\"500/s\""],
+            ),
             (
                 "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\n[phase.thresholds]\np95 = \"1ms\"\n",
                 &["p95", "p99"],
             ),
-            ("[conformance]\ngate = \"severe\"\n", &["line 7", "`severe`", "`critical`"]),
+            (
+                "[conformance]\ngate = \"severe\"\n",
+                &["line 7", "`severe`", "`critical`"],
+            ),
         ];
         for (body, parts) in table {
             let message = refusal(body);

@@ -239,21 +239,36 @@ impl Subject {
             file: file.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let meaning = |message: String| SubjectError::Meaning { file: file.to_owned(), message };
+        let meaning = |message: String| SubjectError::Meaning {
+            file: file.to_owned(),
+            message,
+        };
         let (name, description) = (raw.name.clone(), raw.description.clone());
         let (features, divergences) = (raw.features.clone(), raw.divergences.clone());
         for divergence in &divergences {
             chrono::NaiveDate::parse_from_str(&divergence.expires, "%Y-%m-%d").map_err(|_| {
-                meaning(format!("expires = {:?} is not a day such as \"2027-06-30\"", divergence.expires))
+                meaning(format!(
+                    "expires = {:?} is not a day such as \"2027-06-30\"",
+                    divergence.expires
+                ))
             })?;
         }
         let kind = raw.into_kind(folder).map_err(meaning)?;
-        Ok(Self { name, description, kind, features, divergences })
+        Ok(Self {
+            name,
+            description,
+            kind,
+            features,
+            divergences,
+        })
     }
 
     /// A server that is already there, given by its URL on the command line.
     pub fn at_url(url: &str) -> Result<Self, SubjectError> {
-        let kind = parse_url(url).map_err(|message| SubjectError::Meaning { file: "--url".to_owned(), message })?;
+        let kind = parse_url(url).map_err(|message| SubjectError::Meaning {
+            file: "--url".to_owned(),
+            message,
+        })?;
         Ok(Self {
             name: url.to_owned(),
             description: "A server that was already running.".to_owned(),
@@ -274,16 +289,24 @@ impl RawSubject {
         }
         match (self.kind, self.command, self.url) {
             (RawKind::InProcess, None, None) => Ok(SubjectKind::InProcess),
-            (RawKind::InProcess, _, _) => Err("kind = \"in-process\" takes neither command nor url".to_owned()),
-            (RawKind::Lambda, Some(command), None) => {
-                lambda(command.into_plan(folder)?, self.lambda.unwrap_or_default()).map(SubjectKind::Lambda)
+            (RawKind::InProcess, _, _) => {
+                Err("kind = \"in-process\" takes neither command nor url".to_owned())
             }
-            (RawKind::Lambda, _, _) => Err("kind = \"lambda\" takes [command] and no url".to_owned()),
+            (RawKind::Lambda, Some(command), None) => {
+                lambda(command.into_plan(folder)?, self.lambda.unwrap_or_default())
+                    .map(SubjectKind::Lambda)
+            }
+            (RawKind::Lambda, _, _) => {
+                Err("kind = \"lambda\" takes [command] and no url".to_owned())
+            }
             (RawKind::Http, None, Some(url)) => parse_url(&url),
             (RawKind::Http, Some(command), None) => {
-                http(command.into_plan(folder)?, self.request, self.ready).map(SubjectKind::HttpCommand)
+                http(command.into_plan(folder)?, self.request, self.ready)
+                    .map(SubjectKind::HttpCommand)
             }
-            (RawKind::Http, _, _) => Err("kind = \"http\" takes either url or [command], and not both".to_owned()),
+            (RawKind::Http, _, _) => {
+                Err("kind = \"http\" takes either url or [command], and not both".to_owned())
+            }
         }
     }
 }
@@ -292,19 +315,39 @@ impl RawCommand {
     fn into_plan(self, folder: &Path) -> Result<CommandPlan, String> {
         let setup = match (self.setup.is_empty(), self.setup_creates) {
             (true, None) => None,
-            (false, Some(creates)) => Some(SetupPlan { command: self.setup, creates }),
+            (false, Some(creates)) => Some(SetupPlan {
+                command: self.setup,
+                creates,
+            }),
             _ => return Err("setup and setup_creates go together".to_owned()),
         };
         let working_dir = self.working_dir.map(|dir| folder.join(dir));
-        Ok(CommandPlan { program: self.program, args: self.args, env: self.env, working_dir, setup })
+        Ok(CommandPlan {
+            program: self.program,
+            args: self.args,
+            env: self.env,
+            working_dir,
+            setup,
+        })
     }
 }
 
-fn http(command: CommandPlan, request: Option<RawRequest>, ready: Option<RawReady>) -> Result<HttpCommand, String> {
-    let path = request.ok_or("an http target needs [request] with path, such as path = \"/planets\"")?.path;
+fn http(
+    command: CommandPlan,
+    request: Option<RawRequest>,
+    ready: Option<RawReady>,
+) -> Result<HttpCommand, String> {
+    let path = request
+        .ok_or("an http target needs [request] with path, such as path = \"/planets\"")?
+        .path;
     let (ready_path, timeout) = ready.map_or((None, None), |ready| (ready.path, ready.timeout));
     let ready_timeout = duration(timeout.as_deref(), READY_TIMEOUT)?;
-    Ok(HttpCommand { command, path, ready_path, ready_timeout })
+    Ok(HttpCommand {
+        command,
+        path,
+        ready_path,
+        ready_timeout,
+    })
 }
 
 fn lambda(command: CommandPlan, raw: RawLambda) -> Result<LambdaCommand, String> {
@@ -322,18 +365,37 @@ fn lambda(command: CommandPlan, raw: RawLambda) -> Result<LambdaCommand, String>
 }
 
 fn duration(text: Option<&str>, default: Duration) -> Result<Duration, String> {
-    text.map_or(Ok(default), |text| parse_duration(text).map_err(|error: UnitError| error.to_string()))
+    text.map_or(Ok(default), |text| {
+        parse_duration(text).map_err(|error: UnitError| error.to_string())
+    })
 }
 
 /// Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
 fn parse_url(url: &str) -> Result<SubjectKind, String> {
-    let wrong = || format!("url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target");
+    let wrong = || {
+        format!(
+            "url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target"
+        )
+    };
     let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
-    let (authority, path) = rest.split_once('/').map_or((rest, String::new()), |(a, p)| (a, format!("/{p}")));
+    let (authority, path) = rest
+        .split_once('/')
+        .map_or((rest, String::new()), |(a, p)| (a, format!("/{p}")));
     let uri: http::Uri = url.parse().map_err(|_| wrong())?;
     let host = uri.host().ok_or_else(wrong)?;
-    let authority = if uri.port().is_some() { authority.to_owned() } else { format!("{host}:80") };
-    Ok(SubjectKind::HttpUrl { authority, path: if path.is_empty() { "/".to_owned() } else { path } })
+    let authority = if uri.port().is_some() {
+        authority.to_owned()
+    } else {
+        format!("{host}:80")
+    };
+    Ok(SubjectKind::HttpUrl {
+        authority,
+        path: if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path
+        },
+    })
 }
 
 #[cfg(test)]
@@ -341,20 +403,40 @@ mod tests {
     use super::*;
 
     fn refusal(body: &str) -> String {
-        Subject::parse(&format!("name = \"t\"\n{body}"), "t.toml", Path::new("/")).expect_err(body).to_string()
+        Subject::parse(&format!("name = \"t\"\n{body}"), "t.toml", Path::new("/"))
+            .expect_err(body)
+            .to_string()
     }
 
     #[test]
     fn a_mistake_in_a_target_file_is_named() {
         let table = [
-            ("kind = \"grpc\"\n", &["t.toml", "line 2", "`grpc`", "`lambda`"][..]),
+            (
+                "kind = \"grpc\"\n",
+                &["t.toml", "line 2", "`grpc`", "`lambda`"][..],
+            ),
             ("kind = \"http\"\n", &["either url or [command]"]),
-            ("kind = \"http\"\nurl = \"https://api.example.com/\"\n", &["https://api.example.com/", "TLS"]),
-            ("kind = \"http\"\n[command]\nprogram = \"x\"\n", &["[request]", "/planets"]),
+            (
+                "kind = \"http\"\nurl = \"https://api.example.com/\"\n",
+                &["https://api.example.com/", "TLS"],
+            ),
+            (
+                "kind = \"http\"\n[command]\nprogram = \"x\"\n",
+                &["[request]", "/planets"],
+            ),
             ("kind = \"lambda\"\nurl = \"http://a/\"\n", &["[command]"]),
-            ("kind = \"in-process\"\n[lambda]\nmemory_mb = 1\n", &["kind = \"lambda\""]),
-            ("kind = \"lambda\"\n[command]\nprogram = \"x\"\nsetup = [\"y\"]\n", &["setup_creates"]),
-            ("kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"9\"\n", &["\"9\"", "250ms"]),
+            (
+                "kind = \"in-process\"\n[lambda]\nmemory_mb = 1\n",
+                &["kind = \"lambda\""],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\nsetup = [\"y\"]\n",
+                &["setup_creates"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"9\"\n",
+                &["\"9\"", "250ms"],
+            ),
             (
                 "kind = \"in-process\"\n[[divergence]]\ncase = \"a\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"soon\"\n",
                 &["soon", "2027-06-30"],
@@ -371,14 +453,22 @@ mod tests {
     #[test]
     fn a_url_names_host_port_and_path() {
         let table = [
-            ("http://127.0.0.1:9000/planets", "127.0.0.1:9000", "/planets"),
+            (
+                "http://127.0.0.1:9000/planets",
+                "127.0.0.1:9000",
+                "/planets",
+            ),
             ("http://localhost", "localhost:80", "/"),
             ("http://localhost:1/a/b?c=d", "localhost:1", "/a/b?c=d"),
         ];
         for (url, wanted_authority, wanted_path) in table {
             match Subject::at_url(url).expect(url).kind {
                 SubjectKind::HttpUrl { authority, path } => {
-                    assert_eq!((authority.as_str(), path.as_str()), (wanted_authority, wanted_path), "{url}");
+                    assert_eq!(
+                        (authority.as_str(), path.as_str()),
+                        (wanted_authority, wanted_path),
+                        "{url}"
+                    );
                 }
                 other => panic!("{url} became {other:?}"),
             }

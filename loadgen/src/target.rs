@@ -32,14 +32,20 @@ impl Target {
     /// A connection of one user. Nothing is opened before the first call.
     pub fn connection(&self) -> Connection {
         match self {
-            Self::Http(target) => Connection::Http(Box::new(http::HttpConnection::new(Arc::clone(target)))),
+            Self::Http(target) => {
+                Connection::Http(Box::new(http::HttpConnection::new(Arc::clone(target))))
+            }
             Self::InProcess(target) => Connection::InProcess(Arc::clone(target)),
             Self::Scripted(target) => Connection::Scripted(Arc::clone(target)),
         }
     }
 
     /// Fills the request's shape with a token, for [`Connection::call`].
-    pub fn prepare(&self, shape: &RequestShape, token: &str) -> Result<PreparedRequest, RequestError> {
+    pub fn prepare(
+        &self,
+        shape: &RequestShape,
+        token: &str,
+    ) -> Result<PreparedRequest, RequestError> {
         let (authority, path) = match self {
             Self::Http(target) => (target.authority(), target.path()),
             Self::InProcess(_) | Self::Scripted(_) => ("in-process", "/planets"),

@@ -25,7 +25,8 @@ pub use error::TestbedError;
 pub use server::ChildServer;
 
 /// Any free port on loopback.
-const ANY_PORT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
+const ANY_PORT: SocketAddr =
+    SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);
 
 /// Everything that a run talks to.
 #[derive(Debug)]
@@ -43,7 +44,11 @@ enum Running {
     /// The gateway stand-in, which runs the function's processes.
     Lambda(Box<Gateway>),
     /// A server that we started, with what it takes to start another.
-    Server { child: ChildServer, plan: Box<HttpCommand>, placeholders: Box<Placeholders> },
+    Server {
+        child: ChildServer,
+        plan: Box<HttpCommand>,
+        placeholders: Box<Placeholders>,
+    },
     /// Nothing that we could end or start again.
     Nothing,
 }
@@ -80,15 +85,23 @@ impl Testbed {
             port: String::new(),
             scope: scenario.scope.clone(),
         };
-        let (running, target, invocation) = match start_subject(scenario, subject, placeholders).await {
-            Ok(started) => started,
-            Err(error) => {
-                idp.shutdown().await;
-                return Err(error);
-            }
-        };
+        let (running, target, invocation) =
+            match start_subject(scenario, subject, placeholders).await {
+                Ok(started) => started,
+                Err(error) => {
+                    idp.shutdown().await;
+                    return Err(error);
+                }
+            };
         let minter = idp.minter();
-        Ok(Self { idp, minter, key_origin, running, target, invocation })
+        Ok(Self {
+            idp,
+            minter,
+            key_origin,
+            running,
+            target,
+            invocation,
+        })
     }
 
     /// Who is asked.
@@ -124,7 +137,10 @@ impl Testbed {
         match &self.running {
             Running::Lambda(gateway) => {
                 let counters = gateway.counters();
-                Some(GatewayCounts { invocations: counters.invocations, cache_hits: counters.cache_hits })
+                Some(GatewayCounts {
+                    invocations: counters.invocations,
+                    cache_hits: counters.cache_hits,
+                })
             }
             Running::Server { .. } | Running::Nothing => None,
         }
@@ -139,7 +155,10 @@ impl Testbed {
 
     /// The issuer's health route: a null server on loopback, for the tool's own floor.
     pub fn null_target(&self) -> Target {
-        Target::Http(Arc::new(HttpTarget::new(self.idp.address().to_string(), "/healthz")))
+        Target::Http(Arc::new(HttpTarget::new(
+            self.idp.address().to_string(),
+            "/healthz",
+        )))
     }
 
     /// Whether this subject can be started afresh for each sample.
@@ -152,7 +171,11 @@ impl Testbed {
         let fetches_before = self.idp.fetch_count();
         let mut sample = match &mut self.running {
             Running::Lambda(gateway) => cold_function(gateway, token).await?,
-            Running::Server { child, plan, placeholders } => {
+            Running::Server {
+                child,
+                plan,
+                placeholders,
+            } => {
                 child.shutdown().await;
                 let (fresh, target, spans) = cold_server(plan, placeholders, token).await?;
                 *child = fresh;
@@ -163,15 +186,25 @@ impl Testbed {
         };
         let new_fetches = self.idp.fetch_count().saturating_sub(fetches_before);
         let recent = self.idp.fetches();
-        if let Some(fetch) = recent.iter().rev().take(usize::try_from(new_fetches).unwrap_or(0)).last() {
-            sample.spans.push(("jwks fetch", fetch.answered - fetch.received));
+        if let Some(fetch) = recent
+            .iter()
+            .rev()
+            .take(usize::try_from(new_fetches).unwrap_or(0))
+            .last()
+        {
+            sample
+                .spans
+                .push(("jwks fetch", fetch.answered - fetch.received));
         }
         Ok(sample)
     }
 
     /// What the subject last printed and how often it fetched the keys: for a message when it gives no decision.
     pub fn diagnosis(&mut self) -> String {
-        let mut facts = vec![format!("the JWKS was fetched {} times", self.idp.fetch_count())];
+        let mut facts = vec![format!(
+            "the JWKS was fetched {} times",
+            self.idp.fetch_count()
+        )];
         let log = match &mut self.running {
             Running::Lambda(gateway) => gateway.function().log_tail(),
             Running::Server { child, .. } => {
@@ -214,9 +247,10 @@ async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), Testb
         audience: scenario.audience.clone(),
         scope: vec![scenario.scope.clone()],
     };
-    let (issuer, keys) = tokio::task::spawn_blocking(move || issuer.keys().map(|keys| (issuer, keys)))
-        .await
-        .map_err(|_| TestbedError::KeyThread)??;
+    let (issuer, keys) =
+        tokio::task::spawn_blocking(move || issuer.keys().map(|keys| (issuer, keys)))
+            .await
+            .map_err(|_| TestbedError::KeyThread)??;
     let key_origin = keys.signing.origin();
     let config = issuer.config(keys, scenario.issuer_listen.unwrap_or(ANY_PORT));
     Ok((MockIdp::start(config).await?, key_origin))
@@ -228,11 +262,15 @@ async fn start_subject(
     placeholders: Placeholders,
 ) -> Result<(Running, Target, String), TestbedError> {
     match &subject.kind {
-        SubjectKind::Lambda(_) => {
-            let gateway = start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders).await?;
-            let invocation = gateway.function().config().command.join(" ");
+        SubjectKind::Lambda(command) => {
+            let gateway =
+                start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders).await?;
+            let invocation = filled(&command.command, &placeholders)?.0.join(" ");
             let path = format!("/{}/planets", gateway::STAGE);
-            let target = Target::Http(Arc::new(HttpTarget::new(gateway.address().to_string(), path)));
+            let target = Target::Http(Arc::new(HttpTarget::new(
+                gateway.address().to_string(),
+                path,
+            )));
             Ok((Running::Lambda(Box::new(gateway)), target, invocation))
         }
         SubjectKind::HttpCommand(plan) => {
@@ -240,11 +278,23 @@ async fn start_subject(
             let (child, target) = start_server(plan, &placeholders).await?;
             let invocation = child.invocation().to_owned();
             let (plan, placeholders) = (Box::new(plan.clone()), Box::new(placeholders));
-            Ok((Running::Server { child, plan, placeholders }, target, invocation))
+            Ok((
+                Running::Server {
+                    child,
+                    plan,
+                    placeholders,
+                },
+                target,
+                invocation,
+            ))
         }
         SubjectKind::HttpUrl { authority, path } => {
             let target = Target::Http(Arc::new(HttpTarget::new(authority.clone(), path.clone())));
-            Ok((Running::Nothing, target, format!("http://{authority}{path}")))
+            Ok((
+                Running::Nothing,
+                target,
+                format!("http://{authority}{path}"),
+            ))
         }
         SubjectKind::InProcess => {
             let target = Target::InProcess(Arc::new(InProcessTarget::new(&placeholders)?));
@@ -266,7 +316,12 @@ pub async fn start_gateway(
     setup::ensure(&command.command).await?;
     let function = function_config(&subject.name, command, placeholders)?;
     let api = RestApi::planets().with_ttl(cache_ttl);
-    Ok(Gateway::start(GatewayConfig { listen, api, function }).await?)
+    Ok(Gateway::start(GatewayConfig {
+        listen,
+        api,
+        function,
+    })
+    .await?)
 }
 
 fn function_config(
@@ -292,7 +347,10 @@ fn function_config(
 type FilledCommand = (Vec<String>, BTreeMap<String, String>, Option<PathBuf>);
 
 fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledCommand, TestbedError> {
-    let line = std::iter::once(&plan.program).chain(&plan.args).map(|part| placeholders.fill(part)).collect::<Result<_, _>>()?;
+    let line = std::iter::once(&plan.program)
+        .chain(&plan.args)
+        .map(|part| placeholders.fill(part))
+        .collect::<Result<_, _>>()?;
     let env = plan
         .env
         .iter()
@@ -301,9 +359,15 @@ fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledComma
     Ok((line, env, plan.working_dir.clone()))
 }
 
-async fn start_server(plan: &HttpCommand, placeholders: &Placeholders) -> Result<(ChildServer, Target), TestbedError> {
+async fn start_server(
+    plan: &HttpCommand,
+    placeholders: &Placeholders,
+) -> Result<(ChildServer, Target), TestbedError> {
     let port = server::free_port()?;
-    let placeholders = Placeholders { port: port.to_string(), ..placeholders.clone() };
+    let placeholders = Placeholders {
+        port: port.to_string(),
+        ..placeholders.clone()
+    };
     let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
     let child = ChildServer::start(line, env, working_dir, port, plan).await?;
     let target = HttpTarget::new(format!("127.0.0.1:{port}"), plan.path.clone());
@@ -321,9 +385,16 @@ async fn cold_function(gateway: &Gateway, token: &str) -> Result<ColdSample, Tes
         spans.push(("total", invocation.answered() - cold.spawned));
         spans.push(("process start", cold.connected - cold.spawned));
         spans.push(("init", cold.ready - cold.connected));
-        spans.push(("first decision", invocation.answered() - invocation.dispatched()));
+        spans.push((
+            "first decision",
+            invocation.answered() - invocation.dispatched(),
+        ));
     }
-    Ok(ColdSample { spans, allowed: decision.is_allow(), answer: decision.rule().to_owned() })
+    Ok(ColdSample {
+        spans,
+        allowed: decision.is_allow(),
+        answer: decision.rule().to_owned(),
+    })
 }
 
 async fn cold_server(
@@ -343,5 +414,13 @@ async fn cold_server(
     ];
     let allowed = observation.decision == crate::target::Decision::Allow;
     let answer = observation.summary();
-    Ok((child, target, ColdSample { spans, allowed, answer }))
+    Ok((
+        child,
+        target,
+        ColdSample {
+            spans,
+            allowed,
+            answer,
+        },
+    ))
 }

@@ -2,26 +2,42 @@
 
 use crate::conform::Severity;
 use crate::exit::Exit;
-use crate::record::{CaseRecord, ConformanceRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord};
+use crate::record::{
+    CaseRecord, ConformanceRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
+};
 
 /// Judges a record. `failure` is what ended the run early.
 pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
     let mut reasons: Vec<(Exit, String)> = Vec::new();
     match (record.status, failure) {
-        (RunStatus::Interrupted, _) => reasons.push((Exit::Interrupted, "stopped by a signal".to_owned())),
+        (RunStatus::Interrupted, _) => {
+            reasons.push((Exit::Interrupted, "stopped by a signal".to_owned()))
+        }
         (_, Some(failure)) => reasons.push((Exit::TestbedFailed, failure)),
         _ => {}
     }
     if let Some(conformance) = &record.conformance {
-        reasons.extend(conformance_reasons(conformance).into_iter().map(|reason| (Exit::Nonconformant, reason)));
+        reasons.extend(
+            conformance_reasons(conformance)
+                .into_iter()
+                .map(|reason| (Exit::Nonconformant, reason)),
+        );
     }
     for phase in &record.phases {
         reasons.extend(phase_reasons(phase));
     }
     // The causes are listed in the order in which one overrules another: no verdict stands on a testbed that failed.
-    let order =
-        [Exit::Interrupted, Exit::TestbedFailed, Exit::Nonconformant, Exit::Invalid, Exit::ThresholdMissed];
-    let exit = order.into_iter().find(|exit| reasons.iter().any(|(cause, _)| cause == exit)).unwrap_or(Exit::Good);
+    let order = [
+        Exit::Interrupted,
+        Exit::TestbedFailed,
+        Exit::Nonconformant,
+        Exit::Invalid,
+        Exit::ThresholdMissed,
+    ];
+    let exit = order
+        .into_iter()
+        .find(|exit| reasons.iter().any(|(cause, _)| cause == exit))
+        .unwrap_or(Exit::Good);
     VerdictRecord {
         word: exit.word().to_owned(),
         exit_code: exit.code(),
@@ -31,7 +47,10 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
 
 /// Cases whose outcome makes the subject nonconformant.
 pub fn failures(conformance: &ConformanceRecord) -> impl Iterator<Item = &CaseRecord> {
-    conformance.cases.iter().filter(|case| case.outcome.is_failure())
+    conformance
+        .cases
+        .iter()
+        .filter(|case| case.outcome.is_failure())
 }
 
 /// Why the subject is not timed; `None` when it passed the gate.
@@ -39,7 +58,9 @@ pub fn gate_refusal(conformance: &ConformanceRecord) -> Option<String> {
     if let Some(reason) = &conformance.not_judged {
         return Some(reason.clone());
     }
-    let behind = failures(conformance).filter(|case| case.severity >= conformance.gate).count();
+    let behind = failures(conformance)
+        .filter(|case| case.severity >= conformance.gate)
+        .count();
     (behind > 0).then(|| {
         let gate = severity_word(conformance.gate);
         format!("{behind} failing cases of severity {gate} or above; a wrong answer has no latency")
@@ -61,34 +82,65 @@ fn conformance_reasons(conformance: &ConformanceRecord) -> Vec<String> {
     if let Some(reason) = &conformance.not_judged {
         return vec![format!("not judged: {reason}")];
     }
-    [Severity::Critical, Severity::High, Severity::Medium, Severity::Low, Severity::Info]
-        .into_iter()
-        .filter_map(|severity| {
-            let count = failures(conformance).filter(|case| case.severity == severity).count();
-            let cases = if count == 1 { "case fails" } else { "cases fail" };
-            (count > 0).then(|| format!("{count} {} {cases}", severity_word(severity)))
-        })
-        .collect()
+    [
+        Severity::Critical,
+        Severity::High,
+        Severity::Medium,
+        Severity::Low,
+        Severity::Info,
+    ]
+    .into_iter()
+    .filter_map(|severity| {
+        let count = failures(conformance)
+            .filter(|case| case.severity == severity)
+            .count();
+        let cases = if count == 1 {
+            "case fails"
+        } else {
+            "cases fail"
+        };
+        (count > 0).then(|| format!("{count} {} {cases}", severity_word(severity)))
+    })
+    .collect()
 }
 
 fn phase_reasons(phase: &PhaseRecord) -> Vec<(Exit, String)> {
     let mut reasons = Vec::new();
     let kind = &phase.kind;
     if phase.wrong_decisions > 0 {
-        reasons.push((Exit::Nonconformant, format!("{kind}: {} wrong decisions under load", phase.wrong_decisions)));
+        reasons.push((
+            Exit::Nonconformant,
+            format!(
+                "{kind}: {} wrong decisions under load",
+                phase.wrong_decisions
+            ),
+        ));
     }
     if phase.errors > 0 {
-        reasons.push((Exit::Nonconformant, format!("{kind}: {} requests got no decision", phase.errors)));
+        reasons.push((
+            Exit::Nonconformant,
+            format!("{kind}: {} requests got no decision", phase.errors),
+        ));
     }
     if phase.requests == 0 && !phase.interrupted {
         reasons.push((Exit::Invalid, format!("{kind}: nothing was measured")));
     }
-    if let Some(invalid) = phase.generator.as_ref().and_then(|generator| generator.invalid.as_ref()) {
+    if let Some(invalid) = phase
+        .generator
+        .as_ref()
+        .and_then(|generator| generator.invalid.as_ref())
+    {
         reasons.push((Exit::Invalid, format!("{kind}: {invalid}")));
     }
     for counter in &phase.counters {
-        if let Some(required) = counter.required.filter(|required| *required != counter.moved) {
-            let text = format!("{kind}: {} moved by {}, and by {required} had to: it did not measure what it says", counter.name, counter.moved);
+        if let Some(required) = counter
+            .required
+            .filter(|required| *required != counter.moved)
+        {
+            let text = format!(
+                "{kind}: {} moved by {}, and by {required} had to: it did not measure what it says",
+                counter.name, counter.moved
+            );
             reasons.push((Exit::Invalid, text));
         }
     }
@@ -104,7 +156,10 @@ fn phase_reasons(phase: &PhaseRecord) -> Vec<(Exit, String)> {
     reasons
 }
 
-#[expect(clippy::cast_precision_loss, reason = "for a message with three decimals")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "for a message with three decimals"
+)]
 fn ms(ns: u64) -> f64 {
     ns as f64 / 1e6
 }

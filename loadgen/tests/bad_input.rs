@@ -30,9 +30,16 @@ fn refused(folder: &Path, arguments: &[&str], exit: i32, parts: &[&str]) {
     let message = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {message}");
     for part in parts {
-        assert!(message.contains(part), "{arguments:?}: {part:?} is missing in: {message}");
+        assert!(
+            message.contains(part),
+            "{arguments:?}: {part:?} is missing in: {message}"
+        );
     }
-    assert!(started.elapsed() < Duration::from_secs(30), "{arguments:?} took {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(30),
+        "{arguments:?} took {:?}",
+        started.elapsed()
+    );
 }
 
 #[test]
@@ -42,13 +49,25 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
     let table: [(&[&str], &[&str]); 12] = [
-        (&["run", "s.toml"], &["s.toml", "line 6", "`speed`", "`issuer`"]),
+        (
+            &["run", "s.toml"],
+            &["s.toml", "line 6", "`speed`", "`issuer`"],
+        ),
         (&["run", "quikc"], &["quikc", "quick"]),
         (&["run", "missing.toml"], &["missing.toml"]),
-        (&["run", "--target", "nobody"], &["nobody", "express-oauth2-jwt-bearer"]),
+        (
+            &["run", "--target", "nobody"],
+            &["nobody", "express-oauth2-jwt-bearer"],
+        ),
         (&["run", "--issuer", "nobody"], &["nobody", "auth0", "okta"]),
-        (&["conform", "--url", "https://example.com/"], &["https://example.com/", "http://host:port/path"]),
-        (&["conform", "--filter", "no-such-case"], &["no-such-case", "list cases"]),
+        (
+            &["conform", "--url", "https://example.com/"],
+            &["https://example.com/", "http://host:port/path"],
+        ),
+        (
+            &["conform", "--filter", "no-such-case"],
+            &["no-such-case", "list cases"],
+        ),
         (&["load", "--duration", "5"], &["--duration", "\"250ms\""]),
         (&["load", "--threshold", "p95=1ms"], &["p95", "p99"]),
         (&["mint", "--case", "no::case"], &["no::case", "list cases"]),
@@ -79,7 +98,13 @@ fn a_testbed_that_does_not_stand_is_named_with_exit_14_and_leaves_no_process() {
     let mark = format!("98765.{}", std::process::id());
     let dies = target(path, "dies", "http", "echo no database >&2; exit 3", http);
     let hangs = target(path, "hangs", "http", &format!("sleep {mark} & wait"), http);
-    let exits = target(path, "exits", "lambda", "echo broken bootstrap >&2; exit 1", "");
+    let exits = target(
+        path,
+        "exits",
+        "lambda",
+        "echo broken bootstrap >&2; exit 1",
+        "",
+    );
     std::fs::write(
         path.join("absent.toml"),
         "name = \"absent\"\nkind = \"http\"\n[command]\nprogram = \"no-such-program\"\n[request]\npath = \"/\"\n",
@@ -92,17 +117,33 @@ fn a_testbed_that_does_not_stand_is_named_with_exit_14_and_leaves_no_process() {
     let address = taken.local_addr().expect("an address").to_string();
 
     let table: [(&[&str], &[&str]); 6] = [
-        (&["conform", "--target", &dies], &["exit status: 3", "no database"]),
-        (&["conform", "--target", &hangs], &["not ready within 500ms", "[ready] timeout"]),
-        (&["conform", "--target", "absent.toml"], &["no-such-program", "program"]),
+        (
+            &["conform", "--target", &dies],
+            &["exit status: 3", "no database"],
+        ),
+        (
+            &["conform", "--target", &hangs],
+            &["not ready within 500ms", "[ready] timeout"],
+        ),
+        (
+            &["conform", "--target", "absent.toml"],
+            &["no-such-program", "program"],
+        ),
         (&["conform", "--target", &exits], &["broken bootstrap"]),
-        (&["conform", "--target", "keyless.toml"], &["no decision", "JWKS was fetched 0 times"]),
+        (
+            &["conform", "--target", "keyless.toml"],
+            &["no decision", "JWKS was fetched 0 times"],
+        ),
         (&["conform", "--issuer-listen", &address], &[&address]),
     ];
     for (arguments, parts) in table {
         refused(path, arguments, 14, parts);
     }
-    assert_eq!(processes_with(&mark), Vec::<String>::new(), "a child outlived the bench");
+    assert_eq!(
+        processes_with(&mark),
+        Vec::<String>::new(),
+        "a child outlived the bench"
+    );
 }
 
 /// Command lines of running processes that hold a text.

@@ -7,7 +7,10 @@ fn run(folder: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_authbench"))
         .args(arguments)
         .current_dir(folder)
-        .env("AUTHBENCH_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"))
+        .env(
+            "AUTHBENCH_CACHE",
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
+        )
         .output()
         .expect("authbench starts")
 }
@@ -29,8 +32,13 @@ fn serve_jwks(folder: &Path) -> String {
             let Ok(mut stream) = stream else { continue };
             let mut request = [0; 4096];
             let _ = stream.read(&mut request);
-            let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", jwks.len());
-            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&jwks));
+            let head = format!(
+                "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+                jwks.len()
+            );
+            let _ = stream
+                .write_all(head.as_bytes())
+                .and_then(|()| stream.write_all(&jwks));
         }
     });
     base
@@ -40,7 +48,9 @@ const METHOD_ARN: &str = "arn:aws:execute-api:us-east-1:1234567890:apiId/stage/m
 
 fn tutorial_files(folder: &Path, base: &str, token: &str) {
     // The tutorial's own file has a tabulator behind the audience.
-    let env = format!("JWKS_URI={base}/.well-known/jwks.json\nAUDIENCE={base}/api/v2/\t\nTOKEN_ISSUER={base}/\n");
+    let env = format!(
+        "JWKS_URI={base}/.well-known/jwks.json\nAUDIENCE={base}/api/v2/\t\nTOKEN_ISSUER={base}/\n"
+    );
     std::fs::write(folder.join(".env"), env).expect("written");
     let event = serde_json::json!({
         "type": "TOKEN",
@@ -55,10 +65,21 @@ fn the_tutorials_event_gives_the_tutorials_answer() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let base = serve_jwks(folder.path());
     let audience = format!("{base}/api/v2/");
-    let mint = ["mint", "--base", &base, "--aud", &audience, "--scope", "read:planets write:planets"];
+    let mint = [
+        "mint",
+        "--base",
+        &base,
+        "--aud",
+        &audience,
+        "--scope",
+        "read:planets write:planets",
+    ];
     let token = text(&run(folder.path(), &mint).stdout);
     tutorial_files(folder.path(), &base, token.trim());
-    let output = run(folder.path(), &["authorizer", "invoke", "event.json", "--env-file", ".env"]);
+    let output = run(
+        folder.path(),
+        &["authorizer", "invoke", "event.json", "--env-file", ".env"],
+    );
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON answer");
     let principal = answer["principalId"].as_str().expect("a principalId");
@@ -70,10 +91,22 @@ fn the_tutorials_event_gives_the_tutorials_answer() {
     assert_eq!(statement["Action"], "execute-api:Invoke");
     assert_eq!(statement["Effect"], "Allow");
     // The one difference: the policy covers the stage, because the gateway caches it for every method.
-    assert_eq!(statement["Resource"], "arn:aws:execute-api:us-east-1:1234567890:apiId/stage/*/*");
-    let judged = gateway::policy::PolicyDocument::from_json(policy.to_string().as_bytes()).expect("a policy");
-    let evaluation = judged.evaluate(gateway::policy::INVOKE, METHOD_ARN, &gateway::policy::RequestContext::default());
-    assert_eq!(evaluation, gateway::policy::Evaluation::Allow, "it covers the tutorial's method");
+    assert_eq!(
+        statement["Resource"],
+        "arn:aws:execute-api:us-east-1:1234567890:apiId/stage/*/*"
+    );
+    let judged = gateway::policy::PolicyDocument::from_json(policy.to_string().as_bytes())
+        .expect("a policy");
+    let evaluation = judged.evaluate(
+        gateway::policy::INVOKE,
+        METHOD_ARN,
+        &gateway::policy::RequestContext::default(),
+    );
+    assert_eq!(
+        evaluation,
+        gateway::policy::Evaluation::Allow,
+        "it covers the tutorial's method"
+    );
 }
 
 #[test]
@@ -81,11 +114,32 @@ fn an_expired_token_is_unauthorized_and_says_why_at_the_desk() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let base = serve_jwks(folder.path());
     let audience = format!("{base}/api/v2/");
-    let output = run(folder.path(), &["mint", "--base", &base, "--aud", &audience, "--expires-in", "-60"]);
+    let output = run(
+        folder.path(),
+        &[
+            "mint",
+            "--base",
+            &base,
+            "--aud",
+            &audience,
+            "--expires-in",
+            "-60",
+        ],
+    );
     tutorial_files(folder.path(), &base, text(&output.stdout).trim());
-    let output = run(folder.path(), &["authorizer", "invoke", "event.json", "--env-file", ".env"]);
+    let output = run(
+        folder.path(),
+        &["authorizer", "invoke", "event.json", "--env-file", ".env"],
+    );
     assert_eq!(output.status.code(), Some(1));
     let answer: serde_json::Value = serde_json::from_slice(&output.stdout).expect("a JSON answer");
-    assert_eq!(answer, serde_json::json!({ "errorMessage": "Unauthorized" }));
-    assert!(text(&output.stderr).contains("RFC 7519"), "{}", text(&output.stderr));
+    assert_eq!(
+        answer,
+        serde_json::json!({ "errorMessage": "Unauthorized" })
+    );
+    assert!(
+        text(&output.stderr).contains("RFC 7519"),
+        "{}",
+        text(&output.stderr)
+    );
 }

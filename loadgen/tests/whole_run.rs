@@ -36,7 +36,10 @@ requests = 200
 
 fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command.current_dir(folder).env("AUTHBENCH_CACHE", Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"));
+    command.current_dir(folder).env(
+        "AUTHBENCH_CACHE",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
+    );
     command
 }
 
@@ -45,7 +48,10 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn run(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder).args(arguments).output().expect("authbench starts")
+    command(folder)
+        .args(arguments)
+        .output()
+        .expect("authbench starts")
 }
 
 fn small_scenario(folder: &Path) -> PathBuf {
@@ -64,33 +70,77 @@ fn a_run_leaves_a_record_and_a_report_and_is_good() {
     small_scenario(folder.path());
     let output = run(folder.path(), &["run", "small.toml", "--out", "out"]);
     let printed = text(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{printed}\n{}", text(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{printed}\n{}",
+        text(&output.stderr)
+    );
 
     let record = load(&folder.path().join("out"));
     assert_eq!(record.status, RunStatus::Complete);
     let cases = record.conformance.expect("conformance was asked").cases;
     assert!(cases.len() >= 60, "{} cases", cases.len());
-    let wrong: Vec<_> = cases.iter().filter(|case| case.outcome != Outcome::Pass).map(|case| &case.id).collect();
-    assert!(wrong.is_empty(), "our own authorizer and these cases: {wrong:?}");
+    let wrong: Vec<_> = cases
+        .iter()
+        .filter(|case| case.outcome != Outcome::Pass)
+        .map(|case| &case.id)
+        .collect();
+    assert!(
+        wrong.is_empty(),
+        "our own authorizer and these cases: {wrong:?}"
+    );
     assert!(cases.iter().all(|case| case.observed.is_some()));
 
-    let phases: Vec<_> = record.phases.iter().map(|phase| (phase.kind.as_str(), phase.requests)).collect();
-    assert_eq!(phases, [("cold-start", 2), ("verification", 60), ("cache-hit", 200)]);
+    let phases: Vec<_> = record
+        .phases
+        .iter()
+        .map(|phase| (phase.kind.as_str(), phase.requests))
+        .collect();
+    assert_eq!(
+        phases,
+        [("cold-start", 2), ("verification", 60), ("cache-hit", 200)]
+    );
     let counter = |kind: usize, name: &str| {
-        record.phases[kind].counters.iter().find(|counter| counter.name == name).expect(name).moved
+        record.phases[kind]
+            .counters
+            .iter()
+            .find(|counter| counter.name == name)
+            .expect(name)
+            .moved
     };
-    assert_eq!(counter(1, "authorizer invocations"), 60, "each token is new");
+    assert_eq!(
+        counter(1, "authorizer invocations"),
+        60,
+        "each token is new"
+    );
     assert_eq!(counter(2, "authorizer invocations"), 0, "the cache decides");
     assert_eq!(counter(2, "policy cache hits"), 200);
-    let spans: Vec<_> = record.phases[0].series.iter().map(|series| series.name.as_str()).collect();
-    assert_eq!(spans, ["total", "process start", "init", "first decision", "jwks fetch"]);
+    let spans: Vec<_> = record.phases[0]
+        .series
+        .iter()
+        .map(|series| series.name.as_str())
+        .collect();
+    assert_eq!(
+        spans,
+        [
+            "total",
+            "process start",
+            "init",
+            "first decision",
+            "jwks fetch"
+        ]
+    );
     assert!(record.calibration.is_some());
 
     let html = std::fs::read_to_string(folder.path().join("out/report.html")).expect("the report");
     assert!(html.contains("authbench authorizer") && html.contains("<svg"));
     let report = run(folder.path(), &["report", "out"]);
     assert_eq!(report.status.code(), Some(0), "{}", text(&report.stderr));
-    assert!(printed.contains(&text(&report.stdout)), "a report is made from the record alone");
+    assert!(
+        printed.contains(&text(&report.stdout)),
+        "a report is made from the record alone"
+    );
 }
 
 /// A server that answers 200 to whoever brings any token at all: the commonest fatal mistake.
@@ -101,7 +151,17 @@ fn a_subject_that_does_not_verify_fails_the_gate_and_is_not_timed() {
     let server = broken_verifier();
     let file = format!("name = \"broken\"\nkind = \"http\"\nurl = \"http://{server}/planets\"\n");
     std::fs::write(folder.path().join("broken.toml"), file).expect("written");
-    let output = run(folder.path(), &["run", "small.toml", "--target", "broken.toml", "--out", "out"]);
+    let output = run(
+        folder.path(),
+        &[
+            "run",
+            "small.toml",
+            "--target",
+            "broken.toml",
+            "--out",
+            "out",
+        ],
+    );
     assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
     let record = load(&folder.path().join("out"));
     assert!(record.phases.is_empty(), "a wrong answer has no latency");
@@ -109,7 +169,11 @@ fn a_subject_that_does_not_verify_fails_the_gate_and_is_not_timed() {
     let cases = record.conformance.expect("conformance was asked").cases;
     let outcome = |id: &str| cases.iter().find(|case| case.id == id).expect(id).outcome;
     assert_eq!(outcome("baseline::valid"), Outcome::Pass);
-    for id in ["rfc7519::exp-one-hour-past", "rfc7519::aud-wrong", "rfc6750::scope-missing"] {
+    for id in [
+        "rfc7519::exp-one-hour-past",
+        "rfc7519::aud-wrong",
+        "rfc6750::scope-missing",
+    ] {
         assert_eq!(outcome(id), Outcome::UnexpectedAllow, "{id}");
     }
 }
@@ -123,14 +187,20 @@ fn broken_verifier() -> std::net::SocketAddr {
         for stream in listener.incoming() {
             let Ok(mut stream) = stream else { continue };
             std::thread::spawn(move || {
-                let Ok(reading) = stream.try_clone() else { return };
+                let Ok(reading) = stream.try_clone() else {
+                    return;
+                };
                 let mut authorized = false;
                 for line in BufReader::new(reading).split(b'\n') {
                     let Ok(line) = line else { return };
                     let line = String::from_utf8_lossy(&line).trim().to_ascii_lowercase();
                     authorized |= line.starts_with("authorization: bearer ");
                     if line.is_empty() {
-                        let status = if authorized { "200 OK" } else { "401 Unauthorized" };
+                        let status = if authorized {
+                            "200 OK"
+                        } else {
+                            "401 Unauthorized"
+                        };
                         let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
                         if stream.write_all(answer.as_bytes()).is_err() {
                             return;
@@ -167,12 +237,23 @@ fn ctrl_c_ends_the_children_and_keeps_the_finished_phases() {
     kill(nix::unistd::Pid::from_raw(id), Signal::SIGINT).expect("a signal is sent");
     let started = Instant::now();
     let status = child.wait().expect("authbench ends");
-    assert!(started.elapsed() < Duration::from_secs(15), "it took {:?}", started.elapsed());
+    assert!(
+        started.elapsed() < Duration::from_secs(15),
+        "it took {:?}",
+        started.elapsed()
+    );
     assert_eq!(status.code(), Some(130));
     let record = load(&folder.path().join("out"));
     assert_eq!(record.status, RunStatus::Interrupted);
-    let kinds: Vec<_> = record.phases.iter().map(|phase| phase.kind.as_str()).collect();
-    assert!(kinds.starts_with(&["cold-start", "verification"]), "{kinds:?}");
+    let kinds: Vec<_> = record
+        .phases
+        .iter()
+        .map(|phase| phase.kind.as_str())
+        .collect();
+    assert!(
+        kinds.starts_with(&["cold-start", "verification"]),
+        "{kinds:?}"
+    );
     for process in subject {
         let gone = !Path::new(&format!("/proc/{process}")).exists();
         assert!(gone, "child {process} outlived the bench");
@@ -182,7 +263,10 @@ fn ctrl_c_ends_the_children_and_keeps_the_finished_phases() {
 fn wait_until(what: &str, ready: impl Fn() -> bool) {
     let started = Instant::now();
     while !ready() {
-        assert!(started.elapsed() < Duration::from_secs(120), "waited for: {what}");
+        assert!(
+            started.elapsed() < Duration::from_secs(120),
+            "waited for: {what}"
+        );
         std::thread::yield_now();
         std::thread::park_timeout(Duration::from_millis(20));
     }
@@ -211,6 +295,12 @@ fn the_okta_profile_and_the_in_process_target_go_through_the_same_cases() {
         &["conform", "--target", "in-process", "--out", "in-process"],
     ] {
         let output = run(folder.path(), arguments);
-        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}{}", text(&output.stdout), text(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{arguments:?}: {}{}",
+            text(&output.stdout),
+            text(&output.stderr)
+        );
     }
 }

@@ -85,7 +85,12 @@ pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
 }
 
 /// The issuer of the flags that `mint` and `serve idp` share: equal flags give tokens that the server vouches for.
-pub(super) fn issuer(profile: &str, audience: &str, scope: &str, seed: u64) -> Result<Issuer, Failure> {
+pub(super) fn issuer(
+    profile: &str,
+    audience: &str,
+    scope: &str,
+    seed: u64,
+) -> Result<Issuer, Failure> {
     Ok(Issuer {
         profile: builtin::issuer(profile).map_err(Failure::usage)?,
         seed,

@@ -78,9 +78,16 @@ pub(crate) fn run(command: ServeCommand) -> Result<u8, Failure> {
 }
 
 async fn idp(arguments: &IdpArguments, stop: &StopSignal) -> Result<u8, Failure> {
-    let issuer = mint::issuer(&arguments.profile, &arguments.audience, &arguments.scope, arguments.seed)?;
+    let issuer = mint::issuer(
+        &arguments.profile,
+        &arguments.audience,
+        &arguments.scope,
+        arguments.seed,
+    )?;
     let keys = issuer.keys().map_err(Failure::testbed)?;
-    let idp = MockIdp::start(issuer.config(keys, arguments.listen)).await.map_err(Failure::testbed)?;
+    let idp = MockIdp::start(issuer.config(keys, arguments.listen))
+        .await
+        .map_err(Failure::testbed)?;
     output::print(&format!(
         "issuer          {}\njwks_uri        {}\ntoken_endpoint  {}\nclient_id       {CLIENT_ID}\nclient_secret   {CLIENT_SECRET}\n",
         idp.issuer(),

@@ -22,7 +22,9 @@ pub enum CaseError {
         id: String,
     },
     /// An id that is not of the form `source::what`.
-    #[error("{file}: case id {id:?} is not of the form source::what in lower case, such as \"rfc7519::exp-past\"")]
+    #[error(
+        "{file}: case id {id:?} is not of the form source::what in lower case, such as \"rfc7519::exp-past\""
+    )]
     Id {
         /// The file.
         file: String,
@@ -41,7 +43,9 @@ pub enum CaseError {
 
 impl Catalogue {
     /// Parses case files, each with the name that messages call it by.
-    pub fn parse<'a>(files: impl IntoIterator<Item = (String, &'a str)>) -> Result<Self, CaseError> {
+    pub fn parse<'a>(
+        files: impl IntoIterator<Item = (String, &'a str)>,
+    ) -> Result<Self, CaseError> {
         let mut cases = Vec::new();
         let mut seen = HashSet::new();
         for (file, text) in files {
@@ -77,14 +81,20 @@ impl Catalogue {
     pub fn filter(&self, texts: &[String]) -> Vec<&Case> {
         self.cases
             .iter()
-            .filter(|case| texts.is_empty() || texts.iter().any(|text| case.id.contains(text.as_str())))
+            .filter(|case| {
+                texts.is_empty() || texts.iter().any(|text| case.id.contains(text.as_str()))
+            })
             .collect()
     }
 }
 
 fn is_id(id: &str) -> bool {
     let word = |part: &str| {
-        !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
     };
-    id.split_once("::").is_some_and(|(source, what)| word(source) && word(what))
+    id.split_once("::")
+        .is_some_and(|(source, what)| word(source) && word(what))
 }

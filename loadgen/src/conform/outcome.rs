@@ -42,17 +42,26 @@ impl Outcome {
             (Expectation::Forbidden, Decision::Deny) => Self::by_status(observed.status, 403),
         };
         match (grade, plain) {
-            (Grade::Note, Self::UnexpectedAllow | Self::UnexpectedDeny | Self::WrongStatus) => Self::Note,
+            (Grade::Note, Self::UnexpectedAllow | Self::UnexpectedDeny | Self::WrongStatus) => {
+                Self::Note
+            }
             (_, plain) => plain,
         }
     }
 
     fn by_status(observed: Option<u16>, wanted: u16) -> Self {
-        if observed == Some(wanted) { Self::Pass } else { Self::WrongStatus }
+        if observed == Some(wanted) {
+            Self::Pass
+        } else {
+            Self::WrongStatus
+        }
     }
 
     /// Whether the outcome makes the subject nonconformant.
     pub fn is_failure(self) -> bool {
-        matches!(self, Self::DivergenceGone | Self::Fault | Self::UnexpectedAllow | Self::UnexpectedDeny)
+        matches!(
+            self,
+            Self::DivergenceGone | Self::Fault | Self::UnexpectedAllow | Self::UnexpectedDeny
+        )
     }
 }

@@ -58,16 +58,37 @@ fn minter() -> Minter {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),
     };
-    Minter::new(profile, "http://127.0.0.1:1/".to_owned(), MintDefaults::default(), keys)
+    Minter::new(
+        profile,
+        "http://127.0.0.1:1/".to_owned(),
+        MintDefaults::default(),
+        keys,
+    )
 }
 
 /// Runs the four cases against a script; the first two answers are for the probes.
-async fn outcomes(script: &[u16], features: &[Feature], divergences: &[Divergence]) -> Vec<Outcome> {
-    let answers = script.iter().map(|status| ScriptedAnswer { status: *status, latency: Duration::ZERO }).collect();
+async fn outcomes(
+    script: &[u16],
+    features: &[Feature],
+    divergences: &[Divergence],
+) -> Vec<Outcome> {
+    let answers = script
+        .iter()
+        .map(|status| ScriptedAnswer {
+            status: *status,
+            latency: Duration::ZERO,
+        })
+        .collect();
     let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers)));
     let catalogue = Catalogue::parse([("t.toml".to_owned(), CASES)]).expect("good cases");
     let minter = minter();
-    let conformance = Conformance { target: &target, features, divergences, minter: &minter, gate: Severity::High };
+    let conformance = Conformance {
+        target: &target,
+        features,
+        divergences,
+        minter: &minter,
+        gate: Severity::High,
+    };
     let record = conformance
         .run(&catalogue.filter(&[]), &StopSignal::default(), |_| {})
         .await
@@ -80,10 +101,26 @@ async fn outcomes(script: &[u16], features: &[Feature], divergences: &[Divergenc
 async fn allow_or_deny_is_judged_first_and_the_status_apart() {
     use Outcome::{Fault, Note, Pass, Skip, UnexpectedAllow, UnexpectedDeny, WrongStatus};
     let table: [(&[u16], &[Feature], [Outcome; 4]); 5] = [
-        (&[200, 401, 200, 401, 403, 401], &[Feature::Scope], [Pass, Pass, Pass, Pass]),
-        (&[200, 401, 401, 200, 200, 200], &[Feature::Scope], [UnexpectedDeny, UnexpectedAllow, UnexpectedAllow, Note]),
-        (&[200, 401, 200, 403, 401, 400], &[Feature::Scope], [Pass, WrongStatus, WrongStatus, Note]),
-        (&[200, 401, 500, 302, 404, 503], &[Feature::Scope], [Fault, Fault, Fault, Fault]),
+        (
+            &[200, 401, 200, 401, 403, 401],
+            &[Feature::Scope],
+            [Pass, Pass, Pass, Pass],
+        ),
+        (
+            &[200, 401, 401, 200, 200, 200],
+            &[Feature::Scope],
+            [UnexpectedDeny, UnexpectedAllow, UnexpectedAllow, Note],
+        ),
+        (
+            &[200, 401, 200, 403, 401, 400],
+            &[Feature::Scope],
+            [Pass, WrongStatus, WrongStatus, Note],
+        ),
+        (
+            &[200, 401, 500, 302, 404, 503],
+            &[Feature::Scope],
+            [Fault, Fault, Fault, Fault],
+        ),
         (&[200, 401, 200, 401, 401], &[], [Pass, Pass, Skip, Pass]),
     ];
     for (script, features, wanted) in table {
@@ -92,7 +129,12 @@ async fn allow_or_deny_is_judged_first_and_the_status_apart() {
 }
 
 fn declared(observed: DivergentDecision, expires: &str) -> Vec<Divergence> {
-    vec![Divergence { case: "t::bad".into(), observed, reason: "known".into(), expires: expires.into() }]
+    vec![Divergence {
+        case: "t::bad".into(),
+        observed,
+        reason: "known".into(),
+        expires: expires.into(),
+    }]
 }
 
 #[tokio::test]
@@ -100,33 +142,79 @@ async fn a_declared_divergence_is_known_until_it_expires_and_fails_when_it_is_go
     let diverging: &[u16] = &[200, 401, 200, 200, 403, 401];
     let conforming: &[u16] = &[200, 401, 200, 401, 403, 401];
     let table = [
-        (diverging, DivergentDecision::Allow, "2999-01-01", Outcome::KnownDivergence),
-        (diverging, DivergentDecision::Allow, "2020-01-01", Outcome::UnexpectedAllow),
-        (conforming, DivergentDecision::Allow, "2999-01-01", Outcome::DivergenceGone),
-        (diverging, DivergentDecision::Deny, "2999-01-01", Outcome::DivergenceGone),
+        (
+            diverging,
+            DivergentDecision::Allow,
+            "2999-01-01",
+            Outcome::KnownDivergence,
+        ),
+        (
+            diverging,
+            DivergentDecision::Allow,
+            "2020-01-01",
+            Outcome::UnexpectedAllow,
+        ),
+        (
+            conforming,
+            DivergentDecision::Allow,
+            "2999-01-01",
+            Outcome::DivergenceGone,
+        ),
+        (
+            diverging,
+            DivergentDecision::Deny,
+            "2999-01-01",
+            Outcome::DivergenceGone,
+        ),
     ];
     for (script, observed, expires, wanted) in table {
         let outcomes = outcomes(script, &[Feature::Scope], &declared(observed, expires)).await;
-        assert_eq!(outcomes[1], wanted, "{script:?} {observed:?} until {expires}");
+        assert_eq!(
+            outcomes[1], wanted,
+            "{script:?} {observed:?} until {expires}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_target_that_cannot_be_judged_is_told_as_that() {
     let run = async |script: &[u16]| {
-        let answers = script.iter().map(|status| ScriptedAnswer { status: *status, latency: Duration::ZERO }).collect();
+        let answers = script
+            .iter()
+            .map(|status| ScriptedAnswer {
+                status: *status,
+                latency: Duration::ZERO,
+            })
+            .collect();
         let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers)));
         let catalogue = Catalogue::parse([("t.toml".to_owned(), CASES)]).expect("good cases");
         let minter = minter();
-        let conformance =
-            Conformance { target: &target, features: &[], divergences: &[], minter: &minter, gate: Severity::High };
-        conformance.run(&catalogue.filter(&[]), &StopSignal::default(), |_| {}).await
+        let conformance = Conformance {
+            target: &target,
+            features: &[],
+            divergences: &[],
+            minter: &minter,
+            gate: Severity::High,
+        };
+        conformance
+            .run(&catalogue.filter(&[]), &StopSignal::default(), |_| {})
+            .await
     };
     let refuses_all = run(&[401]).await.expect("a decision");
-    assert!(refuses_all.not_judged.expect("not judged").contains("genuine token is refused (401)"));
+    assert!(
+        refuses_all
+            .not_judged
+            .expect("not judged")
+            .contains("genuine token is refused (401)")
+    );
     assert!(refuses_all.cases.is_empty());
     let allows_all = run(&[200]).await.expect("a decision");
-    assert!(allows_all.not_judged.expect("not judged").contains("protects nothing"));
+    assert!(
+        allows_all
+            .not_judged
+            .expect("not judged")
+            .contains("protects nothing")
+    );
     for status in [500, 302, 404] {
         let error = run(&[status]).await.expect_err("no decision");
         assert!(error.to_string().contains(&status.to_string()), "{error}");
@@ -136,14 +224,25 @@ async fn a_target_that_cannot_be_judged_is_told_as_that() {
 #[test]
 fn a_mistake_in_a_case_file_is_named() {
     let table = [
-        (CASES.replace("level = \"MUST\"", "level = \"Must\""), "`Must`"),
-        (CASES.replace("t::bad", "t::good"), "\"t::good\" is used twice"),
+        (
+            CASES.replace("level = \"MUST\"", "level = \"Must\""),
+            "`Must`",
+        ),
+        (
+            CASES.replace("t::bad", "t::good"),
+            "\"t::good\" is used twice",
+        ),
         (CASES.replace("t::bad", "T::Bad"), "\"T::Bad\""),
         (CASES.replace("grade", "garde"), "`garde`"),
         (CASES.replace("impact = \"i\"", ""), "impact"),
     ];
     for (text, part) in table {
-        let error = Catalogue::parse([("t.toml".to_owned(), text.as_str())]).expect_err(part).to_string();
-        assert!(error.contains("t.toml") && error.contains(part), "{part} is missing in: {error}");
+        let error = Catalogue::parse([("t.toml".to_owned(), text.as_str())])
+            .expect_err(part)
+            .to_string();
+        assert!(
+            error.contains("t.toml") && error.contains(part),
+            "{part} is missing in: {error}"
+        );
     }
 }

@@ -35,7 +35,11 @@ enum Pace {
     /// Each user sends when its last answer has come.
     Closed,
     /// A turn falls due every `interval`, whether a user is free or not. A permit is a turn that is due.
-    Constant { interval: Duration, total: u64, due: Arc<Semaphore> },
+    Constant {
+        interval: Duration,
+        total: u64,
+        due: Arc<Semaphore>,
+    },
 }
 
 impl Arrival {
@@ -49,15 +53,26 @@ impl Arrival {
                 due: Arc::new(Semaphore::new(0)),
             },
         };
-        Self { next: AtomicU64::new(0), end, pace, started: OnceLock::new() }
+        Self {
+            next: AtomicU64::new(0),
+            end,
+            pace,
+            started: OnceLock::new(),
+        }
     }
 
     /// Starts the clock, once; in an open loop also the thread that lets turns fall due.
     pub fn start(self: &Arc<Self>, users: usize, stop: &StopSignal) -> Instant {
         *self.started.get_or_init(|| {
             let started = Instant::now();
-            if let Pace::Constant { interval, total, due } = &self.pace {
-                let (interval, total, due, stop) = (*interval, *total, Arc::clone(due), stop.clone());
+            if let Pace::Constant {
+                interval,
+                total,
+                due,
+            } = &self.pace
+            {
+                let (interval, total, due, stop) =
+                    (*interval, *total, Arc::clone(due), stop.clone());
                 // A thread of its own: tokio's timer has a grain of one millisecond.
                 std::thread::spawn(move || dispatch(started, interval, total, &due, users, &stop));
             }
@@ -78,13 +93,23 @@ impl Arrival {
                 let index = self.next.fetch_add(1, Ordering::Relaxed);
                 match self.end {
                     PhaseEnd::Requests(requests) if index >= requests => None,
-                    _ => Some(Turn { index, intended: None }),
+                    _ => Some(Turn {
+                        index,
+                        intended: None,
+                    }),
                 }
             }
-            Pace::Constant { interval, total, due } => {
+            Pace::Constant {
+                interval,
+                total,
+                due,
+            } => {
                 due.acquire().await.ok()?.forget();
                 let index = self.next.fetch_add(1, Ordering::Relaxed);
-                (index < *total).then(|| Turn { index, intended: Some(started + scheduled(*interval, index)) })
+                (index < *total).then(|| Turn {
+                    index,
+                    intended: Some(started + scheduled(*interval, index)),
+                })
             }
         }
     }
@@ -99,7 +124,11 @@ impl Arrival {
 }
 
 /// How many turns an open loop has.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "both factors are positive and bounded")]
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "both factors are positive and bounded"
+)]
 pub(super) fn open_loop_total(rate: f64, end: PhaseEnd) -> u64 {
     match end {
         PhaseEnd::Requests(requests) => requests,
@@ -114,7 +143,14 @@ fn scheduled(interval: Duration, index: u64) -> Duration {
 }
 
 /// Lets turns fall due on the absolute clock, and at the end one more for each user, so that none waits for ever.
-fn dispatch(started: Instant, interval: Duration, total: u64, due: &Semaphore, users: usize, stop: &StopSignal) {
+fn dispatch(
+    started: Instant,
+    interval: Duration,
+    total: u64,
+    due: &Semaphore,
+    users: usize,
+    stop: &StopSignal,
+) {
     let mut index = 0;
     while index < total && !stop.is_raised() {
         let wait = (started + scheduled(interval, index)).saturating_duration_since(Instant::now());
@@ -132,7 +168,10 @@ fn dispatch(started: Instant, interval: Duration, total: u64, due: &Semaphore, u
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "the schedule is the one thing here that waits for a time and not for an event")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the schedule is the one thing here that waits for a time and not for an event"
+)]
 fn nap(wait: Duration) {
     std::thread::sleep(wait);
 }

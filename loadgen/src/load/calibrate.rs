@@ -29,10 +29,16 @@ pub async fn calibrate(
         mix: BTreeMap::new(),
         thresholds: Vec::new(),
     };
-    let bare = CaseRequest { authorization: Some("$absent".to_owned()), ..CaseRequest::default() };
-    let request = null_target.prepare(&RequestShape::from(&bare), "").map_err(PoolError::from)?;
+    let bare = CaseRequest {
+        authorization: Some("$absent".to_owned()),
+        ..CaseRequest::default()
+    };
+    let request = null_target
+        .prepare(&RequestShape::from(&bare), "")
+        .map_err(PoolError::from)?;
     let pool = Arc::new(TokenPool::of_one(request));
-    let mut record = measure_target("calibration", &plan, &pool, null_target, run_started, stop).await?;
+    let mut record =
+        measure_target("calibration", &plan, &pool, null_target, run_started, stop).await?;
     "A null route on loopback, asked by the same client: what is not the authorizer's in the figures.".clone_into(&mut record.definition);
     Ok(record)
 }

@@ -14,7 +14,13 @@ use crate::stop::StopSignal;
 use crate::testbed::{Testbed, TestbedError};
 
 /// The series in the order of the reports.
-const SERIES: [&str; 5] = ["total", "process start", "init", "first decision", "jwks fetch"];
+const SERIES: [&str; 5] = [
+    "total",
+    "process start",
+    "init",
+    "first decision",
+    "jwks fetch",
+];
 
 /// Measures cold starts until there are enough, the budget is used up, or the signal is raised.
 pub async fn cold_start(
@@ -76,7 +82,10 @@ pub async fn cold_start(
     })
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a sample count is far below 2^53")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a sample count is far below 2^53"
+)]
 fn rate(count: u64, elapsed: Duration) -> f64 {
     count as f64 / elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
 }

@@ -12,5 +12,7 @@ pub(super) fn process_cpu() -> Duration {
         let micros = u64::try_from(time.tv_usec()).unwrap_or(0);
         Duration::from_secs(seconds) + Duration::from_micros(micros)
     };
-    getrusage(UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| duration(usage.user_time()) + duration(usage.system_time()))
+    getrusage(UsageWho::RUSAGE_SELF).map_or(Duration::ZERO, |usage| {
+        duration(usage.user_time()) + duration(usage.system_time())
+    })
 }

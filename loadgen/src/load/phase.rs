@@ -56,7 +56,10 @@ pub enum PhaseError {
 }
 
 /// Requests that the authorizer decides: keys warm, each token new.
-pub async fn verification(plan: &LoadPhase, context: LoadContext<'_>) -> Result<PhaseRecord, PhaseError> {
+pub async fn verification(
+    plan: &LoadPhase,
+    context: LoadContext<'_>,
+) -> Result<PhaseRecord, PhaseError> {
     let count = match (plan.end, plan.rate) {
         (PhaseEnd::Requests(requests), _) => requests,
         (end @ PhaseEnd::Duration(_), Some(rate)) => open_loop_total(rate, end),
@@ -67,21 +70,34 @@ pub async fn verification(plan: &LoadPhase, context: LoadContext<'_>) -> Result<
     let pool = mint(plan, context, count).await?;
     context.testbed.flush_policy_cache();
     let mut record = measure("verification", plan, &pool, context).await?;
-    "The authorizer decides: its keys are warm, and each token is seen for the first time.".clone_into(&mut record.definition);
-    if let Some(counter) = record.counters.iter_mut().find(|counter| counter.name == INVOCATIONS) {
+    "The authorizer decides: its keys are warm, and each token is seen for the first time."
+        .clone_into(&mut record.definition);
+    if let Some(counter) = record
+        .counters
+        .iter_mut()
+        .find(|counter| counter.name == INVOCATIONS)
+    {
         counter.required = Some(record.requests + record.wrong_decisions + record.errors);
     }
     Ok(record)
 }
 
 /// Requests that the gateway decides from its policy cache: the authorizer's counter must not move.
-pub async fn cache_hit(plan: &LoadPhase, context: LoadContext<'_>) -> Result<PhaseRecord, PhaseError> {
+pub async fn cache_hit(
+    plan: &LoadPhase,
+    context: LoadContext<'_>,
+) -> Result<PhaseRecord, PhaseError> {
     let pool = mint(plan, context, CACHE_POPULATION).await?;
     context.testbed.flush_policy_cache();
     prime(&pool, context.testbed.target()).await?;
     let mut record = measure("cache-hit", plan, &pool, context).await?;
-    "The gateway decides from a cached policy; the authorizer is not asked.".clone_into(&mut record.definition);
-    if let Some(counter) = record.counters.iter_mut().find(|counter| counter.name == INVOCATIONS) {
+    "The gateway decides from a cached policy; the authorizer is not asked."
+        .clone_into(&mut record.definition);
+    if let Some(counter) = record
+        .counters
+        .iter_mut()
+        .find(|counter| counter.name == INVOCATIONS)
+    {
         counter.required = Some(0);
     }
     Ok(record)
@@ -89,11 +105,17 @@ pub async fn cache_hit(plan: &LoadPhase, context: LoadContext<'_>) -> Result<Pha
 
 const INVOCATIONS: &str = "authorizer invocations";
 
-async fn mint(plan: &LoadPhase, context: LoadContext<'_>, count: u64) -> Result<Arc<TokenPool>, PhaseError> {
+async fn mint(
+    plan: &LoadPhase,
+    context: LoadContext<'_>,
+    count: u64,
+) -> Result<Arc<TokenPool>, PhaseError> {
     let minter = context.testbed.minter();
     let target = context.testbed.target();
     // Minting keeps every core busy; the runtime's other tasks wait for it, and nothing is being measured.
-    let pool = tokio::task::block_in_place(|| TokenPool::mint(minter, context.catalogue, &plan.mix, count, target))?;
+    let pool = tokio::task::block_in_place(|| {
+        TokenPool::mint(minter, context.catalogue, &plan.mix, count, target)
+    })?;
     Ok(Arc::new(pool))
 }
 
@@ -116,7 +138,15 @@ async fn measure(
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
     let before = context.testbed.gateway_counts();
-    let record = measure_target(kind, plan, pool, context.testbed.target(), context.run_started, context.stop).await?;
+    let record = measure_target(
+        kind,
+        plan,
+        pool,
+        context.testbed.target(),
+        context.run_started,
+        context.stop,
+    )
+    .await?;
     let counters = moved(before, context.testbed.gateway_counts());
     Ok(PhaseRecord { counters, ..record })
 }
@@ -136,7 +166,11 @@ pub(super) async fn measure_target(
     let (tally, elapsed) = drive(target, pool, Arc::clone(&arrival), plan.users, stop).await?;
     let cpu = process_cpu().saturating_sub(cpu_before);
     let interrupted = stop.is_raised();
-    let response = if plan.rate.is_some() { tally.recorder.response() } else { tally.recorder.service() };
+    let response = if plan.rate.is_some() {
+        tally.recorder.response()
+    } else {
+        tally.recorder.service()
+    };
     Ok(PhaseRecord {
         kind: kind.to_owned(),
         definition: String::new(),
@@ -150,14 +184,23 @@ pub(super) async fn measure_target(
         requests_per_second: per_second(tally.right, elapsed),
         series: tally.recorder.to_series(pool.class_names()),
         counters: Vec::new(),
-        generator: Some(health(plan, &tally, elapsed, cpu, arrival.untaken(), interrupted)),
+        generator: Some(health(
+            plan,
+            &tally,
+            elapsed,
+            cpu,
+            arrival.untaken(),
+            interrupted,
+        )),
         thresholds: judge_thresholds(&plan.thresholds, &response),
         wrong_samples: tally.samples,
     })
 }
 
 fn moved(before: Option<GatewayCounts>, after: Option<GatewayCounts>) -> Vec<CounterRecord> {
-    let Some((before, after)) = before.zip(after) else { return Vec::new() };
+    let Some((before, after)) = before.zip(after) else {
+        return Vec::new();
+    };
     let counter = |name: &str, before: u64, after: u64| CounterRecord {
         name: name.to_owned(),
         moved: after.saturating_sub(before),
@@ -170,7 +213,11 @@ fn moved(before: Option<GatewayCounts>, after: Option<GatewayCounts>) -> Vec<Cou
 }
 
 fn arrival_text(plan: &LoadPhase) -> String {
-    let users = if plan.users == 1 { "1 user".to_owned() } else { format!("{} users", plan.users) };
+    let users = if plan.users == 1 {
+        "1 user".to_owned()
+    } else {
+        format!("{} users", plan.users)
+    };
     match plan.rate {
         None => format!("closed loop, {users}"),
         Some(rate) => format!("open loop, {rate}/s, {users}"),
@@ -209,7 +256,10 @@ fn health(
 }
 
 /// Holds thresholds against a distribution; an empty distribution keeps none of them.
-pub(super) fn judge_thresholds(thresholds: &[Threshold], measured: &Distribution) -> Vec<ThresholdRecord> {
+pub(super) fn judge_thresholds(
+    thresholds: &[Threshold],
+    measured: &Distribution,
+) -> Vec<ThresholdRecord> {
     thresholds
         .iter()
         .map(|threshold| {
@@ -224,9 +274,16 @@ pub(super) fn judge_thresholds(thresholds: &[Threshold], measured: &Distribution
         .collect()
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a request count above 2^53 cannot be reached")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "a request count above 2^53 cannot be reached"
+)]
 fn per_second(count: u64, elapsed: Duration) -> f64 {
-    if elapsed.is_zero() { 0.0 } else { count as f64 / elapsed.as_secs_f64() }
+    if elapsed.is_zero() {
+        0.0
+    } else {
+        count as f64 / elapsed.as_secs_f64()
+    }
 }
 
 fn nanos(duration: Duration) -> u64 {

@@ -35,7 +35,14 @@ pub struct Tally {
 
 impl Tally {
     /// Counts one answer.
-    pub fn add(&mut self, turn: Turn, class: usize, class_name: &str, expected: Expectation, answer: &Observation) {
+    pub fn add(
+        &mut self,
+        turn: Turn,
+        class: usize,
+        class_name: &str,
+        expected: Expectation,
+        answer: &Observation,
+    ) {
         if let Some(intended) = turn.intended {
             let lateness = answer.sent.saturating_duration_since(intended);
             self.lateness.record(lateness);
@@ -47,7 +54,9 @@ impl Tally {
                 self.right += 1;
                 self.cache_hits += u64::from(answer.cache == CacheVerdict::Hit);
                 let service = answer.finished - answer.sent;
-                let response = turn.intended.map(|intended| answer.finished.saturating_duration_since(intended));
+                let response = turn
+                    .intended
+                    .map(|intended| answer.finished.saturating_duration_since(intended));
                 self.recorder.record(class, Sample { service, response });
                 return;
             }
@@ -56,7 +65,12 @@ impl Tally {
         if self.samples.len() < WRONG_SAMPLES {
             self.samples.push(WrongDecision {
                 class: class_name.to_owned(),
-                expected: if expected == Expectation::Allow { "allow" } else { "deny" }.to_owned(),
+                expected: if expected == Expectation::Allow {
+                    "allow"
+                } else {
+                    "deny"
+                }
+                .to_owned(),
                 observed: answer.summary(),
             });
         }

@@ -11,20 +11,47 @@ use crate::scenario::{LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
 use crate::target::{RequestShape, ScriptedAnswer, ScriptedTarget, Target};
 
-const FAST: ScriptedAnswer = ScriptedAnswer { status: 200, latency: Duration::ZERO };
+const FAST: ScriptedAnswer = ScriptedAnswer {
+    status: 200,
+    latency: Duration::ZERO,
+};
 
-async fn measured(answers: Vec<ScriptedAnswer>, users: usize, rate: Option<f64>, end: PhaseEnd) -> PhaseRecord {
+async fn measured(
+    answers: Vec<ScriptedAnswer>,
+    users: usize,
+    rate: Option<f64>,
+    end: PhaseEnd,
+) -> PhaseRecord {
     let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers)));
-    let request = target.prepare(&RequestShape::default(), "token").expect("a plain request");
+    let request = target
+        .prepare(&RequestShape::default(), "token")
+        .expect("a plain request");
     let pool = Arc::new(TokenPool::of_one(request));
-    let plan = LoadPhase { users, rate, end, mix: BTreeMap::new(), thresholds: Vec::new() };
-    measure_target("verification", &plan, &pool, &target, Instant::now(), &StopSignal::default())
-        .await
-        .expect("a scripted target can be measured")
+    let plan = LoadPhase {
+        users,
+        rate,
+        end,
+        mix: BTreeMap::new(),
+        thresholds: Vec::new(),
+    };
+    measure_target(
+        "verification",
+        &plan,
+        &pool,
+        &target,
+        Instant::now(),
+        &StopSignal::default(),
+    )
+    .await
+    .expect("a scripted target can be measured")
 }
 
 fn max_of(record: &PhaseRecord, name: &str) -> Duration {
-    let series = record.series.iter().find(|series| series.name == name).expect(name);
+    let series = record
+        .series
+        .iter()
+        .find(|series| series.name == name)
+        .expect(name);
     Duration::from_nanos(series.max_ns)
 }
 
@@ -32,29 +59,73 @@ fn max_of(record: &PhaseRecord, name: &str) -> Duration {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_one_second_stall_shows_in_response_time_p99_and_not_in_service_time() {
     let mut answers = vec![FAST; 400];
-    answers[100] = ScriptedAnswer { status: 200, latency: Duration::from_secs(1) };
+    answers[100] = ScriptedAnswer {
+        status: 200,
+        latency: Duration::from_secs(1),
+    };
     let record = measured(answers, 1, Some(200.0), PhaseEnd::Requests(400)).await;
     assert_eq!(record.requests, 400);
-    let series = |name: &str| record.series.iter().find(|series| series.name == name).expect(name);
+    let series = |name: &str| {
+        record
+            .series
+            .iter()
+            .find(|series| series.name == name)
+            .expect(name)
+    };
     let (service, response) = (series("service time"), series("response time"));
-    assert!(response.p99_ns > 900_000_000, "response p99 {} ns knows of the stall", response.p99_ns);
-    assert!(response.p90_ns > 300_000_000, "200 of 400 requests waited: response p90 {} ns", response.p90_ns);
-    assert!(service.p99_ns < 100_000_000, "one request of 400 stalled: service p99 {} ns", service.p99_ns);
-    assert!(max_of(&record, "service time") >= Duration::from_secs(1), "the stalled request itself is kept");
+    assert!(
+        response.p99_ns > 900_000_000,
+        "response p99 {} ns knows of the stall",
+        response.p99_ns
+    );
+    assert!(
+        response.p90_ns > 300_000_000,
+        "200 of 400 requests waited: response p90 {} ns",
+        response.p90_ns
+    );
+    assert!(
+        service.p99_ns < 100_000_000,
+        "one request of 400 stalled: service p99 {} ns",
+        service.p99_ns
+    );
+    assert!(
+        max_of(&record, "service time") >= Duration::from_secs(1),
+        "the stalled request itself is kept"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_loop_has_no_response_time_and_every_turn_is_taken_once() {
     let record = measured(vec![FAST], 3, None, PhaseEnd::Requests(100)).await;
-    assert_eq!((record.requests, record.wrong_decisions, record.errors), (100, 0, 0));
-    assert!(record.series.iter().all(|series| series.name == "service time"));
+    assert_eq!(
+        (record.requests, record.wrong_decisions, record.errors),
+        (100, 0, 0)
+    );
+    assert!(
+        record
+            .series
+            .iter()
+            .all(|series| series.name == "service time")
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn wrong_decisions_and_faults_are_counted_and_are_no_latency_samples() {
-    let answer = |status| ScriptedAnswer { status, latency: Duration::ZERO };
-    let record = measured(vec![answer(200), answer(401), answer(500), answer(200)], 1, None, PhaseEnd::Requests(40)).await;
-    assert_eq!((record.requests, record.wrong_decisions, record.errors), (20, 10, 10));
+    let answer = |status| ScriptedAnswer {
+        status,
+        latency: Duration::ZERO,
+    };
+    let record = measured(
+        vec![answer(200), answer(401), answer(500), answer(200)],
+        1,
+        None,
+        PhaseEnd::Requests(40),
+    )
+    .await;
+    assert_eq!(
+        (record.requests, record.wrong_decisions, record.errors),
+        (20, 10, 10)
+    );
     assert_eq!(record.series[0].count, 20);
     assert_eq!(record.wrong_samples.len(), 10, "the first ten are kept");
     assert_eq!(record.wrong_samples[0].observed, "401");
@@ -62,9 +133,16 @@ async fn wrong_decisions_and_faults_are_counted_and_are_no_latency_samples() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_that_the_users_cannot_keep_is_invalid() {
-    let slow = ScriptedAnswer { status: 200, latency: Duration::from_millis(20) };
+    let slow = ScriptedAnswer {
+        status: 200,
+        latency: Duration::from_millis(20),
+    };
     let record = measured(vec![slow], 1, Some(500.0), PhaseEnd::Requests(50)).await;
-    let invalid = record.generator.expect("a generator").invalid.expect("20 ms an answer is no 500/s with one user");
+    let invalid = record
+        .generator
+        .expect("a generator")
+        .invalid
+        .expect("20 ms an answer is no 500/s with one user");
     assert!(invalid.contains("500"), "{invalid}");
 }
 
@@ -75,15 +153,26 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         status: 200,
         latency: Duration::from_millis(1),
     }])));
-    let request = target.prepare(&RequestShape::default(), "token").expect("a plain request");
+    let request = target
+        .prepare(&RequestShape::default(), "token")
+        .expect("a plain request");
     let pool = Arc::new(TokenPool::of_one(request));
     let end = PhaseEnd::Duration(Duration::from_secs(60));
-    let plan = LoadPhase { users: 2, rate: None, end, mix: BTreeMap::new(), thresholds: Vec::new() };
+    let plan = LoadPhase {
+        users: 2,
+        rate: None,
+        end,
+        mix: BTreeMap::new(),
+        thresholds: Vec::new(),
+    };
     let raise = async {
         tokio::time::sleep(Duration::from_millis(300)).await;
         stop.raise();
     };
-    let (record, ()) = tokio::join!(measure_target("cache-hit", &plan, &pool, &target, Instant::now(), &stop), raise);
+    let (record, ()) = tokio::join!(
+        measure_target("cache-hit", &plan, &pool, &target, Instant::now(), &stop),
+        raise
+    );
     let record = record.expect("a stopped phase is a phase");
     assert!(record.interrupted);
     assert!(record.requests > 0, "what was measured is kept");

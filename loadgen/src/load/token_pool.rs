@@ -35,7 +35,9 @@ pub enum PoolError {
     #[error(transparent)]
     Request(#[from] RequestError),
     /// More tokens than are reasonable.
-    #[error("the phase needs {0} tokens, each used once; the most is {POOL_LIMIT}: lower requests, or rate × duration")]
+    #[error(
+        "the phase needs {0} tokens, each used once; the most is {POOL_LIMIT}: lower requests, or rate × duration"
+    )]
     TooLarge(u64),
 }
 
@@ -82,22 +84,35 @@ impl TokenPool {
         let weights: Vec<(&str, u32)> = if mix.is_empty() {
             vec![(GENUINE, 1)]
         } else {
-            mix.iter().filter(|(_, weight)| **weight > 0).map(|(name, weight)| (name.as_str(), *weight)).collect()
+            mix.iter()
+                .filter(|(_, weight)| **weight > 0)
+                .map(|(name, weight)| (name.as_str(), *weight))
+                .collect()
         };
         let order = interleave(&weights, count);
         let mut classes = Vec::with_capacity(weights.len());
         for (index, (name, _)) in weights.iter().enumerate() {
-            let of_class = order.iter().filter(|(class, _)| *class as usize == index).count() as u64;
+            let of_class = order
+                .iter()
+                .filter(|(class, _)| *class as usize == index)
+                .count() as u64;
             classes.push(mint_class(minter, catalogue, name, of_class, target)?);
         }
         let names = weights.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Ok(Self { classes, names, order })
+        Ok(Self {
+            classes,
+            names,
+            order,
+        })
     }
 
     /// A pool of one request without a token, for a null route.
     pub fn of_one(request: PreparedRequest) -> Self {
         Self {
-            classes: vec![Class { expected: Expectation::Allow, requests: vec![request] }],
+            classes: vec![Class {
+                expected: Expectation::Allow,
+                requests: vec![request],
+            }],
             names: vec!["null".to_owned()],
             order: vec![(0, 0)],
         }
@@ -139,14 +154,25 @@ fn mint_class(
     count: u64,
     target: &Target,
 ) -> Result<Class, PoolError> {
-    let case = catalogue.find(name).ok_or_else(|| PoolError::Case(name.to_owned()))?;
+    let case = catalogue
+        .find(name)
+        .ok_or_else(|| PoolError::Case(name.to_owned()))?;
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
     let tokens = minter
         .mint_pool(&case.recipe, unix_now(), 0..count, threads)
-        .map_err(|error| PoolError::Mint { case: name.to_owned(), reason: error.to_string() })?;
+        .map_err(|error| PoolError::Mint {
+            case: name.to_owned(),
+            reason: error.to_string(),
+        })?;
     let shape = RequestShape::from(&case.request);
-    let requests = tokens.iter().map(|token| target.prepare(&shape, token)).collect::<Result<_, _>>()?;
-    Ok(Class { expected: case.expect, requests })
+    let requests = tokens
+        .iter()
+        .map(|token| target.prepare(&shape, token))
+        .collect::<Result<_, _>>()?;
+    Ok(Class {
+        expected: case.expect,
+        requests,
+    })
 }
 
 /// Classes in smooth proportion: at each place the class that is furthest behind its share. Without a random generator
@@ -180,12 +206,25 @@ mod tests {
 
     #[test]
     fn a_mix_keeps_its_proportion_over_every_stretch() {
-        let order = interleave(&[("valid", 85), ("expired", 5), ("aud", 5), ("scope", 5)], 1000);
+        let order = interleave(
+            &[("valid", 85), ("expired", 5), ("aud", 5), ("scope", 5)],
+            1000,
+        );
         for window in order.windows(100) {
             let valid = window.iter().filter(|(class, _)| *class == 0).count();
             assert!((83..=87).contains(&valid), "{valid} of 100 are valid");
         }
-        let used = |class| order.iter().filter(|(of, _)| *of == class).map(|(_, number)| *number).collect::<Vec<_>>();
-        assert_eq!(used(1), (0..50).collect::<Vec<_>>(), "each token of a class is used once, in turn");
+        let used = |class| {
+            order
+                .iter()
+                .filter(|(of, _)| *of == class)
+                .map(|(_, number)| *number)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(
+            used(1),
+            (0..50).collect::<Vec<_>>(),
+            "each token of a class is used once, in turn"
+        );
     }
 }

@@ -2,8 +2,10 @@
 //!
 //! Goose launches the users and ends them; it does not time a request, because its clock starts late and its buckets
 //! are coarse. Each user runs one transaction that takes turns from the shared schedule until there are no more, over a
-//! connection that it holds, into a tally that nobody else touches.
+//! connection that it holds, into a tally that nobody else touches. The last user to come to the end of the schedule
+//! ends the attack.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -24,6 +26,16 @@ const LAUNCH_RATE: &str = "10000";
 /// Goose wants a host. Requests do not go through its client, so this one is never asked.
 const UNUSED_HOST: &str = "http://127.0.0.1/";
 
+/// A user whose session is over waits for the others; goose looks for its own end this often, too.
+const IDLE: Duration = Duration::from_millis(20);
+
+/// Goose's switch for ending an attack is one for the process, so there is one attack at a time.
+static ATTACK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// Marks a goose user whose session is over: goose starts its transaction again and again until the attack ends.
+#[derive(Clone)]
+struct SessionOver;
+
 /// Users that cannot be run.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
@@ -40,6 +52,7 @@ struct Shared {
     arrival: Arc<Arrival>,
     ready: Barrier,
     users: usize,
+    running: AtomicUsize,
     tally: Mutex<Tally>,
     clock: Mutex<Clock>,
     stop: StopSignal,
@@ -65,19 +78,30 @@ pub async fn drive(
         arrival,
         ready: Barrier::new(users),
         users,
+        running: AtomicUsize::new(users),
         tally: Mutex::default(),
         clock: Mutex::default(),
         stop: stop.clone(),
     });
     let for_users = Arc::clone(&shared);
-    let session: TransactionFunction = Arc::new(move |_user: &mut GooseUser| {
+    let session: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
         let shared = Arc::clone(&for_users);
         Box::pin(async move {
-            run_user(&shared).await;
+            if user.get_session_data::<SessionOver>().is_some() {
+                tokio::time::sleep(IDLE).await;
+            } else {
+                run_user(&shared).await;
+                user.set_session_data(SessionOver);
+                if shared.running.fetch_sub(1, Ordering::AcqRel) == 1 {
+                    goose::trigger_killswitch("the schedule is over");
+                }
+            }
             Ok(())
         })
     });
-    let scenario = Scenario::new("authorized requests").register_transaction(Transaction::new(session));
+    let _attack = ATTACK.lock().await;
+    let scenario =
+        Scenario::new("authorized requests").register_transaction(Transaction::new(session));
     GooseAttack::initialize_with_config(configuration(users))
         .map_err(|error| LoadError::Goose(Box::new(error)))?
         .register_scenario(scenario)
@@ -86,7 +110,10 @@ pub async fn drive(
         .map_err(|error| LoadError::Goose(Box::new(error)))?;
     let elapsed = {
         let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.started.zip(clock.finished).map_or(Duration::ZERO, |(started, finished)| finished - started)
+        clock
+            .started
+            .zip(clock.finished)
+            .map_or(Duration::ZERO, |(started, finished)| finished - started)
     };
     let tally = std::mem::take(&mut *shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
     Ok((tally, elapsed))
@@ -99,7 +126,9 @@ async fn run_user(shared: &Shared) {
     let started = shared.arrival.start(shared.users, &shared.stop);
     let mut tally = Tally::default();
     while !shared.stop.is_raised() {
-        let Some(turn) = shared.arrival.next().await else { break };
+        let Some(turn) = shared.arrival.next().await else {
+            break;
+        };
         let entry = shared.pool.entry(turn.index);
         let answer = connection.call(entry.request).await;
         tally.add(turn, entry.class, entry.name, entry.expected, &answer);
@@ -110,23 +139,24 @@ async fn run_user(shared: &Shared) {
         clock.started = Some(started);
         clock.finished = clock.finished.max(Some(finished));
     }
-    shared.tally.lock().unwrap_or_else(PoisonError::into_inner).merge(tally);
+    shared
+        .tally
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .merge(tally);
 }
 
-/// One iteration of one transaction for each user, and nothing of goose's own output or servers.
+/// Nothing of goose's own output, metrics or servers. Not `iterations`: with it goose prints to standard output.
 fn configuration(users: usize) -> GooseConfiguration {
     // Some fields are private to goose, so a literal is not possible.
     let mut configuration = GooseConfiguration::default();
     configuration.host = Some(UNUSED_HOST.to_owned());
     configuration.users = Some(users);
     configuration.increase_rate = Some(LAUNCH_RATE.to_owned());
-    configuration.iterations = Some(1);
     configuration.quiet = 2;
     configuration.no_print_metrics = true;
     configuration.no_error_summary = true;
-    configuration.no_reset_metrics = true;
     configuration.no_metrics = true;
     configuration.no_telnet = true;
-    configuration.no_websocket = true;
     configuration
 }

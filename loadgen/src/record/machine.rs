@@ -33,12 +33,19 @@ impl Machine {
                 .map(|(_, value)| value.trim().to_owned())
         };
         let release = read("/proc/sys/kernel/osrelease");
-        let memory_kib = field(&read("/proc/meminfo"), "MemTotal")
-            .and_then(|value| value.split(' ').next().and_then(|number| number.parse::<u64>().ok()));
+        let memory_kib = field(&read("/proc/meminfo"), "MemTotal").and_then(|value| {
+            value
+                .split(' ')
+                .next()
+                .and_then(|number| number.parse::<u64>().ok())
+        });
         Self {
-            os: format!("{} {}", std::env::consts::OS, release.trim()).trim().to_owned(),
+            os: format!("{} {}", std::env::consts::OS, release.trim())
+                .trim()
+                .to_owned(),
             architecture: std::env::consts::ARCH.to_owned(),
-            cpu: field(&read("/proc/cpuinfo"), "model name").unwrap_or_else(|| "unknown".to_owned()),
+            cpu: field(&read("/proc/cpuinfo"), "model name")
+                .unwrap_or_else(|| "unknown".to_owned()),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             memory_mib: memory_kib.unwrap_or(0) / 1024,
             load_average: read("/proc/loadavg")
@@ -46,7 +53,12 @@ impl Machine {
                 .next()
                 .and_then(|value| value.parse().ok())
                 .unwrap_or(0.0),
-            build: if cfg!(debug_assertions) { "debug" } else { "release" }.to_owned(),
+            build: if cfg!(debug_assertions) {
+                "debug"
+            } else {
+                "release"
+            }
+            .to_owned(),
         }
     }
 }

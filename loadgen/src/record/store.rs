@@ -49,7 +49,10 @@ impl RecordStore {
     /// Makes the folder of one run.
     pub fn create(folder: impl Into<PathBuf>) -> Result<Self, RecordError> {
         let folder = folder.into();
-        fs::create_dir_all(&folder).map_err(|source| RecordError::Write { path: folder.clone(), source })?;
+        fs::create_dir_all(&folder).map_err(|source| RecordError::Write {
+            path: folder.clone(),
+            source,
+        })?;
         Ok(Self { folder })
     }
 
@@ -73,21 +76,40 @@ impl RecordStore {
         let part = self.folder.join(format!("{name}.part"));
         fs::write(&part, content)
             .and_then(|()| fs::rename(&part, &path))
-            .map_err(|source| RecordError::Write { path: path.clone(), source })?;
+            .map_err(|source| RecordError::Write {
+                path: path.clone(),
+                source,
+            })?;
         Ok(path)
     }
 
     /// Reads a record from its file, or from the folder that holds it.
     pub fn load(path: &Path) -> Result<RunRecord, RecordError> {
-        let path = if path.is_dir() { path.join(Self::FILE_NAME) } else { path.to_owned() };
-        let text = fs::read(&path).map_err(|source| RecordError::Read { path: path.clone(), source })?;
-        let format = |reason: String| RecordError::Format { path: path.clone(), reason };
+        let path = if path.is_dir() {
+            path.join(Self::FILE_NAME)
+        } else {
+            path.to_owned()
+        };
+        let text = fs::read(&path).map_err(|source| RecordError::Read {
+            path: path.clone(),
+            source,
+        })?;
+        let format = |reason: String| RecordError::Format {
+            path: path.clone(),
+            reason,
+        };
         // The version is looked at first: "unknown field" would be a poor way to say "written by a newer authbench".
-        let value: serde_json::Value = serde_json::from_slice(&text).map_err(|error| format(error.to_string()))?;
-        match value.get("schema_version").and_then(serde_json::Value::as_u64) {
+        let value: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|error| format(error.to_string()))?;
+        match value
+            .get("schema_version")
+            .and_then(serde_json::Value::as_u64)
+        {
             Some(version) if version == u64::from(SCHEMA_VERSION) => {}
             Some(version) => {
-                return Err(format(format!("schema version {version}, this authbench reads {SCHEMA_VERSION}")));
+                return Err(format(format!(
+                    "schema version {version}, this authbench reads {SCHEMA_VERSION}"
+                )));
             }
             None => return Err(format("it has no schema_version".to_owned())),
         }

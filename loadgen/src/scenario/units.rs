@@ -12,13 +12,19 @@ pub struct UnitError {
     expected: &'static str,
 }
 
-const DURATION: &str = "a duration with its unit (us, ms, s or m), such as \"250ms\", \"5s\" or \"2m\"";
+const DURATION: &str =
+    "a duration with its unit (us, ms, s or m), such as \"250ms\", \"5s\" or \"2m\"";
 const RATE: &str = "a rate with its unit (/s or /m), such as \"500/s\"";
 
 /// Parses `250ms`, `5s`, `2m`, `100us`.
 pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
-    let error = || UnitError { text: text.to_owned(), expected: DURATION };
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').ok_or_else(error)?;
+    let error = || UnitError {
+        text: text.to_owned(),
+        expected: DURATION,
+    };
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .ok_or_else(error)?;
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().map_err(|_| error())?;
     let seconds = match unit {
@@ -33,7 +39,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, UnitError> {
 
 /// Parses `500/s` or `30000/m` to requests per second.
 pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
-    let error = || UnitError { text: text.to_owned(), expected: RATE };
+    let error = || UnitError {
+        text: text.to_owned(),
+        expected: RATE,
+    };
     let (number, unit) = text.split_once('/').ok_or_else(error)?;
     let number: f64 = number.trim().parse().map_err(|_| error())?;
     let rate = match unit.trim() {
@@ -41,7 +50,11 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
         "m" => number / 60.0,
         _ => return Err(error()),
     };
-    if rate.is_finite() && rate > 0.0 { Ok(rate) } else { Err(error()) }
+    if rate.is_finite() && rate > 0.0 {
+        Ok(rate)
+    } else {
+        Err(error())
+    }
 }
 
 /// A duration in a file.
@@ -75,14 +88,26 @@ impl<T> Visitor<'_> for TextVisitor<T> {
 
 impl<'de> Deserialize<'de> for DurationText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_str(TextVisitor { expected: DURATION, parse: parse_duration }).map(Self)
+        deserializer
+            .deserialize_str(TextVisitor {
+                expected: DURATION,
+                parse: parse_duration,
+            })
+            .map(Self)
     }
 }
 
 impl<'de> Deserialize<'de> for RateText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let rate = deserializer.deserialize_str(TextVisitor { expected: RATE, parse: parse_rate })?;
-        if rate > 1e6 { Err(D::Error::custom("a rate above 1000000/s is a mistake")) } else { Ok(Self(rate)) }
+        let rate = deserializer.deserialize_str(TextVisitor {
+            expected: RATE,
+            parse: parse_rate,
+        })?;
+        if rate > 1e6 {
+            Err(D::Error::custom("a rate above 1000000/s is a mistake"))
+        } else {
+            Ok(Self(rate))
+        }
     }
 }
 
@@ -92,11 +117,31 @@ mod tests {
 
     #[test]
     fn a_quantity_is_read_with_its_unit_only() {
-        let good = [("100us", 100), ("250ms", 250_000), ("5s", 5_000_000), ("1.5s", 1_500_000), ("2m", 120_000_000)];
+        let good = [
+            ("100us", 100),
+            ("250ms", 250_000),
+            ("5s", 5_000_000),
+            ("1.5s", 1_500_000),
+            ("2m", 120_000_000),
+        ];
         for (text, us) in good {
-            assert_eq!(parse_duration(text).expect(text), Duration::from_micros(us), "{text}");
+            assert_eq!(
+                parse_duration(text).expect(text),
+                Duration::from_micros(us),
+                "{text}"
+            );
         }
-        for text in ["", "5", "s", "5 s", "-5s", "5sec", "1e3s", "1..2s", "99999999999999999999m"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "5 s",
+            "-5s",
+            "5sec",
+            "1e3s",
+            "1..2s",
+            "99999999999999999999m",
+        ] {
             assert!(parse_duration(text).is_err(), "{text:?} is no duration");
         }
         assert!((parse_rate("500/s").expect("a rate") - 500.0).abs() < 1e-9);

@@ -36,7 +36,10 @@ impl Placeholders {
         while let Some(start) = rest.find('{') {
             filled.push_str(&rest[..start]);
             rest = &rest[start..];
-            let name = rest[1..].split_once('}').map(|(name, _)| name).filter(|name| is_word(name));
+            let name = rest[1..]
+                .split_once('}')
+                .map(|(name, _)| name)
+                .filter(|name| is_word(name));
             match name {
                 None => {
                     filled.push('{');
@@ -69,7 +72,10 @@ impl Placeholders {
 }
 
 fn is_word(name: &str) -> bool {
-    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+    !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -87,9 +93,19 @@ mod tests {
             scope: "read".into(),
         };
         let fill = |text| placeholders.fill(text).map_err(|error| error.to_string());
-        assert_eq!(fill("--port={port} {issuer}x").as_deref(), Ok("--port=81 https://i/x"));
-        assert_eq!(fill(r#"{"aud": "{audience}"}"#).as_deref(), Ok(r#"{"aud": "api"}"#));
+        assert_eq!(
+            fill("--port={port} {issuer}x").as_deref(),
+            Ok("--port=81 https://i/x")
+        );
+        assert_eq!(
+            fill(r#"{"aud": "{audience}"}"#).as_deref(),
+            Ok(r#"{"aud": "api"}"#)
+        );
         assert_eq!(fill("{{port}").as_deref(), Ok("{81"));
-        assert!(fill("{prot}").expect_err("a typing mistake").contains("{port}"));
+        assert!(
+            fill("{prot}")
+                .expect_err("a typing mistake")
+                .contains("{port}")
+        );
     }
 }

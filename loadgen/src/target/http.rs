@@ -33,7 +33,10 @@ pub struct HttpTarget {
 impl HttpTarget {
     /// A target at `authority` (`host:port`), asked for `path`.
     pub fn new(authority: impl Into<String>, path: impl Into<String>) -> Self {
-        Self { authority: authority.into(), path: path.into() }
+        Self {
+            authority: authority.into(),
+            path: path.into(),
+        }
     }
 
     /// `host:port`.
@@ -57,7 +60,11 @@ pub struct HttpConnection {
 
 impl HttpConnection {
     pub(super) fn new(target: Arc<HttpTarget>) -> Self {
-        Self { target, sender: None, failure: None }
+        Self {
+            target,
+            sender: None,
+            failure: None,
+        }
     }
 
     /// Makes sure that there is a connection that can take a request; remembers why not.
@@ -97,11 +104,16 @@ impl HttpConnection {
 }
 
 async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
-    let stream = TcpStream::connect(authority).await.map_err(|error| error.to_string())?;
+    let stream = TcpStream::connect(authority)
+        .await
+        .map_err(|error| error.to_string())?;
     // A request is one small write; waiting to fill a segment would be measured as the target's latency.
-    stream.set_nodelay(true).map_err(|error| error.to_string())?;
-    let (sender, connection) =
-        http1::handshake(TokioIo::new(stream)).await.map_err(|error| error.to_string())?;
+    stream
+        .set_nodelay(true)
+        .map_err(|error| error.to_string())?;
+    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| error.to_string())?;
     tokio::spawn(connection);
     Ok(sender)
 }
@@ -111,7 +123,10 @@ async fn exchange(
     sender: &mut SendRequest<Empty<Bytes>>,
     message: http::Request<Empty<Bytes>>,
 ) -> Result<(Response<()>, Instant), String> {
-    let response: Response<Incoming> = sender.send_request(message).await.map_err(|error| error.to_string())?;
+    let response: Response<Incoming> = sender
+        .send_request(message)
+        .await
+        .map_err(|error| error.to_string())?;
     let (head, body) = response.into_parts();
     let mut body = Limited::new(body, BODY_LIMIT);
     while let Some(frame) = body.frame().await {

@@ -28,7 +28,8 @@ impl InProcessTarget {
             })
         })
         .map_err(|error| TestbedError::Authorizer(error.to_string()))?;
-        let authorizer = Authorizer::new(settings).map_err(|error| TestbedError::Authorizer(error.to_string()))?;
+        let authorizer = Authorizer::new(settings)
+            .map_err(|error| TestbedError::Authorizer(error.to_string()))?;
         Ok(Self { authorizer })
     }
 
@@ -41,7 +42,10 @@ impl InProcessTarget {
         let sent = Instant::now();
         let answer = match self.authorizer.authorize(&event).await {
             Ok(payload) => FunctionAnswer::Payload(payload.into()),
-            Err(error) => FunctionAnswer::Error { message: error.to_string(), error_type: String::new() },
+            Err(error) => FunctionAnswer::Error {
+                message: error.to_string(),
+                error_type: String::new(),
+            },
         };
         let decided = decision::decide(&answer, PLANETS_ARN);
         // What the back end behind an Allow answers.

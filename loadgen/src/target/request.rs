@@ -51,17 +51,27 @@ pub struct PreparedRequest {
 
 impl PreparedRequest {
     /// Fills a shape.
-    pub(super) fn new(shape: &RequestShape, token: &str, authority: &str, path: &str) -> Result<Self, RequestError> {
+    pub(super) fn new(
+        shape: &RequestShape,
+        token: &str,
+        authority: &str,
+        path: &str,
+    ) -> Result<Self, RequestError> {
         let case = &shape.case;
         let method = match &case.method {
             None => Method::GET,
-            Some(name) => name.parse().map_err(|_| RequestError::Method(name.clone()))?,
+            Some(name) => name
+                .parse()
+                .map_err(|_| RequestError::Method(name.clone()))?,
         };
         let path = match &case.query {
             None => path.to_owned(),
             Some(query) => format!("{path}?{}", query.replace("{token}", token)),
         };
-        let uri = path.parse::<Uri>().map_err(|error| RequestError::Path { path, reason: error.to_string() })?;
+        let uri = path.parse::<Uri>().map_err(|error| RequestError::Path {
+            path,
+            reason: error.to_string(),
+        })?;
         let authorization = match case.authorization.as_deref() {
             None => Some(format!("Bearer {token}")),
             Some("$absent") => None,
@@ -75,12 +85,18 @@ impl PreparedRequest {
             headers.insert(http::header::AUTHORIZATION, value);
         }
         for (name, text) in &case.headers {
-            let field: HeaderName = name
-                .parse()
-                .map_err(|_| RequestError::Header { name: name.clone(), reason: "not a field name".to_owned() })?;
+            let field: HeaderName = name.parse().map_err(|_| RequestError::Header {
+                name: name.clone(),
+                reason: "not a field name".to_owned(),
+            })?;
             headers.append(field, value(name, &text.replace("{token}", token))?);
         }
-        Ok(Self { method, uri, headers, authorization })
+        Ok(Self {
+            method,
+            uri,
+            headers,
+            authorization,
+        })
     }
 
     /// The request with its headers and no body, for one send.
@@ -100,6 +116,8 @@ impl PreparedRequest {
 
 /// Header values are taken as bytes: a case may send UTF-8 that is not ASCII.
 fn value(name: &str, text: &str) -> Result<HeaderValue, RequestError> {
-    HeaderValue::from_bytes(text.as_bytes())
-        .map_err(|error| RequestError::Header { name: name.to_owned(), reason: error.to_string() })
+    HeaderValue::from_bytes(text.as_bytes()).map_err(|error| RequestError::Header {
+        name: name.to_owned(),
+        reason: error.to_string(),
+    })
 }

@@ -25,7 +25,10 @@ impl ScriptedTarget {
     /// A target that answers with these, in turn.
     pub fn new(answers: Vec<ScriptedAnswer>) -> Self {
         assert!(!answers.is_empty(), "a script has at least one answer");
-        Self { answers, next: Mutex::new(0) }
+        Self {
+            answers,
+            next: Mutex::new(0),
+        }
     }
 
     fn take(&self) -> ScriptedAnswer {

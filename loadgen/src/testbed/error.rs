@@ -95,7 +95,9 @@ pub enum TestbedError {
         log: String,
     },
     /// The program cannot be started.
-    #[error("target `{command}` does not start: {source}; check program, args and working_dir of the target file")]
+    #[error(
+        "target `{command}` does not start: {source}; check program, args and working_dir of the target file"
+    )]
     Spawn {
         /// The command line.
         command: String,

@@ -81,16 +81,30 @@ impl ChildServer {
         if let Some(folder) = working_dir {
             command.current_dir(folder);
         }
-        let mut child =
-            command.spawn().map_err(|source| TestbedError::Spawn { command: invocation.clone(), source })?;
-        let group = child.id().and_then(|id| i32::try_from(id).ok()).map(Pid::from_raw);
+        let mut child = command.spawn().map_err(|source| TestbedError::Spawn {
+            command: invocation.clone(),
+            source,
+        })?;
+        let group = child
+            .id()
+            .and_then(|id| i32::try_from(id).ok())
+            .map(Pid::from_raw);
         let log = Arc::new(Mutex::new(VecDeque::new()));
         drain(child.stdout.take(), &log);
         drain(child.stderr.take(), &log);
-        Ok(Self { child, group, invocation, log })
+        Ok(Self {
+            child,
+            group,
+            invocation,
+            log,
+        })
     }
 
-    async fn wait_until_ready(&mut self, port: u16, plan: &HttpCommand) -> Result<(), TestbedError> {
+    async fn wait_until_ready(
+        &mut self,
+        port: u16,
+        plan: &HttpCommand,
+    ) -> Result<(), TestbedError> {
         let started = Instant::now();
         let path = plan.ready_path.clone().unwrap_or_else(|| plan.path.clone());
         let target = Target::Http(Arc::new(HttpTarget::new(format!("127.0.0.1:{port}"), path)));
@@ -119,7 +133,12 @@ impl ChildServer {
             tokio::time::sleep(PROBE_INTERVAL).await;
         }
         let log = tail(&self.log_tail());
-        Err(TestbedError::Hangs { command: self.invocation.clone(), timeout: plan.ready_timeout, probe, log })
+        Err(TestbedError::Hangs {
+            command: self.invocation.clone(),
+            timeout: plan.ready_timeout,
+            probe,
+            log,
+        })
     }
 
     /// The command line.
@@ -134,13 +153,21 @@ impl ChildServer {
 
     /// The last lines that it printed.
     pub fn log_tail(&self) -> Vec<String> {
-        self.log.lock().expect("no holder of this lock panics").iter().cloned().collect()
+        self.log
+            .lock()
+            .expect("no holder of this lock panics")
+            .iter()
+            .cloned()
+            .collect()
     }
 
     /// Ends the server and what it started: SIGTERM, and SIGKILL for what is left.
     pub async fn shutdown(&mut self) {
         self.signal(Signal::SIGTERM);
-        if tokio::time::timeout(TERMINATION_GRACE, self.child.wait()).await.is_err() {
+        if tokio::time::timeout(TERMINATION_GRACE, self.child.wait())
+            .await
+            .is_err()
+        {
             self.signal(Signal::SIGKILL);
             // After SIGKILL the wait is short, and its failure changes nothing.
             let _ = self.child.wait().await;
@@ -166,7 +193,10 @@ impl Drop for ChildServer {
 
 /// Reads everything that a child prints, so that it never blocks on a full pipe, and keeps the end of it. A line is
 /// bounded while it is read: a child that never prints a line break must not fill the memory.
-fn drain(stream: Option<impl AsyncRead + Unpin + Send + 'static>, log: &Arc<Mutex<VecDeque<String>>>) {
+fn drain(
+    stream: Option<impl AsyncRead + Unpin + Send + 'static>,
+    log: &Arc<Mutex<VecDeque<String>>>,
+) {
     let Some(mut stream) = stream else { return };
     let log = Arc::clone(log);
     tokio::spawn(async move {

@@ -15,7 +15,9 @@ const SETUP_TIMEOUT: Duration = Duration::from_secs(600);
 
 /// Runs the plan's setup unless what it creates is there.
 pub(super) async fn ensure(plan: &CommandPlan) -> Result<(), TestbedError> {
-    let Some(setup) = &plan.setup else { return Ok(()) };
+    let Some(setup) = &plan.setup else {
+        return Ok(());
+    };
     let folder = plan.working_dir.as_deref().unwrap_or(Path::new("."));
     if folder.join(&setup.creates).exists() {
         return Ok(());
@@ -27,7 +29,9 @@ pub(super) async fn ensure(plan: &CommandPlan) -> Result<(), TestbedError> {
         status,
         log,
     };
-    let Some((program, args)) = setup.command.split_first() else { return Ok(()) };
+    let Some((program, args)) = setup.command.split_first() else {
+        return Ok(());
+    };
     let output = Command::new(program)
         .args(args)
         .current_dir(folder)
