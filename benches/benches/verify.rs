@@ -10,19 +10,19 @@ fn verify(criterion: &mut Criterion) {
     let subject = Subject::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-keys"));
     let mut group = criterion.benchmark_group("verify");
     group.bench_function("raw_rsa", |bencher| {
-        bencher.iter(|| black_box(&subject).raw_rsa())
+        bencher.iter(|| black_box(&subject).raw_rsa());
     });
     group.bench_function("verifier", |bencher| {
-        bencher.iter(|| black_box(&subject).verifier())
+        bencher.iter(|| black_box(&subject).verifier());
     });
     group.bench_function("decision", |bencher| {
-        bencher.iter(|| black_box(&subject).decision())
+        bencher.iter(|| black_box(&subject).decision());
     });
     group.bench_function("jsonwebtoken", |bencher| {
-        bencher.iter(|| black_box(&subject).jsonwebtoken())
+        bencher.iter(|| black_box(&subject).jsonwebtoken());
     });
     group.bench_function("ring", |bencher| {
-        bencher.iter(|| black_box(&subject).ring())
+        bencher.iter(|| black_box(&subject).ring());
     });
     group.finish();
 }

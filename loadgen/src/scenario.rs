@@ -465,7 +465,7 @@ mod tests {
     fn what_is_left_out_has_the_documented_default() {
         let scenario = Scenario::parse(HEAD, "t.toml").expect("a small scenario");
         assert_eq!(scenario.seed, 7);
-        assert_eq!(scenario.cache_ttl, Duration::from_secs(300));
+        assert_eq!(scenario.cache_ttl, Duration::from_mins(5));
         assert!(scenario.conformance.is_none());
         assert!(scenario.phases.is_empty());
     }

@@ -3,26 +3,25 @@
 //! Issuer and gateway run in this process, the subject is a process of its own. Whatever fails here is the testbed's
 //! fault and not the subject's verdict: it has errors of its own and its own exit code.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use gateway::{FunctionConfig, Gateway, GatewayConfig, RestApi};
 use mock_idp::{KeyOrigin, Minter, MockIdp};
 
 use crate::issuer::Issuer;
 use crate::scenario::Scenario;
-use crate::subject::{CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind};
-use crate::target::{HttpTarget, InProcessTarget, Target};
+use crate::subject::{Placeholders, Subject};
+use crate::target::{HttpTarget, Target};
 
 mod error;
+mod running;
 mod server;
 mod setup;
 
+use running::{Running, cold_function, start_subject};
+
 pub use error::TestbedError;
-pub use server::ChildServer;
+pub use running::{ColdSample, start_gateway};
 
 /// Any free port on loopback.
 const ANY_PORT: SocketAddr =
@@ -37,31 +36,6 @@ pub struct Testbed {
     running: Running,
     target: Target,
     invocation: String,
-}
-
-#[derive(Debug)]
-enum Running {
-    /// The gateway stand-in, which runs the function's processes.
-    Lambda(Box<Gateway>),
-    /// A server that we started, with what it takes to start another.
-    Server {
-        child: ChildServer,
-        plan: Box<HttpCommand>,
-        placeholders: Box<Placeholders>,
-    },
-    /// Nothing that we could end or start again.
-    Nothing,
-}
-
-/// One cold start, split where it can be.
-#[derive(Debug)]
-pub struct ColdSample {
-    /// What passed between which instants, by the names of the record's series; `total` first.
-    pub spans: Vec<(&'static str, Duration)>,
-    /// Whether the genuine token was let in.
-    pub allowed: bool,
-    /// What came instead, when it was not.
-    pub answer: String,
 }
 
 /// How often the gateway was asked and how often it asked the authorizer.
@@ -142,7 +116,7 @@ impl Testbed {
                     cache_hits: counters.cache_hits,
                 })
             }
-            Running::Server { .. } | Running::Nothing => None,
+            Running::Server(_) | Running::Nothing => None,
         }
     }
 
@@ -171,16 +145,10 @@ impl Testbed {
         let fetches_before = self.idp.fetch_count();
         let mut sample = match &mut self.running {
             Running::Lambda(gateway) => cold_function(gateway, token).await?,
-            Running::Server {
-                child,
-                plan,
-                placeholders,
-            } => {
-                child.shutdown().await;
-                let (fresh, target, spans) = cold_server(plan, placeholders, token).await?;
-                *child = fresh;
+            Running::Server(server) => {
+                let (target, sample) = server.cold_start(token).await?;
                 self.target = target;
-                spans
+                sample
             }
             Running::Nothing => return Err(TestbedError::NotRestartable),
         };
@@ -190,7 +158,7 @@ impl Testbed {
             .iter()
             .rev()
             .take(usize::try_from(new_fetches).unwrap_or(0))
-            .last()
+            .next_back()
         {
             sample
                 .spans
@@ -207,11 +175,11 @@ impl Testbed {
         )];
         let log = match &mut self.running {
             Running::Lambda(gateway) => gateway.function().log_tail(),
-            Running::Server { child, .. } => {
-                if let Some(status) = child.exit_status() {
+            Running::Server(server) => {
+                if let Some(status) = server.child.exit_status() {
                     facts.push(format!("the process has ended ({status})"));
                 }
-                child.log_tail()
+                server.child.log_tail()
             }
             Running::Nothing => Vec::new(),
         };
@@ -227,7 +195,7 @@ impl Testbed {
     pub async fn shutdown(self) {
         match self.running {
             Running::Lambda(gateway) => gateway.shutdown().await,
-            Running::Server { mut child, .. } => child.shutdown().await,
+            Running::Server(mut server) => server.child.shutdown().await,
             Running::Nothing => {}
         }
         self.idp.shutdown().await;
@@ -254,173 +222,4 @@ async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), Testb
     let key_origin = keys.signing.origin();
     let config = issuer.config(keys, scenario.issuer_listen.unwrap_or(ANY_PORT));
     Ok((MockIdp::start(config).await?, key_origin))
-}
-
-async fn start_subject(
-    scenario: &Scenario,
-    subject: &Subject,
-    placeholders: Placeholders,
-) -> Result<(Running, Target, String), TestbedError> {
-    match &subject.kind {
-        SubjectKind::Lambda(command) => {
-            let gateway =
-                start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders).await?;
-            let invocation = filled(&command.command, &placeholders)?.0.join(" ");
-            let path = format!("/{}/planets", gateway::STAGE);
-            let target = Target::Http(Arc::new(HttpTarget::new(
-                gateway.address().to_string(),
-                path,
-            )));
-            Ok((Running::Lambda(Box::new(gateway)), target, invocation))
-        }
-        SubjectKind::HttpCommand(plan) => {
-            setup::ensure(&plan.command).await?;
-            let (child, target) = start_server(plan, &placeholders).await?;
-            let invocation = child.invocation().to_owned();
-            let (plan, placeholders) = (Box::new(plan.clone()), Box::new(placeholders));
-            Ok((
-                Running::Server {
-                    child,
-                    plan,
-                    placeholders,
-                },
-                target,
-                invocation,
-            ))
-        }
-        SubjectKind::HttpUrl { authority, path } => {
-            let target = Target::Http(Arc::new(HttpTarget::new(authority.clone(), path.clone())));
-            Ok((
-                Running::Nothing,
-                target,
-                format!("http://{authority}{path}"),
-            ))
-        }
-        SubjectKind::InProcess => {
-            let target = Target::InProcess(Arc::new(InProcessTarget::new(&placeholders)?));
-            Ok((Running::Nothing, target, String::new()))
-        }
-    }
-}
-
-/// The gateway stand-in with a subject of kind lambda behind it.
-pub async fn start_gateway(
-    subject: &Subject,
-    listen: SocketAddr,
-    cache_ttl: Duration,
-    placeholders: &Placeholders,
-) -> Result<Gateway, TestbedError> {
-    let SubjectKind::Lambda(command) = &subject.kind else {
-        return Err(TestbedError::NotLambda(subject.name.clone()));
-    };
-    setup::ensure(&command.command).await?;
-    let function = function_config(&subject.name, command, placeholders)?;
-    let api = RestApi::planets().with_ttl(cache_ttl);
-    Ok(Gateway::start(GatewayConfig {
-        listen,
-        api,
-        function,
-    })
-    .await?)
-}
-
-fn function_config(
-    name: &str,
-    command: &LambdaCommand,
-    placeholders: &Placeholders,
-) -> Result<FunctionConfig, TestbedError> {
-    let (line, env, working_dir) = filled(&command.command, placeholders)?;
-    Ok(FunctionConfig {
-        name: name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
-        command: line,
-        env,
-        working_dir,
-        handler: command.handler.clone(),
-        memory_mb: command.memory_mb,
-        timeout: command.timeout,
-        max_environments: command.max_environments,
-        ..FunctionConfig::default()
-    })
-}
-
-/// Program and arguments, environment, and working directory of a command with its placeholders filled in.
-type FilledCommand = (Vec<String>, BTreeMap<String, String>, Option<PathBuf>);
-
-fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledCommand, TestbedError> {
-    let line = std::iter::once(&plan.program)
-        .chain(&plan.args)
-        .map(|part| placeholders.fill(part))
-        .collect::<Result<_, _>>()?;
-    let env = plan
-        .env
-        .iter()
-        .map(|(name, value)| Ok((name.clone(), placeholders.fill(value)?)))
-        .collect::<Result<_, TestbedError>>()?;
-    Ok((line, env, plan.working_dir.clone()))
-}
-
-async fn start_server(
-    plan: &HttpCommand,
-    placeholders: &Placeholders,
-) -> Result<(ChildServer, Target), TestbedError> {
-    let port = server::free_port()?;
-    let placeholders = Placeholders {
-        port: port.to_string(),
-        ..placeholders.clone()
-    };
-    let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
-    let child = ChildServer::start(line, env, working_dir, port, plan).await?;
-    let target = HttpTarget::new(format!("127.0.0.1:{port}"), plan.path.clone());
-    Ok((child, Target::Http(Arc::new(target))))
-}
-
-async fn cold_function(gateway: &Gateway, token: &str) -> Result<ColdSample, TestbedError> {
-    let function = gateway.function();
-    function.recycle().await;
-    let event = gateway::token_event(&format!("Bearer {token}"), gateway::PLANETS_ARN);
-    let invocation = function.invoke(event).await?;
-    let decision = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN);
-    let mut spans = Vec::new();
-    if let Some(cold) = invocation.cold_start() {
-        spans.push(("total", invocation.answered() - cold.spawned));
-        spans.push(("process start", cold.connected - cold.spawned));
-        spans.push(("init", cold.ready - cold.connected));
-        spans.push((
-            "first decision",
-            invocation.answered() - invocation.dispatched(),
-        ));
-    }
-    Ok(ColdSample {
-        spans,
-        allowed: decision.is_allow(),
-        answer: decision.rule().to_owned(),
-    })
-}
-
-async fn cold_server(
-    plan: &HttpCommand,
-    placeholders: &Placeholders,
-    token: &str,
-) -> Result<(ChildServer, Target, ColdSample), TestbedError> {
-    let spawned = Instant::now();
-    let (child, target) = start_server(plan, placeholders).await?;
-    let ready = Instant::now();
-    let request = target.prepare(&crate::target::RequestShape::default(), token)?;
-    let observation = target.connection().call(&request).await;
-    let spans = vec![
-        ("total", observation.finished - spawned),
-        ("process start", ready - spawned),
-        ("first decision", observation.finished - observation.sent),
-    ];
-    let allowed = observation.decision == crate::target::Decision::Allow;
-    let answer = observation.summary();
-    Ok((
-        child,
-        target,
-        ColdSample {
-            spans,
-            allowed,
-            answer,
-        },
-    ))
 }

@@ -11,7 +11,7 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
     let mut reasons: Vec<(Exit, String)> = Vec::new();
     match (record.status, failure) {
         (RunStatus::Interrupted, _) => {
-            reasons.push((Exit::Interrupted, "stopped by a signal".to_owned()))
+            reasons.push((Exit::Interrupted, "stopped by a signal".to_owned()));
         }
         (_, Some(failure)) => reasons.push((Exit::TestbedFailed, failure)),
         _ => {}

@@ -35,7 +35,7 @@ pub(crate) struct LoadArguments {
     /// How many requests
     #[arg(long)]
     requests: Option<u64>,
-    /// A conformance case and its weight in the mix, such as rfc7519::aud-wrong=5; may be given more than once
+    /// A conformance case and its weight in the mix, such as `rfc7519::aud-wrong=5`; may be given more than once
     #[arg(long, value_name = "CASE=WEIGHT", value_parser = parse_weight)]
     mix: Vec<(String, u32)>,
     /// A limit on a quantile, such as p99=5ms; may be given more than once

@@ -41,7 +41,7 @@ pub(crate) struct MintArguments {
     /// A header member and its value as JSON (or as plain text); may be given more than once
     #[arg(long, value_name = "NAME=VALUE", value_parser = parse_member)]
     header: Vec<(String, Value)>,
-    /// The token of a conformance case, such as rfc7519::aud-wrong
+    /// The token of a conformance case, such as `rfc7519::aud-wrong`
     #[arg(long, conflicts_with_all = ["claim", "header", "expires_in"])]
     case: Option<String>,
     /// The seed of the issuer's keys

@@ -33,11 +33,12 @@ impl Outcome {
     /// Judges an observation.
     pub fn judge(expected: Expectation, grade: Grade, observed: &Observation) -> Self {
         let plain = match (expected, observed.decision) {
-            (Expectation::Allow, Decision::Allow) => Self::Pass,
+            (Expectation::Allow, Decision::Allow) | (Expectation::Refused, Decision::Deny) => {
+                Self::Pass
+            }
             (Expectation::Allow, Decision::Deny) => Self::UnexpectedDeny,
             (_, Decision::Fault) => Self::Fault,
             (_, Decision::Allow) => Self::UnexpectedAllow,
-            (Expectation::Refused, Decision::Deny) => Self::Pass,
             (Expectation::Unauthorized, Decision::Deny) => Self::by_status(observed.status, 401),
             (Expectation::Forbidden, Decision::Deny) => Self::by_status(observed.status, 403),
         };

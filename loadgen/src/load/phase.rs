@@ -67,7 +67,7 @@ pub async fn verification(
             return Err(PoolError::Endless.into());
         }
     };
-    let pool = mint(plan, context, count).await?;
+    let pool = mint(plan, context, count)?;
     context.testbed.flush_policy_cache();
     let mut record = measure("verification", plan, &pool, context).await?;
     "The authorizer decides: its keys are warm, and each token is seen for the first time."
@@ -87,7 +87,7 @@ pub async fn cache_hit(
     plan: &LoadPhase,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let pool = mint(plan, context, CACHE_POPULATION).await?;
+    let pool = mint(plan, context, CACHE_POPULATION)?;
     context.testbed.flush_policy_cache();
     prime(&pool, context.testbed.target()).await?;
     let mut record = measure("cache-hit", plan, &pool, context).await?;
@@ -105,7 +105,7 @@ pub async fn cache_hit(
 
 const INVOCATIONS: &str = "authorizer invocations";
 
-async fn mint(
+fn mint(
     plan: &LoadPhase,
     context: LoadContext<'_>,
     count: u64,

@@ -157,7 +157,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
     let pool = Arc::new(TokenPool::of_one(request));
-    let end = PhaseEnd::Duration(Duration::from_secs(60));
+    let end = PhaseEnd::Duration(Duration::from_mins(1));
     let plan = LoadPhase {
         users: 2,
         rate: None,

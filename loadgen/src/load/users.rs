@@ -102,10 +102,11 @@ pub async fn drive(
     let _attack = ATTACK.lock().await;
     let scenario =
         Scenario::new("authorized requests").register_transaction(Transaction::new(session));
-    GooseAttack::initialize_with_config(configuration(users))
+    let attack = GooseAttack::initialize_with_config(configuration(users))
         .map_err(|error| LoadError::Goose(Box::new(error)))?
-        .register_scenario(scenario)
-        .execute()
+        .register_scenario(scenario);
+    // Boxed: an attack is 20 KB of state, which every caller's future would carry.
+    Box::pin(attack.execute())
         .await
         .map_err(|error| LoadError::Goose(Box::new(error)))?;
     let elapsed = {

@@ -75,9 +75,9 @@ fn banner(page: &mut String, record: &RunRecord) {
         }
         page.push_str("</ul>");
     }
-    let _ = write!(
+    let _ = writeln!(
         page,
-        "<p class=\"meta\">{} · scenario {} · exit code {}{}</p></div></header>\n",
+        "<p class=\"meta\">{} · scenario {} · exit code {}{}</p></div></header>",
         escape(&record.started_at),
         escape(&record.scenario.name),
         verdict.exit_code,

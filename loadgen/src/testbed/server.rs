@@ -35,7 +35,7 @@ pub(super) fn free_port() -> Result<u16, TestbedError> {
 
 /// A running server, in a process group of its own, so that what it starts ends with it.
 #[derive(Debug)]
-pub struct ChildServer {
+pub(super) struct ChildServer {
     child: Child,
     group: Option<Pid>,
     invocation: String,
@@ -142,17 +142,17 @@ impl ChildServer {
     }
 
     /// The command line.
-    pub fn invocation(&self) -> &str {
+    pub(super) fn invocation(&self) -> &str {
         &self.invocation
     }
 
     /// How the process ended, if it has.
-    pub fn exit_status(&mut self) -> Option<ExitStatus> {
+    pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
     }
 
     /// The last lines that it printed.
-    pub fn log_tail(&self) -> Vec<String> {
+    pub(super) fn log_tail(&self) -> Vec<String> {
         self.log
             .lock()
             .expect("no holder of this lock panics")
@@ -162,7 +162,7 @@ impl ChildServer {
     }
 
     /// Ends the server and what it started: SIGTERM, and SIGKILL for what is left.
-    pub async fn shutdown(&mut self) {
+    pub(super) async fn shutdown(&mut self) {
         self.signal(Signal::SIGTERM);
         if tokio::time::timeout(TERMINATION_GRACE, self.child.wait())
             .await

@@ -11,7 +11,7 @@ use super::error::tail;
 use crate::subject::CommandPlan;
 
 /// A package manager on a slow line needs minutes; one that needs ten is stuck.
-const SETUP_TIMEOUT: Duration = Duration::from_secs(600);
+const SETUP_TIMEOUT: Duration = Duration::from_mins(10);
 
 /// Runs the plan's setup unless what it creates is there.
 pub(super) async fn ensure(plan: &CommandPlan) -> Result<(), TestbedError> {

@@ -14,9 +14,9 @@ pub(super) fn section(page: &mut String, record: &RunRecord) {
     };
     page.push_str("<section><h2>Conformance</h2>");
     if let Some(reason) = &conformance.not_judged {
-        let _ = write!(
+        let _ = writeln!(
             page,
-            "<p class=\"callout bad\">Not judged: {}</p></section>\n",
+            "<p class=\"callout bad\">Not judged: {}</p></section>",
             escape(reason)
         );
         return;

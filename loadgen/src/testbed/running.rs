@@ -1,0 +1,211 @@
+//! The subject while it runs: started as its target file says, started afresh for a cold start, ended with the run.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gateway::{FunctionConfig, Gateway, GatewayConfig, RestApi};
+
+use super::server::{self, ChildServer};
+use super::{ANY_PORT, TestbedError, setup};
+use crate::scenario::Scenario;
+use crate::subject::{CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind};
+use crate::target::{Decision, HttpTarget, InProcessTarget, RequestShape, Target};
+
+/// What was started for a subject.
+#[derive(Debug)]
+pub(super) enum Running {
+    /// The gateway stand-in, which runs the function's processes.
+    Lambda(Box<Gateway>),
+    /// A server that we started.
+    Server(Box<RunningServer>),
+    /// Nothing that we could end or start again.
+    Nothing,
+}
+
+/// A server that we started, with what it takes to start another.
+#[derive(Debug)]
+pub(super) struct RunningServer {
+    pub(super) child: ChildServer,
+    plan: HttpCommand,
+    placeholders: Placeholders,
+}
+
+/// One cold start, split where it can be.
+#[derive(Debug)]
+pub struct ColdSample {
+    /// What passed between which instants, by the names of the record's series; `total` first.
+    pub spans: Vec<(&'static str, Duration)>,
+    /// Whether the genuine token was let in.
+    pub allowed: bool,
+    /// What came instead, when it was not.
+    pub answer: String,
+}
+
+pub(super) async fn start_subject(
+    scenario: &Scenario,
+    subject: &Subject,
+    placeholders: Placeholders,
+) -> Result<(Running, Target, String), TestbedError> {
+    match &subject.kind {
+        SubjectKind::Lambda(command) => {
+            let gateway =
+                start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders).await?;
+            let invocation = filled(&command.command, &placeholders)?.0.join(" ");
+            let path = format!("/{}/planets", gateway::STAGE);
+            let target = Target::Http(Arc::new(HttpTarget::new(
+                gateway.address().to_string(),
+                path,
+            )));
+            Ok((Running::Lambda(Box::new(gateway)), target, invocation))
+        }
+        SubjectKind::HttpCommand(plan) => {
+            setup::ensure(&plan.command).await?;
+            let (child, target) = start_server(plan, &placeholders).await?;
+            let invocation = child.invocation().to_owned();
+            let server = RunningServer {
+                child,
+                plan: plan.clone(),
+                placeholders,
+            };
+            Ok((Running::Server(Box::new(server)), target, invocation))
+        }
+        SubjectKind::HttpUrl { authority, path } => {
+            let target = Target::Http(Arc::new(HttpTarget::new(authority.clone(), path.clone())));
+            Ok((
+                Running::Nothing,
+                target,
+                format!("http://{authority}{path}"),
+            ))
+        }
+        SubjectKind::InProcess => {
+            let target = Target::InProcess(Arc::new(InProcessTarget::new(&placeholders)?));
+            Ok((Running::Nothing, target, String::new()))
+        }
+    }
+}
+
+/// The gateway stand-in with a subject of kind lambda behind it.
+pub async fn start_gateway(
+    subject: &Subject,
+    listen: SocketAddr,
+    cache_ttl: Duration,
+    placeholders: &Placeholders,
+) -> Result<Gateway, TestbedError> {
+    let SubjectKind::Lambda(command) = &subject.kind else {
+        return Err(TestbedError::NotLambda(subject.name.clone()));
+    };
+    setup::ensure(&command.command).await?;
+    let function = function_config(&subject.name, command, placeholders)?;
+    let api = RestApi::planets().with_ttl(cache_ttl);
+    Ok(Gateway::start(GatewayConfig {
+        listen,
+        api,
+        function,
+    })
+    .await?)
+}
+
+fn function_config(
+    name: &str,
+    command: &LambdaCommand,
+    placeholders: &Placeholders,
+) -> Result<FunctionConfig, TestbedError> {
+    let (line, env, working_dir) = filled(&command.command, placeholders)?;
+    Ok(FunctionConfig {
+        name: name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
+        command: line,
+        env,
+        working_dir,
+        handler: command.handler.clone(),
+        memory_mb: command.memory_mb,
+        timeout: command.timeout,
+        max_environments: command.max_environments,
+        ..FunctionConfig::default()
+    })
+}
+
+/// Program and arguments, environment, and working directory of a command with its placeholders filled in.
+type FilledCommand = (Vec<String>, BTreeMap<String, String>, Option<PathBuf>);
+
+fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledCommand, TestbedError> {
+    let line = std::iter::once(&plan.program)
+        .chain(&plan.args)
+        .map(|part| placeholders.fill(part))
+        .collect::<Result<_, _>>()?;
+    let env = plan
+        .env
+        .iter()
+        .map(|(name, value)| Ok((name.clone(), placeholders.fill(value)?)))
+        .collect::<Result<_, TestbedError>>()?;
+    Ok((line, env, plan.working_dir.clone()))
+}
+
+async fn start_server(
+    plan: &HttpCommand,
+    placeholders: &Placeholders,
+) -> Result<(ChildServer, Target), TestbedError> {
+    let port = server::free_port()?;
+    let placeholders = Placeholders {
+        port: port.to_string(),
+        ..placeholders.clone()
+    };
+    let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
+    let child = ChildServer::start(line, env, working_dir, port, plan).await?;
+    let target = HttpTarget::new(format!("127.0.0.1:{port}"), plan.path.clone());
+    Ok((child, Target::Http(Arc::new(target))))
+}
+
+pub(super) async fn cold_function(
+    gateway: &Gateway,
+    token: &str,
+) -> Result<ColdSample, TestbedError> {
+    let function = gateway.function();
+    function.recycle().await;
+    let event = gateway::token_event(&format!("Bearer {token}"), gateway::PLANETS_ARN);
+    let invocation = function.invoke(event).await?;
+    let decision = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN);
+    let mut spans = Vec::new();
+    if let Some(cold) = invocation.cold_start() {
+        spans.push(("total", invocation.answered() - cold.spawned));
+        spans.push(("process start", cold.connected - cold.spawned));
+        spans.push(("init", cold.ready - cold.connected));
+        spans.push((
+            "first decision",
+            invocation.answered() - invocation.dispatched(),
+        ));
+    }
+    Ok(ColdSample {
+        spans,
+        allowed: decision.is_allow(),
+        answer: decision.rule().to_owned(),
+    })
+}
+
+impl RunningServer {
+    /// Ends the server and starts a fresh one, which answers one token. The fresh one has an address of its own.
+    pub(super) async fn cold_start(
+        &mut self,
+        token: &str,
+    ) -> Result<(Target, ColdSample), TestbedError> {
+        self.child.shutdown().await;
+        let spawned = Instant::now();
+        let (child, target) = start_server(&self.plan, &self.placeholders).await?;
+        let ready = Instant::now();
+        self.child = child;
+        let request = target.prepare(&RequestShape::default(), token)?;
+        let observation = target.connection().call(&request).await;
+        let sample = ColdSample {
+            spans: vec![
+                ("total", observation.finished - spawned),
+                ("process start", ready - spawned),
+                ("first decision", observation.finished - observation.sent),
+            ],
+            allowed: observation.decision == Decision::Allow,
+            answer: observation.summary(),
+        };
+        Ok((target, sample))
+    }
+}
