@@ -31,6 +31,11 @@ impl ScriptedTarget {
         }
     }
 
+    /// How many calls have been made.
+    pub fn calls(&self) -> usize {
+        *self.next.lock().expect("no holder of this lock panics")
+    }
+
     fn take(&self) -> ScriptedAnswer {
         let mut next = self.next.lock().expect("no holder of this lock panics");
         let answer = self.answers[*next % self.answers.len()];
