@@ -148,7 +148,7 @@ fn every_phase_counts(record: &RunRecord) {
             "process start",
             "init",
             "first decision",
-            "jwks fetch"
+            "after the keys"
         ]
     );
     assert!(record.calibration.is_some());

@@ -133,16 +133,27 @@ impl Bindings<'_> {
         if name.starts_with("now") {
             return numeric_date(name, self.now).map(|number| number.to_string());
         }
+        if let Some(depth) = name.strip_prefix("nested:") {
+            let depth: usize = depth.parse().map_err(|_| self.unknown(name))?;
+            if depth > FILLED_BYTES_MAX / 2 {
+                return Err(FillError::TooLong(name.to_owned()));
+            }
+            return Ok(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        }
+        Err(self.unknown(name))
+    }
+
+    fn unknown(&self, name: &str) -> FillError {
         let mut known: Vec<_> = self
             .names
             .iter()
             .map(|(known, _)| format!("{{{known}}}"))
             .collect();
-        known.push("{now}".to_owned());
-        Err(FillError::Placeholder {
+        known.extend(["{now}", "{nested:1500}"].map(str::to_owned));
+        FillError::Placeholder {
             name: name.to_owned(),
             known: known.join(", "),
-        })
+        }
     }
 
     fn directive(&self, text: &str) -> Result<Option<Value>, FillError> {
@@ -174,12 +185,12 @@ impl Bindings<'_> {
     }
 }
 
-/// Lower-case letters first, then also digits, `_`, and the characters of an offset. No JSON text is shaped so.
+/// Lower-case letters first, then also digits, `_`, `:`, and the characters of an offset. No JSON text is shaped so.
 fn is_name(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase())
         && text
             .chars()
-            .all(|char| matches!(char, 'a'..='z' | '0'..='9' | '_' | '+' | '-' | '.'))
+            .all(|char| matches!(char, 'a'..='z' | '0'..='9' | '_' | ':' | '+' | '-' | '.'))
 }
 
 /// `now`, `now+300`, `now-300`: an integer; `now+0.5`: a float. A `NumericDate` may be either (RFC 7519 §2).

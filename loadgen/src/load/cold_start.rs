@@ -19,7 +19,7 @@ const SERIES: [&str; 5] = [
     "process start",
     "init",
     "first decision",
-    "jwks fetch",
+    "after the keys",
 ];
 
 /// Measures cold starts until there are enough, the budget is used up, or the signal is raised.

@@ -2,8 +2,7 @@
 
 use std::fmt::Write as _;
 
-use comfy_table::presets::UTF8_HORIZONTAL_ONLY;
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::TerminalStyle;
 use super::figures::{Quantile, duration, expectation, level, outcome, rate};
@@ -57,10 +56,16 @@ fn paint(text: &str, color: u8, style: TerminalStyle) -> String {
     }
 }
 
+/// A line above, below and under the header; rows stand close, so that a whole run fits on one screen.
+const LINES: TableStyle = TableStyle::new()
+    .top_border(LineStyle::none().fill('─').junction('─'))
+    .header_separator(LineStyle::none().fill('─').junction('─'))
+    .bottom_border(LineStyle::none().fill('─').junction('─'));
+
 fn table(style: TerminalStyle, header: &[&str]) -> Table {
     let mut table = Table::new();
     table
-        .load_style(UTF8_HORIZONTAL_ONLY)
+        .load_style(LINES)
         .set_content_arrangement(ContentArrangement::Dynamic)
         .set_width(u16::try_from(style.width).unwrap_or(u16::MAX))
         .set_header(header.to_vec());
@@ -123,6 +128,7 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
+            column.set_padding((1, 0));
         }
     }
 }
@@ -195,6 +201,12 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
         }
         align_right(&mut table, 1..10);
         let _ = writeln!(text, "\n{table}");
+        if record.calibration.is_some() {
+            let _ = writeln!(
+                text,
+                "floor: the same client at a route that decides nothing"
+            );
+        }
     }
     for phase in phases {
         if let Some(invalid) = phase
@@ -227,7 +239,7 @@ fn rows(table: &mut Table, phase: &PhaseRecord) {
     for (index, series) in shown.enumerate() {
         let first = index == 0;
         let kind = if phase.kind == "calibration" {
-            "null route (floor)".to_owned()
+            "floor".to_owned()
         } else {
             phase.kind.replace('-', " ")
         };

@@ -130,7 +130,13 @@ async fn exchange(
     let (head, body) = response.into_parts();
     let mut body = Limited::new(body, BODY_LIMIT);
     while let Some(frame) = body.frame().await {
-        frame.map_err(|error| format!("the answer's body: {error}"))?;
+        match frame {
+            Ok(_) => {}
+            // A server that refuses an oversized request by 431 or 413 may close while the rest is still being sent,
+            // which takes the body with it. The status has said what there was to say.
+            Err(_) if head.status.is_client_error() => break,
+            Err(error) => return Err(format!("the answer's body: {error}")),
+        }
     }
     let finished = Instant::now();
     Ok((Response::from_parts(head, ()), finished))

@@ -38,6 +38,8 @@ pub(super) struct RunningServer {
 pub struct ColdSample {
     /// What passed between which instants, by the names of the record's series; `total` first.
     pub spans: Vec<(&'static str, Duration)>,
+    /// When the decision was there.
+    pub decided: Instant,
     /// Whether the genuine token was let in.
     pub allowed: bool,
     /// What came instead, when it was not.
@@ -179,6 +181,7 @@ pub(super) async fn cold_function(
     }
     Ok(ColdSample {
         spans,
+        decided: invocation.answered(),
         allowed: decision.is_allow(),
         answer: decision.rule().to_owned(),
     })
@@ -203,6 +206,7 @@ impl RunningServer {
                 ("process start", ready - spawned),
                 ("first decision", observation.finished - observation.sent),
             ],
+            decided: observation.finished,
             allowed: observation.decision == Decision::Allow,
             answer: observation.summary(),
         };
