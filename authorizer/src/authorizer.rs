@@ -8,7 +8,8 @@ use thiserror::Error;
 
 use crate::{
     AuthorizerAnswer, CompactJws, EventError, JwksCache, KeyError, PolicyDocument, Rejection,
-    Settings, TlsSetupError, VerifiedJws, VerifiedToken, Verifier,
+    Settings, TlsSetupError, VerifiedToken, Verifier,
+    claims::Claims,
     event::{TokenEvent, bearer_token},
 };
 
@@ -85,19 +86,19 @@ impl Authorizer {
     }
 
     async fn verify(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, AuthorizerError> {
-        let now_s = numeric_date(now);
-        let jws = CompactJws::parse(token).map_err(AuthorizerError::Unauthorized)?;
-        let worth_a_fetch = || self.verifier.worth_a_fetch(&jws, now_s);
+        let refused = AuthorizerError::Unauthorized;
+        let jws = CompactJws::parse(token).map_err(refused)?;
+        let claims = Claims::read(jws.unverified_payload()).map_err(refused)?;
+        let candidate = self
+            .verifier
+            .examine(&jws, claims, numeric_date(now))
+            .map_err(refused)?;
         let key = self
             .keys
-            .key(jws.kid(), worth_a_fetch, now)
+            .key(jws.kid(), jws.algorithm(), now)
             .await
             .map_err(AuthorizerError::Keys)?;
-        key.and_then(|key| {
-            let verified = VerifiedJws::check(&jws, &key)?;
-            self.verifier.check_claims(&verified, now_s)
-        })
-        .map_err(AuthorizerError::Unauthorized)
+        key.and_then(|key| candidate.confirm(&key)).map_err(refused)
     }
 }
 

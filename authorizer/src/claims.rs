@@ -1,31 +1,42 @@
-//! The claims of an access token: their types (RFC 7519 §4.1) and the checks against what is expected.
+//! The claims of an access token: their types (RFC 7519 §4.1) and the checks against the issuer's rules.
 //!
 //! Pure: the time is an argument. It does not know whether the payload was signed; `verify` does.
 
 use std::borrow::Cow;
 
 use crate::{
-    Rejection,
+    Rejection, Rules, Shape,
     strict_json::{Member, Number, ObjectFault, read_object},
 };
 
-/// Seconds for which an expired token is still taken, and a token that is not yet valid is taken early: none. Lambda's
-/// clock is synchronised to within milliseconds, and `exp` is the issuer's word (RFC 7519 §4.1.4 allows a leeway, it does
-/// not ask for one).
-const LEEWAY_S: i64 = 0;
-
-/// Seconds by which `iat` may lie in the future. RFC 7519 §4.1.6 has no rule; beyond a minute the issuer's clock is
-/// broken or the token is made up. Wider than [`LEEWAY_S`], because a small skew here says nothing about validity.
+/// Seconds by which `iat` may lie in the future, or the leeway where that is longer. RFC 7519 §4.1.6 has no rule; beyond
+/// a minute the issuer's clock is broken or the token is made up. Wider than the leeway for `exp` and `nbf`, because a
+/// small skew here says nothing about validity.
 const ISSUED_AT_LEEWAY_S: i64 = 60;
 
 /// Largest magnitude of a `NumericDate`: 2^53, up to which every JSON reader agrees on an integer (RFC 7493 §2.2).
 const MAX_NUMERIC_DATE: i64 = 1 << 53;
 
-/// What the claims are compared with.
-#[derive(Debug, Clone)]
-pub(crate) struct Expected {
-    pub(crate) issuer: String,
-    pub(crate) audience: String,
+/// The claims that some rule looks at, as the payload has them.
+#[derive(Debug)]
+pub(crate) struct Claims<'a> {
+    iss: Member<'a>,
+    aud: Member<'a>,
+    exp: Member<'a>,
+    nbf: Member<'a>,
+    iat: Member<'a>,
+    sub: Member<'a>,
+    jti: Member<'a>,
+    scope: Member<'a>,
+    scp: Member<'a>,
+    roles: Member<'a>,
+    client_id: Member<'a>,
+    cid: Member<'a>,
+    azp: Member<'a>,
+    typ: Member<'a>,
+    token_use: Member<'a>,
+    at_hash: Member<'a>,
+    c_hash: Member<'a>,
 }
 
 /// The claims that matter once a token is accepted.
@@ -38,75 +49,159 @@ pub(crate) struct CheckedClaims {
     pub(crate) expires_at: i64,
 }
 
-/// Reads a payload and applies every claim rule to it. `now` is in seconds since the epoch.
-pub(crate) fn check(
-    payload: &[u8],
-    expected: &Expected,
-    now: i64,
-) -> Result<CheckedClaims, Rejection> {
-    let text = str::from_utf8(payload).map_err(|_| Rejection::PayloadNotJson)?;
-    let [
-        iss,
-        aud,
-        exp,
-        nbf,
-        iat,
-        sub,
-        scope,
-        scp,
-        client_id,
-        cid,
-        azp,
-    ] = read_object(
-        text,
-        &[
+impl<'a> Claims<'a> {
+    pub(crate) fn read(payload: &'a [u8]) -> Result<Claims<'a>, Rejection> {
+        let text = str::from_utf8(payload).map_err(|_| Rejection::PayloadNotJson)?;
+        let names = [
             "iss",
             "aud",
             "exp",
             "nbf",
             "iat",
             "sub",
+            "jti",
             "scope",
             "scp",
+            "roles",
             "client_id",
             "cid",
             "azp",
-        ],
-    )
-    .map_err(|fault| match fault {
-        ObjectFault::DuplicateName => Rejection::PayloadDuplicateName,
-        ObjectFault::NotAnObject => Rejection::PayloadNotObject,
-        ObjectFault::NotJson => Rejection::PayloadNotJson,
-        ObjectFault::TooDeep => Rejection::PayloadTooDeep,
-    })?;
-    check_issuer(&iss, &expected.issuer)?;
-    check_audience(&aud, &expected.audience)?;
-    let expires_at = check_expiry(&exp, now)?;
-    check_not_before(&nbf, now)?;
-    check_issued_at(&iat, now)?;
-    Ok(CheckedClaims {
-        principal: principal(sub, [client_id, cid, azp])?,
-        scope: scopes(scope, scp)?,
-        expires_at,
-    })
-}
+            "typ",
+            "token_use",
+            "at_hash",
+            "c_hash",
+        ];
+        let members = read_object(text, &names).map_err(|fault| match fault {
+            ObjectFault::DuplicateName => Rejection::PayloadDuplicateName,
+            ObjectFault::NotAnObject => Rejection::PayloadNotObject,
+            ObjectFault::NotJson => Rejection::PayloadNotJson,
+            ObjectFault::TooDeep => Rejection::PayloadTooDeep,
+        })?;
+        let [
+            iss,
+            aud,
+            exp,
+            nbf,
+            iat,
+            sub,
+            jti,
+            scope,
+            scp,
+            roles,
+            client_id,
+            cid,
+            azp,
+            typ,
+            token_use,
+            at_hash,
+            c_hash,
+        ] = members;
+        Ok(Claims {
+            iss,
+            aud,
+            exp,
+            nbf,
+            iat,
+            sub,
+            jti,
+            scope,
+            scp,
+            roles,
+            client_id,
+            cid,
+            azp,
+            typ,
+            token_use,
+            at_hash,
+            c_hash,
+        })
+    }
 
-/// `iss` is compared byte by byte, the trailing slash included (RFC 7519 §2 `StringOrURI`, RFC 8725 §3.8).
-fn check_issuer(iss: &Member<'_>, expected: &str) -> Result<(), Rejection> {
-    match iss {
-        Member::Absent => Err(Rejection::IssuerMissing),
-        Member::Text(iss) if iss == expected => Ok(()),
-        Member::Text(_) => Err(Rejection::IssuerMismatch),
-        _ => Err(Rejection::IssuerMalformed),
+    /// `iss`, which says whose rules and keys apply. Compared byte by byte, the trailing slash included (RFC 7519 §2
+    /// `StringOrURI`, RFC 8725 §3.8).
+    pub(crate) fn issuer(&self) -> Result<&str, Rejection> {
+        match &self.iss {
+            Member::Absent => Err(Rejection::IssuerMissing),
+            Member::Text(iss) => Ok(iss),
+            _ => Err(Rejection::IssuerMalformed),
+        }
+    }
+
+    /// Applies every claim rule. `now` is in seconds since the epoch.
+    pub(crate) fn check(self, rules: &Rules, now: i64) -> Result<CheckedClaims, Rejection> {
+        if self.issuer()? != rules.issuer {
+            return Err(Rejection::IssuerMismatch);
+        }
+        check_audience(self.audience(rules.shape), &rules.audiences)?;
+        let expires_at = check_expiry(&self.exp, now, rules.leeway_s)?;
+        check_not_before(&self.nbf, now, rules.leeway_s)?;
+        check_issued_at(&self.iat, now, rules.leeway_s.max(ISSUED_AT_LEEWAY_S))?;
+        if rules.refuse_id_tokens && self.is_id_token() {
+            return Err(Rejection::IdToken);
+        }
+        self.check_shape(rules.shape)?;
+        let roles = match rules.shape {
+            Shape::Entra => self.roles,
+            _ => Member::Absent,
+        };
+        Ok(CheckedClaims {
+            principal: principal(self.sub, [self.client_id, self.cid, self.azp])?,
+            scope: scopes([self.scope, self.scp, roles])?,
+            expires_at,
+        })
+    }
+
+    fn audience(&self, shape: Shape) -> &Member<'a> {
+        match shape {
+            Shape::Cognito => &self.client_id,
+            _ => &self.aud,
+        }
+    }
+
+    /// Whether the token says of itself that it is an ID token: it holds the hash of another token (OpenID Connect Core
+    /// §3.1.3.6, §3.3.2.11), or the issuer's own mark (Cognito's `token_use`, Keycloak's `typ`). Not by `nonce`: older
+    /// Keycloak versions put it into access tokens, too.
+    fn is_id_token(&self) -> bool {
+        self.at_hash != Member::Absent
+            || self.c_hash != Member::Absent
+            || is_text(&self.token_use, "id")
+            || is_text(&self.typ, "ID")
+    }
+
+    fn check_shape(&self, shape: Shape) -> Result<(), Rejection> {
+        let required: &[&Member<'_>] = match shape {
+            Shape::Cognito if !is_text(&self.token_use, "access") => {
+                return Err(Rejection::TypeNotAccessToken);
+            }
+            Shape::Keycloak if !is_text(&self.typ, "Bearer") => {
+                return Err(Rejection::TypeNotAccessToken);
+            }
+            Shape::Cognito | Shape::Entra | Shape::Keycloak | Shape::Plain => &[],
+            Shape::Okta => &[&self.cid],
+            Shape::Rfc9068 if self.iat == Member::Absent => return Err(Rejection::ClaimMissing),
+            Shape::Rfc9068 => &[&self.sub, &self.client_id, &self.jti],
+        };
+        let is_there =
+            |member: &&Member<'_>| matches!(member, Member::Text(text) if !text.is_empty());
+        if required.iter().all(is_there) {
+            Ok(())
+        } else {
+            Err(Rejection::ClaimMissing)
+        }
     }
 }
 
-/// `aud` is a string or an array of strings, one of which is ours (RFC 7519 §4.1.3).
-fn check_audience(aud: &Member<'_>, expected: &str) -> Result<(), Rejection> {
+fn is_text(member: &Member<'_>, wanted: &str) -> bool {
+    matches!(member, Member::Text(text) if text == wanted)
+}
+
+/// `aud` is a string or an array of strings (RFC 7519 §4.1.3); one of them has to be one of ours.
+fn check_audience(aud: &Member<'_>, ours: &[String]) -> Result<(), Rejection> {
+    let is_ours = |aud: &str| ours.iter().any(|ours| ours == aud);
     let named = match aud {
         Member::Absent => return Err(Rejection::AudienceMissing),
-        Member::Text(aud) => aud == expected,
-        Member::Texts(auds) => auds.iter().any(|aud| aud == expected),
+        Member::Text(aud) => is_ours(aud),
+        Member::Texts(auds) => auds.iter().any(|aud| is_ours(&aud)),
         _ => return Err(Rejection::AudienceMalformed),
     };
     if named {
@@ -117,14 +212,14 @@ fn check_audience(aud: &Member<'_>, expected: &str) -> Result<(), Rejection> {
 }
 
 /// `exp` is required (RFC 9068 §2.2), and the time must be before it (RFC 7519 §4.1.4).
-fn check_expiry(exp: &Member<'_>, now: i64) -> Result<i64, Rejection> {
+fn check_expiry(exp: &Member<'_>, now: i64, leeway_s: i64) -> Result<i64, Rejection> {
     if *exp == Member::Absent {
         return Err(Rejection::ExpiryMissing);
     }
     let exp = NumericDate::from_member(exp).ok_or(Rejection::ExpiryMalformed)?;
     // `now` is whole seconds, rounded down. Rounding `exp` down, too, refuses a token within the second of a fractional
     // `exp`, never accepts one after it.
-    if now < exp.floor.saturating_add(LEEWAY_S) {
+    if now < exp.floor.saturating_add(leeway_s) {
         Ok(exp.floor)
     } else {
         Err(Rejection::Expired)
@@ -132,24 +227,24 @@ fn check_expiry(exp: &Member<'_>, now: i64) -> Result<i64, Rejection> {
 }
 
 /// The time must not be before `nbf`, if there is one (RFC 7519 §4.1.5).
-fn check_not_before(nbf: &Member<'_>, now: i64) -> Result<(), Rejection> {
+fn check_not_before(nbf: &Member<'_>, now: i64, leeway_s: i64) -> Result<(), Rejection> {
     if *nbf == Member::Absent {
         return Ok(());
     }
     let nbf = NumericDate::from_member(nbf).ok_or(Rejection::NotBeforeMalformed)?;
-    if nbf.ceil <= now.saturating_add(LEEWAY_S) {
+    if nbf.ceil <= now.saturating_add(leeway_s) {
         Ok(())
     } else {
         Err(Rejection::NotYetValid)
     }
 }
 
-fn check_issued_at(iat: &Member<'_>, now: i64) -> Result<(), Rejection> {
+fn check_issued_at(iat: &Member<'_>, now: i64, leeway_s: i64) -> Result<(), Rejection> {
     if *iat == Member::Absent {
         return Ok(());
     }
     let iat = NumericDate::from_member(iat).ok_or(Rejection::IssuedAtMalformed)?;
-    if iat.ceil <= now.saturating_add(ISSUED_AT_LEEWAY_S) {
+    if iat.ceil <= now.saturating_add(leeway_s) {
         Ok(())
     } else {
         Err(Rejection::IssuedInFuture)
@@ -172,21 +267,32 @@ fn principal(sub: Member<'_>, clients: [Member<'_>; 3]) -> Result<String, Reject
     }
 }
 
-/// All scopes, separated by single spaces: those of `scope` (RFC 9068 §2.2.3), or of `scp` (Okta, Microsoft) where there
-/// is no `scope`. Both are held to their type even if only one counts: a malformed list is invalid, not empty.
-fn scopes(scope: Member<'_>, scp: Member<'_>) -> Result<String, Rejection> {
-    let scope = scope_list(scope)?;
-    let scp = scope_list(scp)?;
-    Ok(scope.or(scp).unwrap_or_default())
+/// All scopes, separated by single spaces: those of `scope` (RFC 9068 §2.2.3), of `scp` (Okta, Microsoft) where there is
+/// no `scope`, of `roles` where they count and there is neither. All are held to their type even if only one counts: a
+/// malformed list is invalid, not empty.
+fn scopes(members: [Member<'_>; 3]) -> Result<String, Rejection> {
+    let [scope, scp, roles] = members.map(scope_list);
+    let (scope, scp, roles) = (scope?, scp?, roles?);
+    Ok(scope.or(scp).or(roles).unwrap_or_default())
 }
 
 fn scope_list(member: Member<'_>) -> Result<Option<String>, Rejection> {
     match member {
         Member::Absent => Ok(None),
         Member::Text(text) => Ok(Some(single_spaced(text))),
-        // A space inside an element would turn one scope into two in the space-separated list that is passed on.
-        Member::Texts(texts) if texts.iter().all(|t| !t.is_empty() && !t.contains(' ')) => {
-            Ok(Some(texts.join(" ")))
+        Member::Texts(texts) => {
+            let mut list = String::new();
+            for text in texts.iter() {
+                // A space inside an element would turn one scope into two in the list that is passed on.
+                if text.is_empty() || text.contains(' ') {
+                    return Err(Rejection::ScopeMalformed);
+                }
+                if !list.is_empty() {
+                    list.push(' ');
+                }
+                list.push_str(&text);
+            }
+            Ok(Some(list))
         }
         _ => Err(Rejection::ScopeMalformed),
     }

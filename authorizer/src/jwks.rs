@@ -15,14 +15,14 @@ use thiserror::Error;
 
 pub use key::VerificationKey;
 
-use crate::Rejection;
+use crate::{Algorithm, Algorithms, Rejection};
 
 /// Why a document is not a set of keys that can be used.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum JwkSetError {
-    /// No key of the set can verify RS256.
+    /// No key of the set can verify with an allowed algorithm.
     #[error(
-        "the JWK Set has no usable key: expected an RSA key of 2048 to 8192 bits for signatures with RS256"
+        "the JWK Set has no usable key: expected a public signature key for an allowed algorithm, RSA with 2048 to 8192 bits"
     )]
     NoUsableKey,
     /// The document is not a JSON object with an array `keys`.
@@ -53,12 +53,18 @@ struct Document<'a> {
 }
 
 impl JwkSet {
-    /// Parses a JWK Set document.
+    /// Parses a JWK Set document for tokens that are signed with RS256.
+    pub fn parse(document: &[u8]) -> Result<JwkSet, JwkSetError> {
+        JwkSet::parse_for(document, &Algorithms::default())
+    }
+
+    /// Parses a JWK Set document for tokens that are signed with one of these algorithms.
     ///
     /// Keys that this authorizer does not understand or must not use are skipped (RFC 7517 §5): one odd key does not
-    /// spoil the set. Where several *different* usable keys share a `kid`, none of them is used and tokens that name it
-    /// are refused, because nothing says which one the issuer meant (RFC 7517 §4.5); the same key listed twice is one key.
-    pub fn parse(document: &[u8]) -> Result<JwkSet, JwkSetError> {
+    /// spoil the set. Where several *different* usable keys share a `kid` and an algorithm, none of them is used and tokens
+    /// that name it are refused, because nothing says which one the issuer meant (RFC 7517 §4.5); the same key listed twice
+    /// is one key.
+    pub fn parse_for(document: &[u8], allowed: &Algorithms) -> Result<JwkSet, JwkSetError> {
         let document: Document<'_> =
             serde_json::from_slice(document).map_err(|error| JwkSetError::NotAJwkSet {
                 line: error.line(),
@@ -69,7 +75,7 @@ impl JwkSet {
             ambiguous: Vec::new(),
         };
         for jwk in document.keys {
-            if let Some(key) = VerificationKey::from_jwk(jwk.get()) {
+            if let Some(key) = VerificationKey::from_jwk(jwk.get(), allowed) {
                 set.insert(key);
             }
         }
@@ -84,10 +90,13 @@ impl JwkSet {
             if self.ambiguous.iter().any(|ambiguous| ambiguous == kid) {
                 return;
             }
-            if let Some(index) = self.keys.iter().position(|other| other.kid() == Some(kid)) {
+            // Keys of different types may share a key id (RFC 7517 §4.5); the token's algorithm tells them apart.
+            let rival =
+                |other: &Arc<VerificationKey>| other.kid() == Some(kid) && other.overlaps(&key);
+            if let Some(index) = self.keys.iter().position(rival) {
                 if !self.keys[index].is_same_key(&key) {
                     self.ambiguous.push(kid.to_owned());
-                    self.keys.remove(index);
+                    self.keys.retain(|other| other.kid() != Some(kid));
                 }
                 return;
             }
@@ -96,15 +105,27 @@ impl JwkSet {
     }
 
     /// The key that a token means. A token without `kid` is taken only if there is exactly one key that it can mean.
-    pub fn select(&self, kid: Option<&str>) -> Result<&Arc<VerificationKey>, Rejection> {
+    pub fn select(
+        &self,
+        kid: Option<&str>,
+        algorithm: Algorithm,
+    ) -> Result<&Arc<VerificationKey>, Rejection> {
         let Some(kid) = kid else {
-            return match self.keys.as_slice() {
-                [only] if self.ambiguous.is_empty() => Ok(only),
+            let mut candidates = self.keys.iter().filter(|key| key.serves(algorithm));
+            return match (candidates.next(), candidates.next()) {
+                (Some(only), None) if self.ambiguous.is_empty() => Ok(only),
                 _ => Err(Rejection::KidMissing),
             };
         };
-        if let Some(key) = self.keys.iter().find(|key| key.kid() == Some(kid)) {
-            return Ok(key);
+        let mut of_kid = self
+            .keys
+            .iter()
+            .filter(|key| key.kid() == Some(kid))
+            .peekable();
+        if of_kid.peek().is_some() {
+            return of_kid
+                .find(|key| key.serves(algorithm))
+                .ok_or(Rejection::KeyNotForAlgorithm);
         }
         if self.ambiguous.iter().any(|ambiguous| ambiguous == kid) {
             return Err(Rejection::KidAmbiguous);

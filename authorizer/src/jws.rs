@@ -1,12 +1,13 @@
 //! The JWS Compact Serialization (RFC 7515 §7.1) and the header rules, up to but without the signature.
 //!
-//! A [`CompactJws`] is well formed and names the one allowed algorithm; nothing in it is trusted yet. It does not choose
+//! A [`CompactJws`] is well formed and names an algorithm that there is; nothing in it is trusted yet. It does not choose
 //! a key and never follows one that the token brings along.
 
-use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
+use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
 
 use crate::{
-    Rejection,
+    Algorithm, Rejection,
+    rules::TokenType,
     strict_json::{Member, ObjectFault, read_object},
 };
 
@@ -17,17 +18,22 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Longest header part that is decoded. A header with `x5c` stays below 6 KiB; the rest of the token is for claims.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
-/// The only algorithm. It comes from here and never from the token (RFC 8725 §3.1); names are case-sensitive
-/// (RFC 7515 §4.1.1).
-const ALGORITHM: &str = "RS256";
-
 /// A token in the compact serialization whose header obeys every rule. The signature is not verified.
 #[derive(Debug)]
 pub struct CompactJws<'a> {
     signing_input: &'a str,
-    kid: Option<String>,
-    payload: Vec<u8>,
-    signature: Vec<u8>,
+    header: Header,
+    /// The payload's bytes, then the signature's: one buffer for both.
+    decoded: Vec<u8>,
+    payload_bytes: usize,
+}
+
+/// What the header says.
+#[derive(Debug)]
+pub(crate) struct Header {
+    pub(crate) algorithm: Algorithm,
+    pub(crate) kid: Option<String>,
+    pub(crate) token_type: TokenType,
 }
 
 impl<'a> CompactJws<'a> {
@@ -47,21 +53,40 @@ impl<'a> CompactJws<'a> {
         if header.len() > MAX_HEADER_BYTES {
             return Err(Rejection::HeaderTooLarge);
         }
-        let kid = check_header(&decode(header, Rejection::HeaderEncoding)?)?;
+        // Large enough for payload and signature, and for the header alone, which is done with before they come.
+        let mut decoded = vec![0; token.len() / 4 * 3 + 3];
+        let header_bytes = decode(header, &mut decoded, Rejection::HeaderEncoding)?;
+        let header = read_header(&decoded[..header_bytes])?;
         if signature.is_empty() {
             return Err(Rejection::SignatureMissing);
         }
+        let payload_bytes = decode(payload, &mut decoded, Rejection::PayloadEncoding)?;
+        let signature_bytes = decode(
+            signature,
+            &mut decoded[payload_bytes..],
+            Rejection::SignatureEncoding,
+        )?;
+        decoded.truncate(payload_bytes + signature_bytes);
         Ok(CompactJws {
             signing_input,
-            kid,
-            payload: decode(payload, Rejection::PayloadEncoding)?,
-            signature: decode(signature, Rejection::SignatureEncoding)?,
+            header,
+            decoded,
+            payload_bytes,
         })
     }
 
     /// The `kid` of the header. Only ever compared with the issuer's keys.
     pub fn kid(&self) -> Option<&str> {
-        self.kid.as_deref()
+        self.header.kid.as_deref()
+    }
+
+    /// The `alg` of the header. Only ever compared with what the settings and the key allow.
+    pub fn algorithm(&self) -> Algorithm {
+        self.header.algorithm
+    }
+
+    pub(crate) fn token_type(&self) -> TokenType {
+        self.header.token_type
     }
 
     /// The bytes under the signature (RFC 7515 §5.2 step 8).
@@ -70,24 +95,27 @@ impl<'a> CompactJws<'a> {
     }
 
     pub(crate) fn signature(&self) -> &[u8] {
-        &self.signature
+        &self.decoded[self.payload_bytes..]
     }
 
-    /// The payload before the signature is verified: good for deciding that a token is not worth a key fetch, and for
-    /// nothing that grants anything.
+    /// The payload before the signature is verified: good for finding the issuer and for refusing, and for nothing that
+    /// grants anything.
     pub(crate) fn unverified_payload(&self) -> &[u8] {
-        &self.payload
+        &self.decoded[..self.payload_bytes]
     }
 }
 
-/// base64url without padding; padding, foreign characters and non-zero trailing bits are refused (RFC 7515 §2,
-/// RFC 4648 §3.5).
-fn decode(part: &str, rejection: Rejection) -> Result<Vec<u8>, Rejection> {
-    BASE64_URL_SAFE_NO_PAD.decode(part).map_err(|_| rejection)
+/// Decodes base64url without padding into the front of `out` and returns the number of bytes; padding, foreign characters
+/// and non-zero trailing bits are refused (RFC 7515 §2, RFC 4648 §3.5).
+fn decode(part: &str, out: &mut [u8], rejection: Rejection) -> Result<usize, Rejection> {
+    match URL_SAFE_NO_PAD.decode(part.as_bytes(), out.as_out()) {
+        Ok(decoded) => Ok(decoded.len()),
+        Err(_) => Err(rejection),
+    }
 }
 
-/// Checks the header and returns its `kid`.
-fn check_header(header: &[u8]) -> Result<Option<String>, Rejection> {
+/// Reads the header and checks it as far as that needs no settings.
+fn read_header(header: &[u8]) -> Result<Header, Rejection> {
     let text = str::from_utf8(header).map_err(|_| Rejection::HeaderNotJson)?;
     let [alg, kid, typ, crit, b64] = read_object(text, &["alg", "kid", "typ", "crit", "b64"])
         .map_err(|fault| match fault {
@@ -96,11 +124,10 @@ fn check_header(header: &[u8]) -> Result<Option<String>, Rejection> {
             ObjectFault::NotJson => Rejection::HeaderNotJson,
             ObjectFault::TooDeep => Rejection::HeaderTooDeep,
         })?;
-    match alg {
-        Member::Text(alg) if alg == ALGORITHM => {}
-        Member::Text(_) => return Err(Rejection::AlgorithmNotAllowed),
+    let algorithm = match alg {
+        Member::Text(name) => Algorithm::from_name(&name).ok_or(Rejection::AlgorithmNotAllowed)?,
         _ => return Err(Rejection::AlgorithmMissing),
-    }
+    };
     // No extension is understood, so every use of `crit` is one that must be refused, an empty or malformed one too.
     if crit != Member::Absent {
         return Err(Rejection::CritPresent);
@@ -108,27 +135,36 @@ fn check_header(header: &[u8]) -> Result<Option<String>, Rejection> {
     if b64 != Member::Absent {
         return Err(Rejection::B64Present);
     }
-    match typ {
-        Member::Absent => {}
-        Member::Text(typ) if is_access_token_type(&typ) => {}
-        Member::Text(_) => return Err(Rejection::TypeNotAccessToken),
+    let token_type = match typ {
+        Member::Absent => TokenType::Absent,
+        Member::Text(typ) => token_type(&typ).ok_or(Rejection::TypeNotAccessToken)?,
         _ => return Err(Rejection::TypeMalformed),
-    }
-    match kid {
-        Member::Absent => Ok(None),
-        Member::Text(kid) => Ok(Some(kid.into_owned())),
-        _ => Err(Rejection::KidMalformed),
-    }
+    };
+    let kid = match kid {
+        Member::Absent => None,
+        Member::Text(kid) => Some(kid.into_owned()),
+        _ => return Err(Rejection::KidMalformed),
+    };
+    Ok(Header {
+        algorithm,
+        kid,
+        token_type,
+    })
 }
 
-/// Whether `typ` is `JWT` or `at+jwt`. Media types are compared without regard to case, and `application/` may be left
-/// out (RFC 7515 §4.1.9, RFC 9068 §2.1). Any other explicit type is another kind of JWT, for example `logout+jwt`
-/// (RFC 8725 §3.11).
-fn is_access_token_type(typ: &str) -> bool {
+/// `JWT` or `at+jwt`. Media types are compared without regard to case, and `application/` may be left out (RFC 7515
+/// §4.1.9, RFC 9068 §2.1). Any other explicit type is another kind of JWT, for example `logout+jwt` (RFC 8725 §3.11).
+fn token_type(typ: &str) -> Option<TokenType> {
     const PREFIX: &str = "application/";
     let subtype = match typ.split_at_checked(PREFIX.len()) {
         Some((prefix, subtype)) if prefix.eq_ignore_ascii_case(PREFIX) => subtype,
         _ => typ,
     };
-    subtype.eq_ignore_ascii_case("jwt") || subtype.eq_ignore_ascii_case("at+jwt")
+    if subtype.eq_ignore_ascii_case("jwt") {
+        Some(TokenType::Jwt)
+    } else if subtype.eq_ignore_ascii_case("at+jwt") {
+        Some(TokenType::AccessToken)
+    } else {
+        None
+    }
 }

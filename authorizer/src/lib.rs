@@ -2,8 +2,7 @@
 //! answers with a policy that is safe to cache.
 //!
 //! The way of an event, downwards: [`Authorizer`] takes the event apart, [`CompactJws`] holds a well-formed token,
-//! [`JwksCache`] finds its key, [`VerifiedJws`] is the proof of the signature, [`VerifiedToken`] the proof of the claims,
-//! and [`PolicyDocument::allow`] needs that proof. What a client can do wrong is a [`Rejection`], one for each rule; what
+//! [`JwksCache`] finds its key, [`VerifiedToken`] is the proof of claims and signature, and [`PolicyDocument::allow`] needs that proof. What a client can do wrong is a [`Rejection`], one for each rule; what
 //! the issuer or the platform can do wrong is an error of its own.
 //!
 //! [`Verifier`] and [`JwkSet`] do no I/O and read no clock, and can be used without the rest:
@@ -28,6 +27,7 @@
 //! assert_eq!(refused, Rejection::AudienceMissing);
 //! ```
 
+mod algorithm;
 mod authorizer;
 mod claims;
 mod event;
@@ -37,10 +37,12 @@ mod jws;
 pub mod lambda;
 mod policy;
 mod rejection;
+mod rules;
 mod settings;
 mod strict_json;
 mod verify;
 
+pub use algorithm::{Algorithm, Algorithms};
 pub use authorizer::{Authorizer, AuthorizerError};
 pub use event::{EventError, MethodArn, MethodArnError};
 pub use jwks::{
@@ -51,5 +53,6 @@ pub use jwks::{
 pub use jws::CompactJws;
 pub use policy::{AuthorizerAnswer, PolicyDocument};
 pub use rejection::Rejection;
+pub use rules::{MAX_LEEWAY_S, Rules, Shape, TypeRule};
 pub use settings::{DotenvFault, Settings, SettingsError};
-pub use verify::{VerifiedJws, VerifiedToken, Verifier};
+pub use verify::{VerifiedToken, Verifier};

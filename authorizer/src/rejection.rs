@@ -33,7 +33,7 @@ macro_rules! rejections {
 }
 
 rejections! {
-    /// `alg` is present but is not the one algorithm that is allowed, `RS256`.
+    /// `alg` names an algorithm that is not on the list of the settings, or one that there is not.
     AlgorithmNotAllowed => "algorithm-not-allowed", "RFC 8725 §3.1";
     /// `alg` is absent or not a string.
     AlgorithmMissing => "algorithm-missing", "RFC 7515 §4.1.1";
@@ -49,6 +49,8 @@ rejections! {
     CredentialsMalformed => "credentials-malformed", "RFC 6750 §2.1";
     /// There is no credential: no `authorizationToken`, or nothing after the scheme.
     CredentialsMissing => "credentials-missing", "RFC 6750 §2.1";
+    /// A claim that the issuer's kind of access token has is absent or not a string.
+    ClaimMissing => "claim-missing", "policy";
     /// `crit` is present: this authorizer understands no extension.
     CritPresent => "crit-present", "RFC 7515 §4.1.11";
     /// `exp` is not a number, or a number beyond ±2^53.
@@ -69,16 +71,20 @@ rejections! {
     HeaderTooDeep => "header-too-deep", "policy";
     /// The header part is longer than the bound.
     HeaderTooLarge => "header-too-large", "policy";
+    /// The token is an ID token: it says who logged in, and grants nothing.
+    IdToken => "id-token", "RFC 8725 §3.11";
     /// `iat` lies in the future beyond the leeway.
     IssuedInFuture => "issued-in-future", "policy";
     /// `iat` is not a number, or a number beyond ±2^53.
     IssuedAtMalformed => "issued-at-malformed", "RFC 7519 §4.1.6";
     /// `iss` is not a string.
     IssuerMalformed => "issuer-malformed", "RFC 7519 §4.1.1";
-    /// `iss` differs from the configured issuer.
+    /// `iss` is none of the configured issuers.
     IssuerMismatch => "issuer-mismatch", "RFC 8725 §3.8";
     /// `iss` is absent.
     IssuerMissing => "issuer-missing", "RFC 8725 §3.8";
+    /// The token's key is not for the token's algorithm.
+    KeyNotForAlgorithm => "key-not-for-algorithm", "RFC 8725 §3.1";
     /// Several keys of the set share the token's `kid`.
     KidAmbiguous => "kid-ambiguous", "RFC 7517 §4.5";
     /// `kid` is present but not a string.

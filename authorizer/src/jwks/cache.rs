@@ -17,7 +17,7 @@ use super::{
     JwkSet, VerificationKey,
     fetch::{FetchError, JwksFetcher, TlsSetupError},
 };
-use crate::Rejection;
+use crate::{Algorithm, Rejection};
 
 /// Time from the start of one fetch to the next one that an unknown `kid` may cause. A flood of made-up key ids causes
 /// one fetch in this time, and a rotated key waits no longer than this. aws-jwt-verify uses 10 s.
@@ -103,24 +103,21 @@ impl JwksCache {
 
     /// The key for a token's `kid` at the time `now`, fetching the set if need be.
     ///
-    /// `worth_a_fetch` is asked before the token may cause a fetch; its refusal is returned as the result. The outer error
+    /// Only a token that breaks no rule that can be checked without a key may cause a fetch, so ask last. The outer error
     /// means that nothing can be said about the token.
     pub async fn key(
         &self,
         kid: Option<&str>,
-        worth_a_fetch: impl FnOnce() -> Result<(), Rejection>,
+        algorithm: Algorithm,
         now: SystemTime,
     ) -> Result<Result<Arc<VerificationKey>, Rejection>, KeyError> {
-        if let Lookup::Settled(settled) = self.shared.lookup(kid, now) {
+        if let Lookup::Settled(settled) = self.shared.lookup(kid, algorithm, now) {
             return Ok(settled);
-        }
-        if let Err(rejection) = worth_a_fetch() {
-            return Ok(Err(rejection));
         }
         // A task of its own: a caller that goes away does not take the fetch from those who wait for it.
         let shared = Arc::clone(&self.shared);
         let kid = kid.map(str::to_owned);
-        tokio::spawn(async move { shared.refresh(kid.as_deref(), now).await })
+        tokio::spawn(async move { shared.refresh(kid.as_deref(), algorithm, now).await })
             .await
             .map_err(|_| KeyError::Abandoned)?
     }
@@ -147,12 +144,12 @@ impl Shared {
             .is_some_and(|set| set.is_within(now, Duration::ZERO))
     }
 
-    fn lookup(&self, kid: Option<&str>, now: SystemTime) -> Lookup {
+    fn lookup(&self, kid: Option<&str>, algorithm: Algorithm, now: SystemTime) -> Lookup {
         let snapshot = self.snapshot.load();
         let Some(set) = snapshot.as_ref() else {
             return Lookup::Unusable;
         };
-        let selected = set.keys.select(kid);
+        let selected = set.keys.select(kid, algorithm);
         if set.is_within(now, Duration::ZERO) {
             return match selected {
                 Err(Rejection::KidUnknown) => Lookup::Unknown,
@@ -169,9 +166,10 @@ impl Shared {
     async fn refresh(
         &self,
         kid: Option<&str>,
+        algorithm: Algorithm,
         now: SystemTime,
     ) -> Result<Result<Arc<VerificationKey>, Rejection>, KeyError> {
-        let mut history = match self.lookup(kid, now) {
+        let mut history = match self.lookup(kid, algorithm, now) {
             // Someone else is fetching: a key that may still be used does not wait for the outcome.
             Lookup::Stale(key) => match self.fetches.try_lock() {
                 Ok(history) => history,
@@ -180,7 +178,7 @@ impl Shared {
             _ => self.fetches.lock().await,
         };
         // The set may have been replaced while this request waited.
-        let due = match self.lookup(kid, now) {
+        let due = match self.lookup(kid, algorithm, now) {
             Lookup::Settled(settled) => return Ok(settled),
             Lookup::Unknown => history.allows_for_unknown_kid(now),
             Lookup::Stale(_) | Lookup::Unusable => history.allows(now),
@@ -188,7 +186,7 @@ impl Shared {
         if due {
             self.fetch(&mut history, now).await;
         }
-        let answer = match self.lookup(kid, now) {
+        let answer = match self.lookup(kid, algorithm, now) {
             Lookup::Settled(settled) => Some(settled),
             Lookup::Stale(key) => Some(Ok(key)),
             Lookup::Unknown => Some(Err(Rejection::KidUnknown)),

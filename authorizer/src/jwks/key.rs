@@ -1,16 +1,15 @@
-//! One RSA public key of a JWK Set: what makes it usable, and the verification with it.
+//! One public key of a JWK Set: what makes it usable, and the verification with it.
 
 use std::fmt;
 
-use aws_lc_rs::signature::{
-    ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RsaParameters, RsaPublicKeyComponents,
-};
+use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use crate::strict_json::{Member, read_object};
-
-/// RS256: RSASSA-PKCS1-v1_5 with SHA-256 and a modulus of 2048 to 8192 bits.
-static RS256: &RsaParameters = &RSA_PKCS1_2048_8192_SHA256;
+use crate::{
+    Algorithm, Algorithms,
+    algorithm::KeyKind,
+    strict_json::{Member, read_object},
+};
 
 /// Smallest modulus in bits (RFC 7518 §3.3).
 const MIN_MODULUS_BITS: usize = 2048;
@@ -22,54 +21,72 @@ const MAX_MODULUS_BITS: usize = 8192;
 /// a verification as slow as a signature.
 const MAX_EXPONENT_BYTES: usize = 4;
 
-/// A public key that may verify RS256 signatures, parsed once.
+/// The first octet of an uncompressed point (SEC 1 §2.3.3); JWK has no other form.
+const UNCOMPRESSED: u8 = 4;
+
+/// Bytes of an Ed25519 public key (RFC 8032 §5.1.5).
+const ED25519_BYTES: usize = 32;
+
+/// A public key that may verify signatures, parsed once for each algorithm that it may serve.
 pub struct VerificationKey {
     kid: Option<String>,
-    public_key: ParsedPublicKey,
+    /// Never empty. Nearly always of one entry: an RSA key whose JWK names no `alg` has one for each allowed algorithm.
+    parsed: Vec<(Algorithm, ParsedPublicKey)>,
 }
 
 impl VerificationKey {
     /// The key of a JWK, or `None` if the JWK is not one that this authorizer may use:
     ///
-    /// - `kty` is `RSA` (RFC 7517 §4.1); `use`, if present, is `sig` (§4.2); `key_ops`, if present, holds `verify` (§4.3);
-    ///   `alg`, if present, is `RS256` (§4.4); `kid`, if present, is a string (§4.5);
-    /// - the modulus has 2048 to 8192 bits and is odd, the exponent is odd and at least 3 (RFC 7518 §3.3, RFC 8017 §3.1);
+    /// - `kty` and `crv` fit an allowed algorithm (RFC 7517 §4.1, RFC 7518 §6, RFC 8037 §2); `use`, if present, is `sig`
+    ///   (§4.2); `key_ops`, if present, holds `verify` (§4.3); `alg`, if present, is an allowed algorithm (§4.4), and the
+    ///   only one that the key is then used with (RFC 8725 §3.1); `kid`, if present, is a string (§4.5);
+    /// - an RSA modulus has 2048 to 8192 bits and is odd, the exponent is odd and at least 3 (RFC 7518 §3.3, RFC 8017
+    ///   §3.1); a point lies on its curve (RFC 8725 §3.4);
     /// - it has no private member (RFC 7518 §6.3.2): a signing key that is published is everybody's, so a signature by it
     ///   proves nothing.
-    pub(crate) fn from_jwk(jwk: &str) -> Option<VerificationKey> {
-        let [kty, usage, key_ops, alg, kid, n, e, private @ ..] = read_object(
+    pub(crate) fn from_jwk(jwk: &str, allowed: &Algorithms) -> Option<VerificationKey> {
+        let [kty, usage, key_ops, alg, kid, n, e, crv, x, y, private @ ..] = read_object(
             jwk,
             &[
-                "kty", "use", "key_ops", "alg", "kid", "n", "e", "d", "p", "q", "dp", "dq", "qi",
+                "kty", "use", "key_ops", "alg", "kid", "n", "e", "crv", "x", "y", "d", "p", "q",
+                "dp", "dq", "qi", "k",
             ],
         )
         .ok()?;
-        let is_absent_or = |member: Member<'_>, wanted: &str| match member {
-            Member::Absent => true,
-            Member::Text(text) => text == wanted,
-            _ => false,
-        };
+        let is_for_signatures = matches!(&usage, Member::Absent) || is_text(&usage, "sig");
         let may_verify = match key_ops {
             Member::Absent => true,
             Member::Texts(operations) => operations.iter().any(|operation| operation == "verify"),
             _ => false,
         };
         let is_public = private.iter().all(|member| *member == Member::Absent);
-        let is_usable = kty == Member::Text("RSA".into())
-            && is_absent_or(usage, "sig")
-            && may_verify
-            && is_absent_or(alg, "RS256")
-            && is_public;
-        if !is_usable {
+        if !(is_for_signatures && may_verify && is_public) {
             return None;
         }
+        let pinned = match alg {
+            Member::Absent => None,
+            Member::Text(name) => Some(Algorithm::from_name(&name)?),
+            _ => return None,
+        };
         let kid = match kid {
             Member::Absent => None,
             Member::Text(kid) => Some(kid.into_owned()),
             _ => return None,
         };
-        let public_key = public_key(&unsigned(&n)?, &unsigned(&e)?)?;
-        Some(VerificationKey { kid, public_key })
+        let material = Material {
+            kty,
+            crv,
+            n,
+            e,
+            x,
+            y,
+        };
+        let parsed: Vec<_> = allowed
+            .iter()
+            .filter(|algorithm| pinned.is_none_or(|pinned| pinned == *algorithm))
+            .filter_map(|algorithm| Some((algorithm, material.parse(algorithm)?)))
+            .collect();
+        (!parsed.is_empty()).then_some(VerificationKey { kid, parsed })
     }
 
     /// The key id, if the key has one.
@@ -77,13 +94,39 @@ impl VerificationKey {
         self.kid.as_deref()
     }
 
-    pub(crate) fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        self.public_key.verify_sig(message, signature).is_ok()
+    /// Whether the key may be used with this algorithm.
+    pub fn serves(&self, algorithm: Algorithm) -> bool {
+        self.parsed.iter().any(|(served, _)| *served == algorithm)
     }
 
-    pub(super) fn is_same_key(&self, other: &VerificationKey) -> bool {
-        self.public_key.as_ref() == other.public_key.as_ref()
+    /// Whether `signature` is one of this key over `message`. A key never verifies with an algorithm that it does not serve.
+    pub(crate) fn verifies(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        self.parsed
+            .iter()
+            .find(|(served, _)| *served == algorithm)
+            .is_some_and(|(_, key)| key.verify_sig(message, signature).is_ok())
     }
+
+    /// Whether the two are the same key for the same algorithms.
+    pub(super) fn is_same_key(&self, other: &VerificationKey) -> bool {
+        self.parsed.len() == other.parsed.len()
+            && self.parsed.iter().zip(&other.parsed).all(
+                |((algorithm, key), (other_algorithm, other_key))| {
+                    algorithm == other_algorithm && key.as_ref() == other_key.as_ref()
+                },
+            )
+    }
+
+    /// Whether some algorithm could be meant for either of the two.
+    pub(super) fn overlaps(&self, other: &VerificationKey) -> bool {
+        self.parsed
+            .iter()
+            .any(|(algorithm, _)| other.serves(*algorithm))
+    }
+}
+
+fn is_text(member: &Member<'_>, wanted: &str) -> bool {
+    matches!(member, Member::Text(text) if text == wanted)
 }
 
 impl fmt::Debug for VerificationKey {
@@ -107,7 +150,51 @@ fn unsigned(member: &Member<'_>) -> Option<Vec<u8>> {
         .then_some(bytes)
 }
 
-fn public_key(n: &[u8], e: &[u8]) -> Option<ParsedPublicKey> {
+/// The members of a JWK that make up the public key.
+struct Material<'a> {
+    kty: Member<'a>,
+    crv: Member<'a>,
+    n: Member<'a>,
+    e: Member<'a>,
+    x: Member<'a>,
+    y: Member<'a>,
+}
+
+impl Material<'_> {
+    /// The key for an algorithm; `None` if it is of another kind or unsound.
+    fn parse(&self, algorithm: Algorithm) -> Option<ParsedPublicKey> {
+        match algorithm.key_kind() {
+            KeyKind::Rsa if is_text(&self.kty, "RSA") => {
+                rsa_key(algorithm, &unsigned(&self.n)?, &unsigned(&self.e)?)
+            }
+            KeyKind::Ec {
+                curve,
+                coordinate_bytes,
+            } if is_text(&self.kty, "EC") && is_text(&self.crv, curve) => {
+                let mut point = vec![UNCOMPRESSED];
+                point.extend(octets(&self.x, coordinate_bytes)?);
+                point.extend(octets(&self.y, coordinate_bytes)?);
+                ParsedPublicKey::new(algorithm.point_verification()?, point).ok()
+            }
+            KeyKind::Ed25519 if is_text(&self.kty, "OKP") && is_text(&self.crv, "Ed25519") => {
+                let point = octets(&self.x, ED25519_BYTES)?;
+                ParsedPublicKey::new(algorithm.point_verification()?, point).ok()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// An octet string of exactly this length (RFC 7518 §6.2.1.2, RFC 8037 §2).
+fn octets(member: &Member<'_>, length: usize) -> Option<Vec<u8>> {
+    let Member::Text(text) = member else {
+        return None;
+    };
+    let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.as_bytes()).ok()?;
+    (bytes.len() == length).then_some(bytes)
+}
+
+fn rsa_key(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Option<ParsedPublicKey> {
     let is_odd = |number: &[u8]| number.last().is_some_and(|last| last % 2 == 1);
     let leading_zeros = n.first()?.leading_zeros() as usize;
     let modulus_bits = n.len() * 8 - leading_zeros;
@@ -120,6 +207,6 @@ fn public_key(n: &[u8], e: &[u8]) -> Option<ParsedPublicKey> {
         return None;
     }
     RsaPublicKeyComponents { n, e }
-        .to_parsed_public_key(RS256)
+        .to_parsed_public_key(algorithm.rsa_parameters()?)
         .ok()
 }

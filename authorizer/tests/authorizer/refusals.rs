@@ -43,7 +43,7 @@ fn a_token_of_another_form_is_refused() {
         ("trailing dot", format!("{token}."), R::NotThreeParts),
         ("dots only", ".".repeat(12_000), R::NotThreeParts),
         ("empty header", format!(".{p}.{s}"), R::HeaderNotJson),
-        ("empty payload", format!("{h}..{s}"), R::SignatureInvalid),
+        ("empty payload", format!("{h}..{s}"), R::PayloadNotJson),
         ("empty signature", format!("{h}.{p}."), R::SignatureMissing),
         ("JSON serialization", flattened.clone(), R::NotThreeParts),
         (
