@@ -7,10 +7,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
 use crate::{
-    AuthorizerAnswer, CompactJws, EventError, JwksCache, KeyError, PolicyDocument, Rejection,
-    Settings, TlsSetupError, VerifiedToken, Verifier,
-    claims::Claims,
-    event::{TokenEvent, bearer_token},
+    AuthorizerAnswer, CompactJws, CredentialSource, EventError, JwksCache, KeyError,
+    PolicyDocument, Rejection, Settings, TlsSetupError, VerifiedToken, Verifier, claims::Claims,
+    event::AuthorizerEvent,
 };
 
 /// Why there is no policy. The messages are fixed, because API Gateway acts on them: it gives 401 for exactly
@@ -34,6 +33,7 @@ pub struct Authorizer {
     verifier: Verifier,
     keys: JwksCache,
     required_scopes: Vec<String>,
+    credential: CredentialSource,
 }
 
 impl Authorizer {
@@ -43,7 +43,13 @@ impl Authorizer {
             verifier: Verifier::new(settings.token_issuer, settings.audience),
             keys: JwksCache::new(settings.jwks_uri)?,
             required_scopes: settings.required_scopes,
+            credential: CredentialSource::default(),
         })
+    }
+
+    /// Where the credential is in a request.
+    pub fn credential_source(&self) -> &CredentialSource {
+        &self.credential
     }
 
     /// Fetches the issuer's keys ahead of the first event. A failure is remembered and bounds the next attempt; the
@@ -68,10 +74,14 @@ impl Authorizer {
         event: &[u8],
         now: SystemTime,
     ) -> Result<AuthorizerAnswer, AuthorizerError> {
-        let event = TokenEvent::parse(event).map_err(AuthorizerError::Event)?;
+        let refused = AuthorizerError::Unauthorized;
+        let event = AuthorizerEvent::parse(event).map_err(AuthorizerError::Event)?;
         let method_arn = event.method_arn().map_err(AuthorizerError::Event)?;
-        let token =
-            bearer_token(event.authorization_token()).map_err(AuthorizerError::Unauthorized)?;
+        let credential = event.credential(&self.credential).map_err(refused)?;
+        let token = self
+            .credential
+            .token(credential.as_deref())
+            .map_err(refused)?;
         let token = self.verify(token, now).await?;
         let has_scopes = self
             .required_scopes

@@ -1,18 +1,21 @@
-//! The TOKEN event of a REST API, as API Gateway sends it to the function.
+//! The event that API Gateway sends to an authorizer, in each of its forms.
 //!
-//! Owns the event's shape and the extraction of the bearer token. It does not look inside the token.
+//! Owns the events' shapes and where each has the credential. It does not look inside the token.
 
-mod bearer;
+mod credential;
 mod method_arn;
 
 use std::borrow::Cow;
 
 use thiserror::Error;
 
-pub(crate) use bearer::bearer_token;
+pub use credential::{CredentialForm, CredentialSource};
 pub use method_arn::{MethodArn, MethodArnError};
 
-use crate::strict_json::{Member, ObjectFault, read_object};
+use crate::{
+    Rejection,
+    strict_json::{Member, ObjectFault, read_object},
+};
 
 /// Largest event that is read: the payload limit of a synchronous Lambda invocation (Lambda quotas, 6 MB). An oversize
 /// *token* is refused by its own, smaller bound, because it must give 401 and not 500.
@@ -24,8 +27,8 @@ pub enum EventError {
     /// `authorizationToken` is present but not a string.
     #[error("the event's authorizationToken is not a string")]
     AuthorizationToken,
-    /// `methodArn` is absent or not a string.
-    #[error("the event has no methodArn that is a string")]
+    /// `methodArn`, or `routeArn` in a payload of version 2.0, is absent or not a string.
+    #[error("the event has no methodArn (routeArn in payload 2.0) that is a string")]
     MethodArnMissing,
     /// `methodArn` is not the ARN of an API method.
     #[error("the event's methodArn is malformed")]
@@ -36,62 +39,152 @@ pub enum EventError {
     /// The event is larger than Lambda's payload limit.
     #[error("the event has {0} bytes, more than the {MAX_EVENT_BYTES} that Lambda delivers")]
     TooLarge(usize),
-    /// `type` is not `TOKEN`.
+    /// `type` and `version` are none of those that API Gateway sends.
     #[error(
-        "the event's type is not TOKEN: configure the authorizer as a TOKEN authorizer of a REST API"
+        "the event is none of TOKEN, REQUEST, and REQUEST with version 1.0 or 2.0: is this function an API Gateway authorizer?"
     )]
     Type,
 }
 
-/// A TOKEN event (API Gateway developer guide, "Input to a Lambda authorizer").
+/// The form of an event (API Gateway developer guide, "Input to an API Gateway Lambda authorizer"; "Control access to HTTP
+/// APIs with AWS Lambda authorizers", payload format versions).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EventForm {
+    /// An HTTP API, payload 1.0.
+    Http1,
+    /// An HTTP API, payload 2.0. The only form that may be answered with a simple response.
+    Http2,
+    /// REQUEST of a REST or WebSocket API.
+    Request,
+    /// TOKEN of a REST API.
+    Token,
+}
+
+/// An event as far as it matters.
 ///
 /// Members that API Gateway does not send today are ignored: the platform may add one at any time, and refusing it would
 /// be an outage.
 #[derive(Debug)]
-pub(crate) struct TokenEvent<'a> {
-    authorization_token: Option<Cow<'a, str>>,
+pub(crate) struct AuthorizerEvent<'a> {
+    form: EventForm,
     method_arn: Cow<'a, str>,
+    authorization_token: Member<'a>,
+    headers: Member<'a>,
+    multi_value_headers: Member<'a>,
 }
 
-impl<'a> TokenEvent<'a> {
-    pub(crate) fn parse(bytes: &'a [u8]) -> Result<TokenEvent<'a>, EventError> {
+impl<'a> AuthorizerEvent<'a> {
+    pub(crate) fn parse(bytes: &'a [u8]) -> Result<AuthorizerEvent<'a>, EventError> {
         if bytes.len() > MAX_EVENT_BYTES {
             return Err(EventError::TooLarge(bytes.len()));
         }
         let text = str::from_utf8(bytes).map_err(|_| EventError::NotAnObject("it is not UTF-8"))?;
-        let [kind, authorization_token, method_arn] =
-            read_object(text, &["type", "authorizationToken", "methodArn"]).map_err(|fault| {
-                EventError::NotAnObject(match fault {
-                    ObjectFault::DuplicateName => "it names a member twice",
-                    ObjectFault::NotAnObject => "it is another JSON value",
-                    ObjectFault::NotJson => "it is not JSON",
-                    ObjectFault::TooDeep => "it is nested too deeply",
-                })
-            })?;
-        if kind != Member::Text("TOKEN".into()) {
-            return Err(EventError::Type);
-        }
-        let Member::Text(method_arn) = method_arn else {
-            return Err(EventError::MethodArnMissing);
-        };
-        let authorization_token = match authorization_token {
-            Member::Absent => None,
-            Member::Text(text) => Some(text),
-            _ => return Err(EventError::AuthorizationToken),
-        };
-        Ok(TokenEvent {
+        let names = [
+            "type",
+            "authorizationToken",
+            "methodArn",
+            "version",
+            "routeArn",
+            "headers",
+            "multiValueHeaders",
+        ];
+        let [
+            kind,
             authorization_token,
             method_arn,
+            version,
+            route_arn,
+            headers,
+            multi_value_headers,
+        ] = read_object(text, &names).map_err(|fault| {
+            EventError::NotAnObject(match fault {
+                ObjectFault::DuplicateName => "it names a member twice",
+                ObjectFault::NotAnObject => "it is another JSON value",
+                ObjectFault::NotJson => "it is not JSON",
+                ObjectFault::TooDeep => "it is nested too deeply",
+            })
+        })?;
+        let form = form(&kind, &version).ok_or(EventError::Type)?;
+        if form == EventForm::Token
+            && !matches!(authorization_token, Member::Absent | Member::Text(_))
+        {
+            return Err(EventError::AuthorizationToken);
+        }
+        let arn = match form {
+            EventForm::Http2 => route_arn,
+            _ => method_arn,
+        };
+        let Member::Text(method_arn) = arn else {
+            return Err(EventError::MethodArnMissing);
+        };
+        Ok(AuthorizerEvent {
+            form,
+            method_arn,
+            authorization_token,
+            headers,
+            multi_value_headers,
         })
     }
 
-    /// The value of the client's `Authorization` header.
-    pub(crate) fn authorization_token(&self) -> Option<&str> {
-        self.authorization_token.as_deref()
+    pub(crate) fn form(&self) -> EventForm {
+        self.form
     }
 
     pub(crate) fn method_arn(&self) -> Result<MethodArn<'_>, EventError> {
         MethodArn::parse(&self.method_arn).map_err(EventError::MethodArn)
+    }
+
+    /// The value of the client's header that holds the credential. A TOKEN event has it under a name of its own, whatever
+    /// the header's name is.
+    pub(crate) fn credential(
+        &self,
+        source: &CredentialSource,
+    ) -> Result<Option<Cow<'a, str>>, Rejection> {
+        if self.form == EventForm::Token {
+            return Ok(match &self.authorization_token {
+                Member::Text(value) => Some(value.clone()),
+                _ => None,
+            });
+        }
+        // The richer of the two: `headers` has the last of several values only.
+        let fields = match (&self.multi_value_headers, &self.headers) {
+            (Member::Object(fields), _) | (_, Member::Object(fields)) => *fields,
+            _ => return Ok(None),
+        };
+        let mut found = None;
+        for (name, value) in fields.iter() {
+            // REST APIs keep the client's case (RFC 9110 §5.1: names have none).
+            if !name.eq_ignore_ascii_case(&source.header) {
+                continue;
+            }
+            let mut values = match value {
+                Member::Text(value) => vec![value],
+                Member::Texts(values) => values.iter().collect(),
+                _ => return Err(Rejection::CredentialsMalformed),
+            };
+            // Which of two a proxy in front has looked at is anybody's guess.
+            if values.len() > 1 || (found.is_some() && !values.is_empty()) {
+                return Err(Rejection::CredentialsRepeated);
+            }
+            found = found.or(values.pop());
+        }
+        Ok(found)
+    }
+}
+
+fn form(kind: &Member<'_>, version: &Member<'_>) -> Option<EventForm> {
+    let Member::Text(kind) = kind else {
+        return None;
+    };
+    match (&**kind, version) {
+        ("TOKEN", Member::Absent) => Some(EventForm::Token),
+        ("REQUEST", Member::Absent) => Some(EventForm::Request),
+        ("REQUEST", Member::Text(version)) => match &**version {
+            "1.0" => Some(EventForm::Http1),
+            "2.0" => Some(EventForm::Http2),
+            _ => None,
+        },
+        _ => None,
     }
 }
 
@@ -106,11 +199,20 @@ mod tests {
             ("null", EventError::NotAnObject("it is another JSON value")),
             ("[]", EventError::NotAnObject("it is another JSON value")),
             ("{}", EventError::Type),
-            (r#"{"type":"REQUEST","methodArn":"x"}"#, EventError::Type),
             (r#"{"type":"token","methodArn":"x"}"#, EventError::Type),
+            (r#"{"type":"REQUEST","version":"3.0"}"#, EventError::Type),
+            (r#"{"type":"REQUEST","version":2}"#, EventError::Type),
             (r#"{"type":"TOKEN"}"#, EventError::MethodArnMissing),
             (
                 r#"{"type":"TOKEN","methodArn":1}"#,
+                EventError::MethodArnMissing,
+            ),
+            (
+                r#"{"type":"REQUEST","version":"2.0","methodArn":"x"}"#,
+                EventError::MethodArnMissing,
+            ),
+            (
+                r#"{"type":"REQUEST","routeArn":"x"}"#,
                 EventError::MethodArnMissing,
             ),
             (
@@ -124,7 +226,63 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(
-                TokenEvent::parse(text.as_bytes()).unwrap_err(),
+                AuthorizerEvent::parse(text.as_bytes()).unwrap_err(),
+                expected,
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_credential_is_found_in_every_form_of_event() {
+        let one = Ok(Some("Bearer t".into()));
+        let cases = [
+            (
+                r#"{"type":"TOKEN","methodArn":"x","authorizationToken":"Bearer t"}"#,
+                one.clone(),
+            ),
+            (r#"{"type":"TOKEN","methodArn":"x"}"#, Ok(None)),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":{"Authorization":"Bearer t"}}"#,
+                one.clone(),
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":{"authorization":"no"},"multiValueHeaders":{"AUTHORIZATION":["Bearer t"]}}"#,
+                one.clone(),
+            ),
+            (
+                r#"{"type":"REQUEST","version":"1.0","methodArn":"x","headers":{"authorization":"Bearer t"}}"#,
+                one.clone(),
+            ),
+            (
+                r#"{"version":"2.0","type":"REQUEST","routeArn":"x","headers":{"authorization":"Bearer t","x":"y"}}"#,
+                one,
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":{},"multiValueHeaders":null}"#,
+                Ok(None),
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":null}"#,
+                Ok(None),
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","multiValueHeaders":{"Authorization":["a","b"]}}"#,
+                Err(Rejection::CredentialsRepeated),
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":{"Authorization":"a","authorization":"b"}}"#,
+                Err(Rejection::CredentialsRepeated),
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":{"Authorization":1}}"#,
+                Err(Rejection::CredentialsMalformed),
+            ),
+        ];
+        for (text, expected) in cases {
+            let event = AuthorizerEvent::parse(text.as_bytes()).unwrap();
+            assert_eq!(
+                event.credential(&CredentialSource::default()),
                 expected,
                 "{text}"
             );

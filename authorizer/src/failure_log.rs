@@ -8,10 +8,7 @@ use std::error::Error;
 use aws_lc_rs::digest;
 use serde::Serialize;
 
-use crate::{
-    AuthorizerError,
-    event::{TokenEvent, bearer_token},
-};
+use crate::{AuthorizerError, CredentialSource, event::AuthorizerEvent};
 
 /// Bytes of the fingerprint that are shown: 64 bits tell the tokens of a log apart, and do not confirm a guess of a token
 /// any better than the token's own signature does.
@@ -34,7 +31,7 @@ struct FailureRecord<'a> {
 }
 
 /// The log line, one JSON object without a line end, for a failure on `event`.
-pub(crate) fn line(error: &AuthorizerError, event: &[u8]) -> String {
+pub(crate) fn line(error: &AuthorizerError, event: &[u8], source: &CredentialSource) -> String {
     let (level, reason, clause) = match error {
         AuthorizerError::Event(_) => ("ERROR", "event-malformed", None),
         AuthorizerError::Keys(_) => ("ERROR", "keys-unavailable", None),
@@ -48,7 +45,7 @@ pub(crate) fn line(error: &AuthorizerError, event: &[u8]) -> String {
         reason,
         clause,
         causes: causes(error),
-        token_sha256_8: fingerprint(event),
+        token_sha256_8: fingerprint(event, source),
     };
     serde_json::to_string(&record).expect("strings and nothing else always serialize")
 }
@@ -64,10 +61,10 @@ fn causes(error: &dyn Error) -> Vec<String> {
 }
 
 /// The first bytes of the SHA-256 of the token, or of the whole header value where no token can be told from it.
-fn fingerprint(event: &[u8]) -> Option<String> {
-    let event = TokenEvent::parse(event).ok()?;
-    let authorization = event.authorization_token()?;
-    let token = bearer_token(Some(authorization)).unwrap_or(authorization);
+fn fingerprint(event: &[u8], source: &CredentialSource) -> Option<String> {
+    let event = AuthorizerEvent::parse(event).ok()?;
+    let credential = event.credential(source).ok()??;
+    let token = source.token(Some(&credential)).unwrap_or(&credential);
     let hash = digest::digest(&digest::SHA256, token.as_bytes());
     let first = hash.as_ref().first_chunk::<FINGERPRINT_BYTES>()?;
     Some(format!("{:016x}", u64::from_be_bytes(*first)))
@@ -83,7 +80,11 @@ mod tests {
         let event = br#"{"type":"TOKEN","authorizationToken":"Bearer abc","methodArn":"x"}"#;
         // The SHA-256 of "abc" is the example of FIPS 180-2, appendix B.1.
         assert_eq!(
-            line(&AuthorizerError::Unauthorized(Rejection::Expired), event),
+            line(
+                &AuthorizerError::Unauthorized(Rejection::Expired),
+                event,
+                &CredentialSource::default()
+            ),
             r#"{"level":"INFO","message":"Unauthorized","reason":"expired","clause":"RFC 7519 §4.1.4","token_sha256_8":"ba7816bf8f01cfea"}"#
         );
     }

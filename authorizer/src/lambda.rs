@@ -62,7 +62,11 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     }
     let authorizer = Arc::new(Authorizer::new(settings)?);
     if let Err(error) = authorizer.prefetch_keys().await {
-        log(&failure_log::line(&AuthorizerError::Keys(error), b""));
+        log(&failure_log::line(
+            &AuthorizerError::Keys(error),
+            b"",
+            authorizer.credential_source(),
+        ));
     }
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let authorizer = Arc::clone(&authorizer);
@@ -78,7 +82,11 @@ async fn answer(
 ) -> Result<AuthorizerAnswer, AuthorizerError> {
     let answer = authorizer.answer(event, std::time::SystemTime::now()).await;
     if let Err(error) = &answer {
-        log(&failure_log::line(error, event));
+        log(&failure_log::line(
+            error,
+            event,
+            authorizer.credential_source(),
+        ));
     }
     answer
 }

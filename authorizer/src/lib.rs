@@ -44,7 +44,9 @@ mod verify;
 
 pub use algorithm::{Algorithm, Algorithms};
 pub use authorizer::{Authorizer, AuthorizerError};
-pub use event::{EventError, MethodArn, MethodArnError};
+pub use event::{
+    CredentialForm, CredentialSource, EventError, EventForm, MethodArn, MethodArnError,
+};
 pub use jwks::{
     JwkSet, JwkSetError, VerificationKey,
     cache::{JwksCache, KeyError},

@@ -51,6 +51,8 @@ rejections! {
     CredentialsMissing => "credentials-missing", "RFC 6750 §2.1";
     /// A claim that the issuer's kind of access token has is absent or not a string.
     ClaimMissing => "claim-missing", "policy";
+    /// The request has more than one header field that may hold the credential.
+    CredentialsRepeated => "credentials-repeated", "RFC 6750 §2";
     /// `crit` is present: this authorizer understands no extension.
     CritPresent => "crit-present", "RFC 7515 §4.1.11";
     /// `exp` is not a number, or a number beyond ±2^53.

@@ -22,9 +22,13 @@ const MAX_DEPTH: usize = 32;
 pub(crate) enum Member<'a> {
     /// The name does not occur.
     Absent,
+    /// `true` or `false`.
+    Bool(bool),
     /// A JSON number.
     Number(Number),
-    /// Null, a boolean, an object, or an array that holds something else than strings.
+    /// A JSON object.
+    Object(Members<'a>),
+    /// Null, or an array that holds something else than strings.
     Other,
     /// A JSON string.
     Text(Cow<'a, str>),
@@ -50,6 +54,19 @@ impl<'a> Texts<'a> {
     pub(crate) fn iter(self) -> impl Iterator<Item = Cow<'a, str>> {
         let mut reader = Reader::new(self.0);
         std::iter::from_fn(move || reader.next_text_of_array())
+    }
+}
+
+/// An object inside of an object, kept as it is written.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Members<'a>(&'a str);
+
+impl<'a> Members<'a> {
+    /// The members in their order.
+    pub(crate) fn iter(self) -> impl Iterator<Item = (Cow<'a, str>, Member<'a>)> {
+        let mut reader = Reader::new(self.0);
+        let mut first = reader.enter_object();
+        std::iter::from_fn(move || reader.next_member(&mut first))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_DEPTH, Member, Number, ObjectFault, Texts};
+use super::{MAX_DEPTH, Member, Members, Number, ObjectFault, Texts};
 
 mod names;
 mod text;
@@ -71,6 +71,17 @@ impl<'a> Reader<'a> {
             }
             _ => None,
         }
+    }
+
+    /// Steps behind the brace of an object that [`Self::keep`] has read before. Whether its first member comes next.
+    pub(super) fn enter_object(&mut self) -> bool {
+        self.eat(b'{')
+    }
+
+    /// The next member of such an object.
+    pub(super) fn next_member(&mut self, first: &mut bool) -> Option<(Cow<'a, str>, Member<'a>)> {
+        let name = self.next_name(first).ok()??;
+        Some((name, self.keep().ok()?))
     }
 
     fn peek(&self) -> Option<u8> {
@@ -172,6 +183,15 @@ impl<'a> Reader<'a> {
                 } else {
                     Member::Other
                 })
+            }
+            Some(b'{') => {
+                self.at += 1;
+                self.object(MAX_DEPTH)?;
+                Ok(Member::Object(Members(&self.text[start..self.at])))
+            }
+            Some(boolean @ (b't' | b'f')) => {
+                self.skip(MAX_DEPTH)?;
+                Ok(Member::Bool(boolean == b't'))
             }
             _ => self.skip(MAX_DEPTH).map(|()| Member::Other),
         }
