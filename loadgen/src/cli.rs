@@ -7,6 +7,7 @@ use loadgen::exit::Exit;
 
 mod authorizer;
 mod conform;
+mod lint;
 mod list;
 mod load;
 mod mint;
@@ -26,7 +27,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant, \
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant or found wrong, \
 11 threshold missed, 13 invalid, 14 the testbed failed, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
@@ -39,6 +40,8 @@ enum Command {
     Bootstrap,
     /// Ask a target every conformance case
     Conform(conform::ConformArguments),
+    /// Say what is wrong with a policy, a trust policy, an authorizer's answer, its settings or a document about them
+    Lint(lint::LintArguments),
     /// Print the built-in cases, issuers, scenarios or targets
     List(list::ListArguments),
     /// Put load on a target and print latencies
@@ -110,6 +113,7 @@ fn dispatch(command: Option<Command>) -> Result<u8, Failure> {
         Some(Command::Authorizer(command)) => authorizer::run(command),
         Some(Command::Bootstrap) => unreachable!("handled before, on a runtime of its own"),
         Some(Command::Conform(arguments)) => conform::run(&arguments),
+        Some(Command::Lint(arguments)) => lint::run(&arguments),
         Some(Command::List(arguments)) => list::run(&arguments),
         Some(Command::Load(arguments)) => load::run(&arguments),
         Some(Command::Mint(arguments)) => mint::run(&arguments),

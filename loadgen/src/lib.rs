@@ -8,6 +8,7 @@ pub mod clock;
 pub mod conform;
 pub mod exit;
 pub mod issuer;
+pub mod lint;
 pub mod load;
 pub mod progress;
 pub mod record;
