@@ -1,21 +1,51 @@
-//! The function's answer: principal, policy and context (API Gateway developer guide, "Output from an API Gateway Lambda
-//! authorizer").
+//! The policy of an answer: what the bearer of a token may call.
 //!
-//! The policy names the whole stage, `…/{stage}/*/*`, and not the one method that was called. API Gateway caches the
-//! answer under the token and evaluates it again for every request with that token, whatever its route: an Allow for the
-//! one `methodArn` would answer every *other* route with 403 until the cache entry expires, up to an hour later. What the
-//! token may do does not depend on the route here, so the same holds for the Deny.
+//! A policy never names the one method that was called. API Gateway caches the answer under the token and evaluates it
+//! again for every request with that token, whatever its route: an Allow for the one `methodArn` would answer every
+//! *other* route with 403 until the cache entry expires, up to an hour later. So it names the whole stage,
+//! `…/{stage}/*/*`, where what a token may do does not depend on the route, and else all routes of a [`RouteTable`] that
+//! the token may call.
+
+mod answer;
+mod compile;
+mod instant;
+mod pattern;
+mod route;
+mod route_fault;
+mod route_path;
+mod route_table;
+mod routing;
+mod scope_rule;
+#[cfg(test)]
+mod tests;
 
 use serde::Serialize;
+use thiserror::Error;
+
+pub use answer::AuthorizerAnswer;
+#[expect(
+    unused_imports,
+    unreachable_pub,
+    reason = "the crate's root does not export the table yet; this attribute goes when it does"
+)]
+pub use {
+    answer::{AnswerError, ContextValue},
+    route::{RawRoute, Route},
+    route_fault::RouteFault,
+    route_table::{RawRouteTable, RouteTable, RouteTableError},
+};
+
+use compile::Resources;
+use route_table::{RESOURCE_BYTES_MAX, policy_bytes};
 
 use crate::{MethodArn, VerifiedToken};
 
-/// An IAM policy of one statement about a stage of an API.
+/// An IAM policy about a stage of an API.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct PolicyDocument {
     version: &'static str,
-    statement: [Statement; 1],
+    statement: Vec<Statement>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,7 +53,9 @@ pub struct PolicyDocument {
 struct Statement {
     action: &'static str,
     effect: Effect,
-    resource: String,
+    resource: Resource,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    condition: Option<Condition>,
 }
 
 /// There is no default: a policy without an explicit effect must not exist.
@@ -33,10 +65,48 @@ enum Effect {
     Deny,
 }
 
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+enum Resource {
+    Many(Vec<String>),
+    One(String),
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Condition {
+    date_less_than: CurrentTime,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+struct CurrentTime {
+    #[serde(rename = "aws:CurrentTime")]
+    current_time: String,
+}
+
+/// A policy would be longer than it may be. The table left room for a shorter stage name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the policy for this stage would be longer than API Gateway or the table's budget allows")]
+pub struct PolicyTooLong;
+
 impl PolicyDocument {
-    /// Allows the bearer of a verified token to call every method of the stage. There is no other way to an Allow.
+    /// Allows the bearer of a verified token to call every method of the stage.
+    ///
+    /// This and [`PolicyDocument::allow_routes`] are the only ways to an Allow, and both need that proof.
     pub fn allow(_proof: &VerifiedToken, method_arn: &MethodArn<'_>) -> PolicyDocument {
         PolicyDocument::stage_wide(Effect::Allow, method_arn)
+    }
+
+    /// Allows the bearer of a verified token to call the routes whose scopes the token has, and no other route of the
+    /// table. The policy is the same whichever method was called, so it may be cached for all of them.
+    ///
+    /// If there is no such route, the whole stage is denied explicitly.
+    pub fn allow_routes(
+        token: &VerifiedToken,
+        method_arn: &MethodArn<'_>,
+        table: &RouteTable,
+    ) -> Result<PolicyDocument, PolicyTooLong> {
+        PolicyDocument::of_resources(table.select(token), method_arn, table.policy_bytes_max())
     }
 
     /// Denies every method of the stage, explicitly.
@@ -44,42 +114,83 @@ impl PolicyDocument {
         PolicyDocument::stage_wide(Effect::Deny, method_arn)
     }
 
+    /// Lets each Allow end when the token expires: `DateLessThan` on `aws:CurrentTime`. Without it a cached policy outlives
+    /// its token by up to the cache's time to live. A Deny needs no end.
+    ///
+    /// That API Gateway honours the key in an authorizer's policy follows from its use in resource policies; check it on
+    /// your account before you rely on it. Where a key is unknown the Allow does not apply, and everything is refused.
+    #[must_use]
+    pub fn ending_with(mut self, token: &VerifiedToken) -> PolicyDocument {
+        for statement in &mut self.statement {
+            if statement.effect == Effect::Allow {
+                statement.condition = Some(Condition {
+                    date_less_than: CurrentTime {
+                        current_time: instant::iso_8601(token.expires_at()),
+                    },
+                });
+            }
+        }
+        self
+    }
+
+    fn of_resources(
+        [allowed, denied]: [Resources; 2],
+        method_arn: &MethodArn<'_>,
+        bytes_max: usize,
+    ) -> Result<PolicyDocument, PolicyTooLong> {
+        if allowed.is_empty() {
+            return Ok(PolicyDocument::deny(method_arn));
+        }
+        let prefix = method_arn.stage_prefix();
+        let [allowed, denied] = [allowed, denied].map(|patterns| {
+            let resources = patterns.iter();
+            let resources = resources.map(|pattern| prefix.clone() + &pattern::text(pattern));
+            resources.collect::<Vec<String>>()
+        });
+        let mut all = allowed.iter().chain(&denied);
+        if policy_bytes(all.clone()) > bytes_max
+            || all.any(|resource| resource.len() > RESOURCE_BYTES_MAX)
+        {
+            return Err(PolicyTooLong);
+        }
+        let statements = [(Effect::Allow, allowed), (Effect::Deny, denied)].into_iter();
+        let statements = statements.filter(|(_, resources)| !resources.is_empty());
+        Ok(PolicyDocument::new(statements.map(
+            |(effect, resources)| Statement::new(effect, Resource::from(resources)),
+        )))
+    }
+
     fn stage_wide(effect: Effect, method_arn: &MethodArn<'_>) -> PolicyDocument {
+        let resource = Resource::One(method_arn.stage_resource());
+        PolicyDocument::new([Statement::new(effect, resource)])
+    }
+
+    fn new(statements: impl IntoIterator<Item = Statement>) -> PolicyDocument {
         PolicyDocument {
             // The version of the policy language, not of this policy.
             version: "2012-10-17",
-            statement: [Statement {
-                action: "execute-api:Invoke",
-                effect,
-                resource: method_arn.stage_resource(),
-            }],
+            statement: statements.into_iter().collect(),
         }
     }
 }
 
-/// The answer to a TOKEN event, in the order in which it is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
-pub struct AuthorizerAnswer {
-    principal_id: String,
-    policy_document: PolicyDocument,
-    context: AnswerContext,
+impl Statement {
+    fn new(effect: Effect, resource: Resource) -> Statement {
+        Statement {
+            action: "execute-api:Invoke",
+            effect,
+            resource,
+            condition: None,
+        }
+    }
 }
 
-/// What the integration gets to know. REST APIs take strings, numbers and booleans only; an array or an object makes the
-/// whole answer invalid.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct AnswerContext {
-    scope: String,
-}
-
-impl AuthorizerAnswer {
-    pub(crate) fn new(token: VerifiedToken, policy_document: PolicyDocument) -> AuthorizerAnswer {
-        let (principal_id, scope) = token.into_principal_and_scope();
-        AuthorizerAnswer {
-            principal_id,
-            policy_document,
-            context: AnswerContext { scope },
+impl From<Vec<String>> for Resource {
+    fn from(mut resources: Vec<String>) -> Resource {
+        if resources.len() == 1 {
+            Resource::One(resources.remove(0))
+        } else {
+            Resource::Many(resources)
         }
     }
 }

@@ -47,7 +47,7 @@ pub enum MethodArnError {
 /// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/{method}/{path}`, taken apart.
 ///
 /// Every field that goes into a policy is checked against its alphabet, so that no `*` or `?` can widen the policy. The
-/// path does not go into a policy and may hold anything, `:` and `*` included.
+/// method and the path do not go into a policy, and the path may hold anything, `:` and `*` included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MethodArn<'a> {
     partition: &'a str,
@@ -55,6 +55,8 @@ pub struct MethodArn<'a> {
     account: &'a str,
     api: &'a str,
     stage: &'a str,
+    method: &'a str,
+    path: &'a str,
 }
 
 impl<'a> MethodArn<'a> {
@@ -79,7 +81,7 @@ impl<'a> MethodArn<'a> {
         }
         let mut segments = resource.splitn(4, '/');
         let mut segment = || segments.next().ok_or(MethodArnError::Resource);
-        let (api, stage, method, _path) = (segment()?, segment()?, segment()?, segment()?);
+        let (api, stage, method, path) = (segment()?, segment()?, segment()?, segment()?);
         if method.is_empty() {
             return Err(MethodArnError::Resource);
         }
@@ -99,6 +101,8 @@ impl<'a> MethodArn<'a> {
             account,
             api,
             stage,
+            method,
+            path,
         };
         if parsed.stage_resource().len() > MAX_RESOURCE_BYTES {
             return Err(MethodArnError::TooLong);
@@ -106,15 +110,56 @@ impl<'a> MethodArn<'a> {
         Ok(parsed)
     }
 
+    /// `aws`, `aws-cn` or `aws-us-gov`.
+    pub fn partition(&self) -> &'a str {
+        self.partition
+    }
+
+    /// The region of the API, such as `us-east-1`.
+    pub fn region(&self) -> &'a str {
+        self.region
+    }
+
+    /// The account of the API.
+    pub fn account(&self) -> &'a str {
+        self.account
+    }
+
+    /// The id of the API.
+    pub fn api(&self) -> &'a str {
+        self.api
+    }
+
+    /// The stage that was called.
+    pub fn stage(&self) -> &'a str {
+        self.stage
+    }
+
+    /// The verb of the call. It is the client's word and not checked.
+    pub fn method(&self) -> &'a str {
+        self.method
+    }
+
+    /// The path of the call without its leading slash, empty for the root. It is the client's word and not checked.
+    pub fn path(&self) -> &'a str {
+        self.path
+    }
+
     /// The policy resource that covers every method and path of the API's stage:
     /// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*/*`.
     pub fn stage_resource(&self) -> String {
+        self.stage_prefix() + "*/*"
+    }
+
+    /// What every resource of the API's stage starts with, up to and including the slash before the verb.
+    pub(crate) fn stage_prefix(&self) -> String {
         let MethodArn {
             partition,
             region,
             account,
             api,
             stage,
+            ..
         } = self;
         [
             "arn:",
@@ -127,7 +172,7 @@ impl<'a> MethodArn<'a> {
             api,
             "/",
             stage,
-            "/*/*",
+            "/",
         ]
         .concat()
     }
@@ -171,6 +216,26 @@ mod tests {
         for (arn, resource) in cases {
             assert_eq!(MethodArn::parse(arn).unwrap().stage_resource(), resource);
         }
+    }
+
+    #[test]
+    fn each_part_is_at_hand_and_the_path_keeps_its_colons_and_slashes() {
+        let arn =
+            MethodArn::parse("arn:aws-cn:execute-api:cn-north-1:12:abc/$default/POST/a:b//c/")
+                .unwrap();
+        assert_eq!(
+            [
+                arn.partition(),
+                arn.region(),
+                arn.account(),
+                arn.api(),
+                arn.stage()
+            ],
+            ["aws-cn", "cn-north-1", "12", "abc", "$default"]
+        );
+        assert_eq!((arn.method(), arn.path()), ("POST", "a:b//c/"));
+        let root = MethodArn::parse("arn:aws:execute-api:us-east-1:12:abc/test/GET/").unwrap();
+        assert_eq!(root.path(), "");
     }
 
     #[test]

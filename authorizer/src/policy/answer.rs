@@ -1,0 +1,182 @@
+//! The answer around a policy: principal, context and API key (API Gateway developer guide, "Output from an API Gateway
+//! Lambda authorizer").
+
+use std::fmt;
+
+use serde::{Serialize, Serializer, ser::SerializeMap as _};
+use serde_json::{Number, Value};
+use thiserror::Error;
+
+use super::PolicyDocument;
+use crate::VerifiedToken;
+
+/// Keys of the context that the back end sees beside API Gateway's own, and `claims`, which API Gateway reserves.
+const RESERVED_KEYS: [&str; 3] = ["claims", "integrationLatency", "principalId"];
+
+/// Lengths that an API key can have (API Gateway quotas).
+const API_KEY_BYTES: std::ops::RangeInclusive<usize> = 20..=128;
+
+/// The answer to a TOKEN event, in the order in which it is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorizerAnswer {
+    principal_id: String,
+    policy_document: PolicyDocument,
+    context: AnswerContext,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    usage_identifier_key: Option<ApiKey>,
+}
+
+/// A value of the context. REST APIs take strings, numbers and booleans only; an array, an object or a null makes the
+/// whole answer invalid, and the client sees 500.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum ContextValue {
+    /// `true` or `false`.
+    Boolean(bool),
+    /// A number. The integration gets it as a string.
+    Number(Number),
+    /// A string.
+    Text(String),
+}
+
+/// Why something cannot be part of an answer.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// An API key has 20 to 128 characters.
+    #[error("an API key has 20 to 128 characters")]
+    ApiKeyLength,
+    /// The context already has the key.
+    #[error("the context has the key `{0}` already")]
+    ContextKeyTwice(String),
+    /// The key is empty or one that API Gateway uses itself.
+    #[error("the context cannot have the key `{0}`")]
+    ReservedContextKey(String),
+    /// The value is an array, an object or null.
+    #[error("a context value is a string, a number or a boolean")]
+    ValueNotScalar,
+}
+
+/// What the integration gets to know: the scope first, then what was added, in that order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct AnswerContext {
+    scope: String,
+    added: Vec<(String, ContextValue)>,
+}
+
+/// The value of `usageIdentifierKey`. It is a secret and stays out of every log.
+#[derive(Clone, PartialEq, Eq, Serialize)]
+struct ApiKey(String);
+
+impl AuthorizerAnswer {
+    /// Most bytes of an answer: documented for WebSocket APIs, and a bound to stay below for REST APIs, which have no
+    /// published one.
+    pub const BYTES_MAX: usize = 8 * 1_024;
+
+    pub(crate) fn new(token: VerifiedToken, policy_document: PolicyDocument) -> AuthorizerAnswer {
+        let (principal_id, scope) = token.into_principal_and_scope();
+        AuthorizerAnswer {
+            principal_id,
+            policy_document,
+            context: AnswerContext {
+                scope,
+                added: Vec::new(),
+            },
+            usage_identifier_key: None,
+        }
+    }
+
+    /// Adds a value for the integration, which finds it under the key in `requestContext.authorizer`.
+    pub fn with_context(
+        mut self,
+        key: impl Into<String>,
+        value: impl Into<ContextValue>,
+    ) -> Result<AuthorizerAnswer, AnswerError> {
+        let key = key.into();
+        if key.is_empty() || RESERVED_KEYS.contains(&key.as_str()) {
+            return Err(AnswerError::ReservedContextKey(key));
+        }
+        let mut added = self.context.added.iter();
+        if key == "scope" || added.any(|(other, _)| *other == key) {
+            return Err(AnswerError::ContextKeyTwice(key));
+        }
+        self.context.added.push((key, value.into()));
+        Ok(self)
+    }
+
+    /// Adds the API key of the caller, which API Gateway wants where its source of API keys is the authorizer.
+    pub fn with_usage_identifier_key(
+        mut self,
+        api_key: impl Into<String>,
+    ) -> Result<AuthorizerAnswer, AnswerError> {
+        let api_key = api_key.into();
+        if !API_KEY_BYTES.contains(&api_key.len()) {
+            return Err(AnswerError::ApiKeyLength);
+        }
+        self.usage_identifier_key = Some(ApiKey(api_key));
+        Ok(self)
+    }
+
+    /// The bytes of the answer as JSON, to be compared with [`AuthorizerAnswer::BYTES_MAX`].
+    pub fn json_bytes(&self) -> usize {
+        serde_json::to_vec(self)
+            .expect("text, numbers and booleans always serialize")
+            .len()
+    }
+}
+
+impl Serialize for AnswerContext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(1 + self.added.len()))?;
+        map.serialize_entry("scope", &self.scope)?;
+        for (key, value) in &self.added {
+            map.serialize_entry(key, value)?;
+        }
+        map.end()
+    }
+}
+
+impl From<bool> for ContextValue {
+    fn from(value: bool) -> ContextValue {
+        ContextValue::Boolean(value)
+    }
+}
+
+impl From<i64> for ContextValue {
+    fn from(value: i64) -> ContextValue {
+        ContextValue::Number(value.into())
+    }
+}
+
+impl From<&str> for ContextValue {
+    fn from(value: &str) -> ContextValue {
+        ContextValue::Text(value.to_owned())
+    }
+}
+
+impl From<String> for ContextValue {
+    fn from(value: String) -> ContextValue {
+        ContextValue::Text(value)
+    }
+}
+
+/// A claim can be passed on if it is a scalar.
+impl TryFrom<Value> for ContextValue {
+    type Error = AnswerError;
+
+    fn try_from(value: Value) -> Result<ContextValue, AnswerError> {
+        match value {
+            Value::Bool(value) => Ok(ContextValue::Boolean(value)),
+            Value::Number(value) => Ok(ContextValue::Number(value)),
+            Value::String(value) => Ok(ContextValue::Text(value)),
+            Value::Array(_) | Value::Null | Value::Object(_) => Err(AnswerError::ValueNotScalar),
+        }
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ApiKey(..)")
+    }
+}
