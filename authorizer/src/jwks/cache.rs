@@ -171,3 +171,66 @@ impl JwksCache {
         self.shared.metrics()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+        time::{Duration, UNIX_EPOCH},
+    };
+
+    use super::*;
+    use crate::{JwkSet, PreloadedKeys, jwks::fetch::Fetched};
+
+    /// The key of RFC 7515, appendix A.2, with a key id.
+    const JWKS: &[u8] = br#"{"keys":[{"kty":"RSA","kid":"a","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}"#;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_hours(1_000) + Duration::from_secs(seconds)
+    }
+
+    fn preloaded() -> JwksCache {
+        JwksCache::new(KeySource::Preloaded {
+            uri: "http://127.0.0.1:9/jwks.json".parse().unwrap(),
+            keys: PreloadedKeys::parse(JWKS, at(0)).unwrap(),
+        })
+        .unwrap()
+    }
+
+    /// No runtime is there to run a task or a timer, the lock is taken, and the first poll has the answer.
+    #[test]
+    fn a_fresh_set_answers_without_lock_and_without_wait() {
+        let cache = preloaded();
+        let taken = cache.shared.plans();
+        // In the last part of the maximum age, too: who cannot have the lock leaves the refresh to who has it.
+        for seconds in [0, 479, 480, 599] {
+            let key = pin!(cache.key(Some("a"), || Ok(()), at(seconds)));
+            match key.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(Ok(key))) => assert_eq!(key.kid(), Some("a")),
+                other => panic!("{seconds}: {other:?}"),
+            }
+            assert_eq!(cache.generation(), 1);
+        }
+        drop(taken);
+    }
+
+    /// Its task is stopped as well, so only a fetch that ends in that moment gets as far.
+    #[test]
+    fn what_a_fetch_brings_that_was_given_up_is_dropped() {
+        let cache = preloaded();
+        let snapshot = Snapshot {
+            generation: 7,
+            ..Snapshot::permanent(JwkSet::parse(JWKS).unwrap())
+        };
+        let fetched = Fetched {
+            snapshot,
+            not_modified: true,
+        };
+        assert!(cache.shared.land(1, Ok(fetched)).is_none());
+        assert_eq!(cache.generation(), 1);
+        let failed = FetchError::Deadline(Duration::ZERO);
+        assert!(cache.shared.land(1, Err(failed)).is_none());
+        assert_eq!(cache.metrics(), KeyMetrics::default());
+    }
+}

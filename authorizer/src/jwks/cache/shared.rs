@@ -242,7 +242,7 @@ impl Shared {
     /// Enters the outcome of a fetch: first the set, then the end of the fetch, under one lock, so that nobody finds
     /// neither. A failure never replaces a set. The outcome of a fetch that was given up is nobody's: a newer one may have
     /// ended, and those who waited for this one ask again.
-    fn land(
+    pub(super) fn land(
         &self,
         id: u64,
         fetched: Result<Fetched, FetchError>,

@@ -1,6 +1,8 @@
 //! The key URI from the issuer's metadata.
 
-use authorizer::{FetchError, Issuer, JwksCache, KeyError, KeyLimits};
+use std::time::Duration;
+
+use authorizer::{FetchError, Issuer, JwksCache, KeyError, KeyLimits, KeySettings};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -17,9 +19,9 @@ fn issuer(wire: &Wire) -> String {
     format!("{}/tenant/", wire.origin())
 }
 
-fn discovering(wire: &Wire) -> JwksCache {
+fn discovering(wire: &Wire, settings: KeySettings) -> JwksCache {
     let issuer = Issuer::parse(&issuer(wire)).unwrap();
-    JwksCache::with_limits(issuer, KeyLimits::new(patient()).unwrap()).unwrap()
+    JwksCache::with_limits(issuer, KeyLimits::new(settings).unwrap()).unwrap()
 }
 
 fn metadata(issuer: &str, jwks_uri: &str) -> String {
@@ -35,7 +37,12 @@ fn prefetching(cache: &JwksCache, seconds: i64) -> JoinHandle<Result<(), KeyErro
 #[tokio::test]
 async fn the_keys_are_where_the_metadata_say_and_the_place_is_remembered() {
     let mut wire = Wire::bind().await;
-    let cache = discovering(&wire);
+    let settings = KeySettings {
+        rediscover_after: Duration::from_mins(10),
+        ..patient()
+    };
+    let cache = discovering(&wire, settings);
+    let stamped = "etag: \"a\"\r\ncache-control: max-age=300\r\n";
     let asking = wire.asking(&cache, KID, 0);
     let exchange = wire.next().await;
     assert_eq!(exchange.path(), OPENID);
@@ -43,18 +50,16 @@ async fn the_keys_are_where_the_metadata_say_and_the_place_is_remembered() {
     exchange.answer("200 OK", "", &found).await;
     let exchange = wire.next().await;
     assert_eq!(exchange.path(), "/keys/a");
-    exchange
-        .answer("200 OK", "etag: \"a\"\r\n", &keys(&[KID]))
-        .await;
+    exchange.answer("200 OK", stamped, &keys(&[KID])).await;
     assert_eq!(asking.await.unwrap(), Found::Key);
-    // Within the hour only the keys are asked for, after it the metadata come first.
-    let asking = wire.asking(&cache, KID, 3_599);
+    // Within the time only the keys are asked for, after it the metadata come first.
+    let asking = wire.asking(&cache, KID, 300);
     let exchange = wire.next().await;
     assert_eq!(exchange.path(), "/keys/a");
     assert_eq!(exchange.header("if-none-match"), Some("\"a\""));
     exchange.answer("304 Not Modified", "", "").await;
     assert_eq!(asking.await.unwrap(), Found::Key);
-    let asking = wire.asking(&cache, KID, 4_199);
+    let asking = wire.asking(&cache, KID, 600);
     let exchange = wire.next().await;
     assert_eq!(exchange.path(), OPENID);
     let moved = metadata(&issuer(&wire), &format!("{}/keys/b", wire.origin()));
@@ -71,7 +76,7 @@ async fn the_keys_are_where_the_metadata_say_and_the_place_is_remembered() {
 #[tokio::test]
 async fn a_place_without_keys_is_looked_up_again() {
     let mut wire = Wire::bind().await;
-    let cache = discovering(&wire);
+    let cache = discovering(&wire, patient());
     let asking = wire.asking(&cache, KID, 0);
     let old = metadata(&issuer(&wire), &format!("{}/keys/a", wire.origin()));
     wire.next().await.answer("200 OK", "", &old).await;
@@ -89,7 +94,7 @@ async fn a_place_without_keys_is_looked_up_again() {
 #[tokio::test]
 async fn the_other_standards_address_is_asked_where_the_first_has_nothing() {
     let mut wire = Wire::bind().await;
-    let cache = discovering(&wire);
+    let cache = discovering(&wire, patient());
     let asking = wire.asking(&cache, KID, 0);
     wire.next().await.answer("404 x", "", "").await;
     let exchange = wire.next().await;
@@ -114,7 +119,7 @@ async fn metadata_of_another_issuer_or_with_a_key_uri_off_https_are_refused() {
         String::new(),
     ];
     for other in near_misses {
-        let cache = discovering(&wire);
+        let cache = discovering(&wire, patient());
         let fetching = prefetching(&cache, 0);
         let document = metadata(&other, &place);
         wire.next().await.answer("200 OK", "", &document).await;
@@ -125,7 +130,7 @@ async fn metadata_of_another_issuer_or_with_a_key_uri_off_https_are_refused() {
         );
     }
     for refused in ["http://keys.example/a", "file:///etc/passwd", "/keys", ""] {
-        let cache = discovering(&wire);
+        let cache = discovering(&wire, patient());
         let fetching = prefetching(&cache, 0);
         let document = metadata(&own, refused);
         wire.next().await.answer("200 OK", "", &document).await;
@@ -144,7 +149,7 @@ async fn metadata_of_another_issuer_or_with_a_key_uri_off_https_are_refused() {
         &twice,
         &json!({"issuer": own}).to_string(),
     ] {
-        let cache = discovering(&wire);
+        let cache = discovering(&wire, patient());
         let fetching = prefetching(&cache, 0);
         wire.next().await.answer("200 OK", "", document).await;
         let fault = discovery_fault(fetching.await.unwrap());
@@ -163,7 +168,7 @@ async fn metadata_obey_the_same_bounds_as_keys() {
         ("500 x", "", "", "Status(500)"),
         ("200 OK", "", large.as_str(), "Fetch(TooLarge(150000))"),
     ] {
-        let cache = discovering(&wire);
+        let cache = discovering(&wire, patient());
         let fetching = prefetching(&cache, 0);
         wire.next().await.answer(status, headers, body).await;
         assert_eq!(discovery_fault(fetching.await.unwrap()), expected);
