@@ -2,7 +2,7 @@
 //!
 //! `loom` is not used: it explores only code that is built on its own mutexes and atomics, and `arc-swap` and `tokio`'s
 //! channels are not. What threads could disagree about is decided in one state machine under one lock, whose steps are
-//! tried in every order beside it (`src/jwks/ledger.rs`); here real threads try what lies around it.
+//! tried in every order beside it (`src/jwks/ledger/model.rs`); here real threads try what lies around it.
 
 use std::{
     sync::{
@@ -139,7 +139,7 @@ async fn threads_see_whole_sets_and_never_two_fetches() {
             let (cache, clock, token) = (cache.clone(), Arc::clone(&clock), Arc::clone(&token));
             tokio::spawn(async move {
                 let mut pairs = 0_u32;
-                while clock.load(Ordering::SeqCst) < 300 {
+                while clock.load(Ordering::SeqCst) < 150 {
                     let now = clock.load(Ordering::SeqCst);
                     let before = cache.generation();
                     let first = is_issuers(&cache, "a", now, &token).await;
@@ -161,7 +161,7 @@ async fn threads_see_whole_sets_and_never_two_fetches() {
         .collect();
     // Time goes on by a second when no fetch is under way, so that none is overdue.
     let driver = tokio::spawn(async move {
-        while clock.load(Ordering::SeqCst) < 300 {
+        while clock.load(Ordering::SeqCst) < 150 {
             cache.settle().await;
             clock.fetch_add(1, Ordering::SeqCst);
             for _ in 0..50 {
