@@ -2,10 +2,18 @@
 //!
 //! Parsing happens once a rotation. Fetching is [`fetch`]'s, keeping is [`cache`]'s.
 
+mod absent;
+mod back_off;
 pub(crate) mod cache;
 pub(crate) mod fetch;
+mod fingerprint;
 mod freshness;
 mod key;
+mod ledger;
+pub(crate) mod limits;
+pub(crate) mod metrics;
+mod snapshot;
+pub(crate) mod source;
 
 use std::sync::Arc;
 

@@ -50,7 +50,10 @@ pub use event::{
 pub use jwks::{
     JwkSet, JwkSetError, VerificationKey,
     cache::{JwksCache, KeyError},
-    fetch::{FetchError, TlsSetupError},
+    fetch::{DiscoveryError, FetchError, TlsSetupError},
+    limits::{KeyLimits, KeyLimitsError, KeySettings},
+    metrics::KeyMetrics,
+    source::{Issuer, IssuerError, KeySource, PreloadedKeys},
 };
 pub use jws::CompactJws;
 pub use policy::{AuthorizerAnswer, PolicyDocument};

@@ -1,46 +1,37 @@
-//! The keys of one issuer over time: when a set is fresh, when it is fetched again, when it is too old to use.
+//! The keys of one issuer over time, as their user sees them.
 //!
-//! Every age is computed from the wall clock at the moment of use, which the caller passes in: Lambda freezes the process
-//! between invocations, and timers and background tasks stop with it. Readers of a fresh set take no lock.
+//! Readers of a fresh set take no lock and wait for nobody. What the set says is `snapshot`'s, when to fetch `ledger`'s,
+//! what to fetch `fetch`'s; `shared` brings them together.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+mod shared;
+mod under_way;
 
-use arc_swap::ArcSwapOption;
-use http::Uri;
+use std::{sync::Arc, time::SystemTime};
+
 use thiserror::Error;
-use tokio::sync::Mutex;
 
+use self::shared::{Shared, Step};
 use super::{
-    JwkSet, VerificationKey,
+    VerificationKey,
     fetch::{FetchError, JwksFetcher, TlsSetupError},
+    ledger::{Begin, Flight as _, Need, Plan},
+    limits::KeyLimits,
+    metrics::KeyMetrics,
+    snapshot::{Lookup, Snapshot},
+    source::KeySource,
 };
 use crate::{Algorithm, Rejection};
 
-/// Time from the start of one fetch to the next one that an unknown `kid` may cause. A flood of made-up key ids causes
-/// one fetch in this time, and a rotated key waits no longer than this. aws-jwt-verify uses 10 s.
-const UNKNOWN_KID_COOLDOWN: Duration = Duration::from_secs(5);
-
-/// Time for which known keys keep working beyond their maximum age while the issuer cannot be reached. A withdrawn key
-/// lives for at most the maximum age plus this.
-const STALE_BOUND: Duration = Duration::from_hours(1);
-
-/// Time from the start of a failed fetch to the next one; doubled with each further failure, up to the maximum. Without
-/// jitter: each sandbox fetches when its own requests arrive, which spreads them well enough.
-const MIN_BACK_OFF: Duration = Duration::from_secs(1);
-const MAX_BACK_OFF: Duration = Duration::from_secs(30);
-
-/// How far the clock of one request may lie behind that of a concurrent one before it counts as set back. Above the
-/// longest wait for a fetch, far below the smallest maximum age.
-const CLOCK_TOLERANCE: Duration = Duration::from_secs(5);
+/// Fetches that one request waits for. One is the rule; a second is for a request whose fetch was given up, which
+/// happens when the process was frozen under it. With the longest deadline that stays below the 10 s after which API
+/// Gateway gives up on an authorizer.
+const MAX_WAITS: usize = 2;
 
 /// Keys cannot be had, and none in hand may be used. Says nothing about the token.
 #[derive(Debug, Clone, Error)]
 #[non_exhaustive]
 pub enum KeyError {
-    /// The fetch was abandoned, because the process is shutting down.
+    /// The fetch was abandoned, because the process is shutting down or was frozen.
     #[error("the fetch of the signing keys was abandoned")]
     Abandoned,
     /// The last fetch failed.
@@ -54,50 +45,31 @@ pub struct JwksCache {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
-struct Shared {
-    fetcher: JwksFetcher,
-    snapshot: ArcSwapOption<Snapshot>,
-    /// Held across a fetch, so that there is one at a time. The read path does not touch it.
-    fetches: Mutex<FetchHistory>,
-}
-
-/// One fetched set, never changed, only replaced as a whole.
-#[derive(Debug)]
-struct Snapshot {
-    keys: JwkSet,
-    fetched_at: SystemTime,
-    max_age: Duration,
-}
-
-#[derive(Debug, Default)]
-struct FetchHistory {
-    last_start: Option<SystemTime>,
-    /// The last failure and the number of failures in a row; `None` after a success.
-    failing: Option<(Arc<FetchError>, u32)>,
-}
-
-/// What the present set says about a `kid`.
-enum Lookup {
-    /// A fresh set settles it.
-    Settled(Result<Arc<VerificationKey>, Rejection>),
-    /// The set is fresh and lacks the key.
-    Unknown,
-    /// The set is past its maximum age, within the stale bound, and has the key.
-    Stale(Arc<VerificationKey>),
-    /// There is no set, or none that may be used, or only a stale one that lacks the key.
-    Unusable,
-}
-
 impl JwksCache {
-    /// A cache without keys; the first use fetches them from `uri`.
-    pub fn new(uri: Uri) -> Result<JwksCache, TlsSetupError> {
+    /// A cache of the keys of `source` with the default limits. Nothing is fetched yet.
+    pub fn new(source: impl Into<KeySource>) -> Result<JwksCache, TlsSetupError> {
+        JwksCache::with_limits(source, KeyLimits::default())
+    }
+
+    /// A cache of the keys of `source`. Nothing is fetched yet.
+    pub fn with_limits(
+        source: impl Into<KeySource>,
+        limits: KeyLimits,
+    ) -> Result<JwksCache, TlsSetupError> {
+        let settings = *limits.settings();
+        let (snapshot, fetcher) = match source.into() {
+            KeySource::Discovery { issuer } => {
+                (None, Some(JwksFetcher::from_issuer(issuer, &settings)?))
+            }
+            KeySource::Preloaded { uri, keys } => (
+                Some(keys.into_snapshot(&settings)),
+                Some(JwksFetcher::from_uri(uri, &settings)?),
+            ),
+            KeySource::Static(keys) => (Some(Snapshot::permanent(keys)), None),
+            KeySource::Uri(uri) => (None, Some(JwksFetcher::from_uri(uri, &settings)?)),
+        };
         Ok(JwksCache {
-            shared: Arc::new(Shared {
-                fetcher: JwksFetcher::new(uri)?,
-                snapshot: ArcSwapOption::empty(),
-                fetches: Mutex::default(),
-            }),
+            shared: Arc::new(Shared::new(settings, snapshot, fetcher)),
         })
     }
 
@@ -111,164 +83,154 @@ impl JwksCache {
         algorithm: Algorithm,
         now: SystemTime,
     ) -> Result<Result<Arc<VerificationKey>, Rejection>, KeyError> {
-        if let Lookup::Settled(settled) = self.shared.lookup(kid, algorithm, now) {
-            return Ok(settled);
+        if let Lookup::Fresh {
+            answer,
+            refresh_due,
+        } = self.shared.lookup(kid, now)
+        {
+            if refresh_due && self.shared.would_refresh(now) && worth_a_fetch().is_ok() {
+                Shared::refresh(&self.shared, now);
+            }
+            return Ok(answer);
         }
-        // A task of its own: a caller that goes away does not take the fetch from those who wait for it.
-        let shared = Arc::clone(&self.shared);
-        let kid = kid.map(str::to_owned);
-        tokio::spawn(async move { shared.refresh(kid.as_deref(), algorithm, now).await })
-            .await
-            .map_err(|_| KeyError::Abandoned)?
+        if let Err(rejection) = worth_a_fetch() {
+            return Ok(Err(rejection));
+        }
+        let mut now = now;
+        for _ in 0..MAX_WAITS {
+            let flight = match Shared::next_step(&self.shared, kid, now) {
+                Step::Answer(answer) => return answer,
+                Step::Wait(flight) => flight,
+            };
+            // A request that was frozen while it waited may have joined a fetch that began long after it.
+            now = now.max(flight.started_at);
+            if let Some(outcome) = flight.outcome().await {
+                return self.shared.answer_after(kid, &flight, outcome, now);
+            }
+        }
+        Err(KeyError::Abandoned)
     }
 
     /// Fetches the set if there is no fresh one, for use before the first token arrives.
     pub async fn prefetch(&self, now: SystemTime) -> Result<(), KeyError> {
-        let mut history = self.shared.fetches.lock().await;
-        if self.shared.has_fresh_set(now) {
-            return Ok(());
+        for _ in 0..MAX_WAITS {
+            let plan = {
+                let mut plans = self.shared.plans();
+                if self.shared.has_fresh_set(now) {
+                    return Ok(());
+                }
+                Shared::plan(
+                    &self.shared,
+                    &mut plans,
+                    Need::Scheduled,
+                    Begin::Always,
+                    now,
+                )
+            };
+            let (Plan::Begun(flight) | Plan::Joined(flight)) = plan else {
+                break;
+            };
+            if let Some(outcome) = flight.outcome().await {
+                return outcome.map_err(KeyError::Fetch);
+            }
         }
-        self.shared.fetch(&mut history, now).await;
-        match &history.failing {
-            None => Ok(()),
-            Some((error, _)) => Err(KeyError::Fetch(Arc::clone(error))),
-        }
-    }
-}
-
-impl Shared {
-    fn has_fresh_set(&self, now: SystemTime) -> bool {
-        let snapshot = self.snapshot.load();
-        snapshot
-            .as_ref()
-            .is_some_and(|set| set.is_within(now, Duration::ZERO))
+        Err(KeyError::Abandoned)
     }
 
-    fn lookup(&self, kid: Option<&str>, algorithm: Algorithm, now: SystemTime) -> Lookup {
-        let snapshot = self.snapshot.load();
-        let Some(set) = snapshot.as_ref() else {
-            return Lookup::Unusable;
-        };
-        let selected = set.keys.select(kid, algorithm);
-        if set.is_within(now, Duration::ZERO) {
-            return match selected {
-                Err(Rejection::KidUnknown) => Lookup::Unknown,
-                settled => Lookup::Settled(settled.cloned()),
+    /// Waits until no fetch is under way, for a caller whose process is about to be frozen.
+    pub async fn settle(&self) {
+        loop {
+            let flight = self.shared.plans().ledger.under_way().cloned();
+            match flight {
+                Some(flight) if !flight.is_dead() => flight.outcome().await,
+                _ => return,
             };
         }
-        match selected {
-            Ok(key) if set.is_within(now, STALE_BOUND) => Lookup::Stale(Arc::clone(key)),
-            _ => Lookup::Unusable,
-        }
     }
 
-    /// Fetches the set if that is due, and answers from what there is then.
-    async fn refresh(
-        &self,
-        kid: Option<&str>,
-        algorithm: Algorithm,
-        now: SystemTime,
-    ) -> Result<Result<Arc<VerificationKey>, Rejection>, KeyError> {
-        let mut history = match self.lookup(kid, algorithm, now) {
-            // Someone else is fetching: a key that may still be used does not wait for the outcome.
-            Lookup::Stale(key) => match self.fetches.try_lock() {
-                Ok(history) => history,
-                Err(_) => return Ok(Ok(key)),
-            },
-            _ => self.fetches.lock().await,
-        };
-        // The set may have been replaced while this request waited.
-        let due = match self.lookup(kid, algorithm, now) {
-            Lookup::Settled(settled) => return Ok(settled),
-            Lookup::Unknown => history.allows_for_unknown_kid(now),
-            Lookup::Stale(_) | Lookup::Unusable => history.allows(now),
-        };
-        if due {
-            self.fetch(&mut history, now).await;
-        }
-        let answer = match self.lookup(kid, algorithm, now) {
-            Lookup::Settled(settled) => Some(settled),
-            Lookup::Stale(key) => Some(Ok(key)),
-            Lookup::Unknown => Some(Err(Rejection::KidUnknown)),
-            Lookup::Unusable => None,
-        };
-        match (answer, &history.failing) {
-            // After a failed fetch nothing proves that the key does not exist.
-            (Some(Err(Rejection::KidUnknown)) | None, Some((error, _))) => {
-                Err(KeyError::Fetch(Arc::clone(error)))
+    /// Which set of keys is the present one: 0 before the first, and one more each time that the issuer's keys change. An
+    /// answer with the same keys, or with none because nothing changed, keeps it.
+    pub fn generation(&self) -> u64 {
+        let snapshot = self.shared.snapshot();
+        snapshot.as_ref().map_or(0, |set| set.generation)
+    }
+
+    /// The generation of the present set, unless it is due for a refresh at the time `now` or too old.
+    ///
+    /// A memory of verified tokens may answer as long as this is what it was when the token was verified. On `None` it has
+    /// to ask [`JwksCache::key`] again, which refreshes the set: a memory that compared [`JwksCache::generation`] alone
+    /// would keep the set from ever growing old, and a withdrawn key alive.
+    pub fn fresh_generation(&self, now: SystemTime) -> Option<u64> {
+        let snapshot = self.shared.snapshot();
+        let set = snapshot.as_ref()?;
+        (set.is_fresh(now) && !set.is_refresh_due(now)).then_some(set.generation)
+    }
+
+    /// Counts of what the cache did so far.
+    pub fn metrics(&self) -> KeyMetrics {
+        self.shared.metrics()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        pin::pin,
+        task::{Context, Poll, Waker},
+        time::{Duration, UNIX_EPOCH},
+    };
+
+    use super::*;
+    use crate::{JwkSet, PreloadedKeys, jwks::fetch::Fetched};
+
+    /// The key of RFC 7515, appendix A.2, with a key id.
+    const JWKS: &[u8] = br#"{"keys":[{"kty":"RSA","kid":"a","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}"#;
+
+    fn at(seconds: u64) -> SystemTime {
+        UNIX_EPOCH + Duration::from_hours(1_000) + Duration::from_secs(seconds)
+    }
+
+    fn preloaded() -> JwksCache {
+        JwksCache::new(KeySource::Preloaded {
+            uri: "http://127.0.0.1:9/jwks.json".parse().unwrap(),
+            keys: PreloadedKeys::parse(JWKS, at(0)).unwrap(),
+        })
+        .unwrap()
+    }
+
+    /// No runtime is there to run a task or a timer, the lock is taken, and the first poll has the answer.
+    #[test]
+    fn a_fresh_set_answers_without_lock_and_without_wait() {
+        let cache = preloaded();
+        let taken = cache.shared.plans();
+        // In the last part of the maximum age, too: who cannot have the lock leaves the refresh to who has it.
+        for seconds in [0, 479, 480, 599] {
+            let key = pin!(cache.key(Some("a"), || Ok(()), at(seconds)));
+            match key.poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(Ok(key))) => assert_eq!(key.kid(), Some("a")),
+                other => panic!("{seconds}: {other:?}"),
             }
-            (Some(answer), _) => Ok(answer),
-            (None, None) => Err(KeyError::Abandoned),
+            assert_eq!(cache.generation(), 1);
         }
+        drop(taken);
     }
 
-    /// One fetch; its outcome is in `history` and, if it brought a set, in the snapshot. A failure never replaces a set.
-    async fn fetch(&self, history: &mut FetchHistory, now: SystemTime) {
-        history.last_start = Some(now);
-        match self.fetcher.fetch().await {
-            Ok(fetched) => {
-                history.failing = None;
-                self.snapshot.store(Some(Arc::new(Snapshot {
-                    keys: fetched.keys,
-                    fetched_at: now,
-                    max_age: fetched.max_age,
-                })));
-            }
-            Err(error) => {
-                let failures = history
-                    .failing
-                    .as_ref()
-                    .map_or(0, |(_, failures)| *failures);
-                history.failing = Some((Arc::new(error), failures.saturating_add(1)));
-            }
-        }
+    /// Its task is stopped as well, so only a fetch that ends in that moment gets as far.
+    #[test]
+    fn what_a_fetch_brings_that_was_given_up_is_dropped() {
+        let cache = preloaded();
+        let snapshot = Snapshot {
+            generation: 7,
+            ..Snapshot::permanent(JwkSet::parse(JWKS).unwrap())
+        };
+        let fetched = Fetched {
+            snapshot,
+            not_modified: true,
+        };
+        assert!(cache.shared.land(1, Ok(fetched)).is_none());
+        assert_eq!(cache.generation(), 1);
+        let failed = FetchError::Deadline(Duration::ZERO);
+        assert!(cache.shared.land(1, Err(failed)).is_none());
+        assert_eq!(cache.metrics(), KeyMetrics::default());
     }
-}
-
-impl Snapshot {
-    /// Whether the set is at most `extra` past its maximum age. A clock that was set back makes every age a guess, so the
-    /// set counts as too old.
-    fn is_within(&self, now: SystemTime, extra: Duration) -> bool {
-        age(self.fetched_at, now).is_some_and(|age| age < self.max_age + extra)
-    }
-}
-
-impl FetchHistory {
-    /// Whether a set that is missing or too old may be fetched.
-    fn allows(&self, now: SystemTime) -> bool {
-        match &self.failing {
-            None => true,
-            Some((_, failures)) => self.has_passed(back_off(*failures), now),
-        }
-    }
-
-    /// Whether a fresh set may be fetched again because it lacks a key. While fetches fail, the back-off stands in for the
-    /// cooldown.
-    fn allows_for_unknown_kid(&self, now: SystemTime) -> bool {
-        match &self.failing {
-            None => self.has_passed(UNKNOWN_KID_COOLDOWN, now),
-            Some((_, failures)) => self.has_passed(back_off(*failures), now),
-        }
-    }
-
-    fn has_passed(&self, wait: Duration, now: SystemTime) -> bool {
-        self.last_start
-            .and_then(|start| age(start, now))
-            .is_none_or(|age| age >= wait)
-    }
-}
-
-/// The time from `then` to `now`; `None` if the clock was set back in between.
-fn age(then: SystemTime, now: SystemTime) -> Option<Duration> {
-    match now.duration_since(then) {
-        Ok(age) => Some(age),
-        Err(ahead) if ahead.duration() <= CLOCK_TOLERANCE => Some(Duration::ZERO),
-        Err(_) => None,
-    }
-}
-
-/// 1 s after the first failure, then 2 s, 4 s, … up to 30 s.
-fn back_off(failures: u32) -> Duration {
-    let doublings = failures.saturating_sub(1).min(5);
-    (MIN_BACK_OFF * 2_u32.pow(doublings)).min(MAX_BACK_OFF)
 }

@@ -4,19 +4,10 @@ use std::time::Duration;
 
 use http::{HeaderMap, header};
 
-/// Age up to which a set is used without asking again, if the issuer says nothing: what Envoy, jwks-rsa and
-/// express-oauth2-jwt-bearer use. With the stale bound it is also the time after which a withdrawn key no longer works.
-const DEFAULT_MAX_AGE: Duration = Duration::from_mins(10);
+use super::limits::KeySettings;
 
-/// Lower bound of what the issuer may ask for: `no-store` or `max-age=0` must not mean a fetch for each request.
-const MIN_MAX_AGE: Duration = Duration::from_mins(1);
-
-/// Upper bound of what the issuer may ask for: a withdrawn key must stop working, whatever the issuer's cache settings
-/// say. API Gateway's own JWT authorizer for REST APIs keeps keys for at most an hour, too.
-const MAX_MAX_AGE: Duration = Duration::from_hours(1);
-
-/// The time for which an answer with these headers is fresh.
-pub(super) fn max_age(headers: &HeaderMap) -> Duration {
+/// The time for which an answer with these headers is fresh: what the issuer wishes within bounds, or `unstated`.
+pub(super) fn max_age(headers: &HeaderMap, settings: &KeySettings, unstated: Duration) -> Duration {
     let mut max_age = None;
     let directives = headers
         .get_all(header::CACHE_CONTROL)
@@ -27,7 +18,7 @@ pub(super) fn max_age(headers: &HeaderMap) -> Duration {
         let (name, argument) = directive.split_once('=').unwrap_or((directive, ""));
         let name = name.trim();
         if name.eq_ignore_ascii_case("no-store") || name.eq_ignore_ascii_case("no-cache") {
-            return MIN_MAX_AGE;
+            return settings.min_max_age;
         }
         if name.eq_ignore_ascii_case("max-age") {
             // An invalid age makes the answer stale (RFC 9111 §4.2.1).
@@ -35,14 +26,16 @@ pub(super) fn max_age(headers: &HeaderMap) -> Duration {
         }
     }
     let Some(max_age) = max_age else {
-        return DEFAULT_MAX_AGE;
+        return unstated;
     };
     let age = headers
         .get(header::AGE)
         .and_then(|value| value.to_str().ok())
         .and_then(seconds)
         .unwrap_or_default();
-    max_age.saturating_sub(age).clamp(MIN_MAX_AGE, MAX_MAX_AGE)
+    max_age
+        .saturating_sub(age)
+        .clamp(settings.min_max_age, settings.max_max_age)
 }
 
 /// Delta-seconds, possibly quoted (RFC 9111 §1.2.2).
@@ -76,13 +69,14 @@ mod tests {
                 60,
             ),
         ];
+        let settings = KeySettings::default();
         for (fields, expected_s) in cases {
             let mut headers = HeaderMap::new();
             for (name, value) in fields {
                 headers.append(*name, value.parse().unwrap());
             }
             assert_eq!(
-                max_age(&headers),
+                max_age(&headers, &settings, settings.default_max_age),
                 Duration::from_secs(expected_s),
                 "{fields:?}"
             );
