@@ -15,12 +15,12 @@ use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
 use crate::decision::FunctionAnswer;
+use crate::log_tail::LogTail;
 
 mod config;
 mod environment;
 mod error;
 mod exchange;
-mod log_tail;
 mod pool;
 mod process;
 mod runtime_api;
@@ -30,7 +30,6 @@ pub use config::FunctionConfig;
 pub use error::{FunctionError, InvokeError};
 
 use environment::{Ended, Environment};
-use log_tail::LogTail;
 use pool::Pool;
 
 /// Invocations that wait for an environment. Each holds its event, at most some 10 KB of token; more of them waiting

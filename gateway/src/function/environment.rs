@@ -8,12 +8,13 @@ use tokio::sync::oneshot;
 
 use super::config::FunctionConfig;
 use super::exchange::{Answered, Event, Exchange, Init};
-use super::log_tail::LogTail;
-use super::process::Process;
+use super::process::{self, TERMINATION_GRACE};
 use super::runtime_api::RuntimeApi;
 use super::{ColdStart, InvokeError};
 use crate::api::{ACCOUNT, REGION};
+use crate::child::ChildProcess;
 use crate::decision::FunctionAnswer;
+use crate::log_tail::LogTail;
 use crate::request_id::RequestId;
 
 /// After a process has ended, how long its last words may still be on their way through the loopback.
@@ -22,7 +23,7 @@ const LAST_WORDS: Duration = Duration::from_millis(50);
 /// An environment. Dropping it kills its process and closes its Runtime API.
 #[derive(Debug)]
 pub(super) struct Environment {
-    process: Process,
+    process: ChildProcess,
     api: RuntimeApi,
     generation: u64,
     timeout: Duration,
@@ -66,7 +67,7 @@ impl Environment {
         let api =
             RuntimeApi::start(exchange, function_arn(&config.name)).map_err(InvokeError::Listen)?;
         let spawned = Instant::now();
-        let process = Process::spawn(config, &api.address(), log)?;
+        let process = process::spawn(config, &api.address(), log)?;
         Ok(Self {
             process,
             api,
@@ -87,14 +88,14 @@ impl Environment {
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
-        self.process.is_alive()
+        self.process.exit_status().is_none()
     }
 
-    pub(super) async fn terminate(self) {
-        self.process.terminate().await;
+    pub(super) async fn terminate(mut self) {
+        self.process.terminate(TERMINATION_GRACE).await;
     }
 
-    pub(super) async fn kill(self) {
+    pub(super) async fn kill(mut self) {
         self.process.kill().await;
     }
 
@@ -136,7 +137,7 @@ impl Environment {
             outcome = &mut init => outcome.ok(),
             status = self.process.wait() => match tokio::time::timeout(LAST_WORDS, init).await {
                 Ok(Ok(outcome)) => Some(outcome),
-                Ok(Err(_)) | Err(_) => return Err((exit_error("INIT", status), Ended::Crashed)),
+                Ok(Err(_)) | Err(_) => return Err((exit_error("INIT", status.ok()), Ended::Crashed)),
             },
             () = tokio::time::sleep(self.init_timeout) => None,
         };
@@ -196,7 +197,7 @@ impl Environment {
                     return (answered, Ended::Crashed);
                 }
                 let ended = if self.api.exchange().event_was_taken() { Ended::Crashed } else { Ended::BeforeEvent };
-                (Answered { answer: exit_error(&request_id, status), at: Instant::now() }, ended)
+                (Answered { answer: exit_error(&request_id, status.ok()), at: Instant::now() }, ended)
             }
             () = tokio::time::sleep(self.timeout) => {
                 let seconds = self.timeout.as_secs_f64();
