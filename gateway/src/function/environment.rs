@@ -1,5 +1,6 @@
 //! One execution environment: a process, its Runtime API, and the one invocation that it may have at a time.
 
+use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -19,6 +20,10 @@ use crate::request_id::RequestId;
 
 /// After a process has ended, how long its last words may still be on their way through the loopback.
 const LAST_WORDS: Duration = Duration::from_millis(50);
+
+/// After a failure that ends the process, how long it may take to say why on its standard error, and to end by itself. A
+/// runtime that has reported an INIT error prints it next; the caller of the failed invocation waits for this.
+const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// An environment. Dropping it kills its process and closes its Runtime API.
 #[derive(Debug)]
@@ -93,6 +98,11 @@ impl Environment {
 
     pub(super) async fn terminate(mut self) {
         self.process.terminate(TERMINATION_GRACE).await;
+    }
+
+    /// Lets a process that has failed end by itself, so that its log says why.
+    pub(super) async fn last_lines(&mut self) -> Option<ExitStatus> {
+        self.process.last_words(LAST_LINES).await
     }
 
     pub(super) async fn kill(mut self) {
@@ -211,7 +221,7 @@ impl Environment {
 /// The error type of an invocation that ran out of time.
 const TIMED_OUT: &str = "Sandbox.Timedout";
 
-fn exit_error(request_id: &str, status: Option<std::process::ExitStatus>) -> FunctionAnswer {
+fn exit_error(request_id: &str, status: Option<ExitStatus>) -> FunctionAnswer {
     let how = status.map_or_else(|| "unknown status".to_owned(), |status| status.to_string());
     let message = format!("RequestId: {request_id} Error: Runtime exited with error: {how}");
     FunctionAnswer::Error {
