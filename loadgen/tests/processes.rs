@@ -23,7 +23,11 @@ fn command(folder: &Path) -> Command {
 
 /// Writes `t.toml`: an http target whose `[command]` these lines are.
 fn target(folder: &Path, lines: &str) {
-    let text = format!("name = \"t\"\nkind = \"http\"\n[command]\n{lines}\n{HTTP}");
+    write_target(folder, "http", &format!("{lines}\n{HTTP}"));
+}
+
+fn write_target(folder: &Path, kind: &str, command: &str) {
+    let text = format!("name = \"t\"\nkind = \"{kind}\"\n[command]\n{command}\n");
     std::fs::write(folder.join("t.toml"), text).expect("written");
 }
 
@@ -69,6 +73,96 @@ fn a_message_quotes_what_a_process_printed_and_no_token() {
         assert!(said.contains(wanted), "{wanted:?} is missing in: {said}");
         assert!(!said.contains("eyJ"), "a token in: {said}");
     }
+}
+
+#[test]
+fn what_a_lambda_says_about_its_own_failure_is_in_the_message() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let settings = "[command.env]\nTOKEN_ISSUER = \"{issuer}\"\nAUDIENCE = \"{audience}\"";
+    let table = [
+        (
+            format!("program = \"{{authbench}}\"\nargs = [\"bootstrap\"]\n{settings}"),
+            &[
+                "INIT failed: Authorizer.Settings",
+                "JWKS_URI",
+                "printed last",
+            ][..],
+        ),
+        (
+            "program = \"false\"".to_owned(),
+            &[
+                "INIT failed: Runtime.ExitError",
+                "exit status: 1",
+                "printed nothing",
+            ],
+        ),
+        // Lambda's own 10 s of INIT are waited for, since the gateway knows what it waits for and the client does not.
+        (
+            format!(
+                "program = \"sleep\"\nargs = [\"98763.{}\"]",
+                std::process::id()
+            ),
+            &["500 by R-FN-500", "INIT timed out after 10.00 seconds"],
+        ),
+    ];
+    for (command, wanted) in table {
+        write_target(folder.path(), "lambda", &command);
+        let said = failure(folder.path());
+        for part in wanted {
+            assert!(said.contains(part), "{part:?} is missing in: {said}");
+        }
+    }
+}
+
+#[test]
+fn serve_gateway_tells_the_developer_what_the_caller_is_not_told() {
+    use nix::sys::signal::{Signal, kill};
+    use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    write_target(
+        folder.path(),
+        "lambda",
+        &format!(
+            "program = \"sh\"\nargs = [\"-c\", \"echo no module for $T >&2; exit 1\"]\nenv = {{ T = \"{TOKEN}\" }}"
+        ),
+    );
+    let mut gateway = command(folder.path())
+        .args([
+            "serve",
+            "gateway",
+            "--target",
+            "t.toml",
+            "--listen",
+            "127.0.0.1:0",
+        ])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("authbench starts");
+    let mut printed = BufReader::new(gateway.stdout.take().expect("its output"));
+    let mut url = String::new();
+    printed.read_line(&mut url).expect("where it listens");
+    let authority = url
+        .trim()
+        .strip_prefix("planets  http://")
+        .and_then(|rest| rest.split('/').next())
+        .expect("an address");
+    let mut caller = std::net::TcpStream::connect(authority).expect("a connection");
+    let request = "GET /test/planets HTTP/1.1\r\nhost: g\r\nauthorization: Bearer a\r\nconnection: close\r\n\r\n";
+    caller.write_all(request.as_bytes()).expect("a request");
+    let mut answer = String::new();
+    caller.read_to_string(&mut answer).expect("an answer");
+    assert!(answer.starts_with("HTTP/1.1 500"), "{answer}");
+
+    let id = i32::try_from(gateway.id()).expect("a process id");
+    kill(nix::unistd::Pid::from_raw(id), Signal::SIGINT).expect("a signal is sent");
+    let output = gateway.wait_with_output().expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "authorizer | no module for [token]\n\
+         authbench: INIT failed: Runtime.ExitError: RequestId: INIT Error: Runtime exited with error: exit status: 1\n"
+    );
 }
 
 #[test]
