@@ -104,7 +104,7 @@ async fn idp(arguments: &IdpArguments, stop: &StopSignal) -> Result<u8, Failure>
         idp.issuer(),
         idp.jwks_uri(),
         idp.token_endpoint(),
-    ));
+    ))?;
     stop.raised().await;
     idp.shutdown().await;
     Ok(0)
@@ -134,7 +134,7 @@ async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, F
         () = stop.raised() => return Ok(Exit::Interrupted.code()),
     };
     let gateway = started.map_err(Failure::testbed)?;
-    output::print(&format!("planets  {}/planets\n", gateway.base_url()));
+    output::print(&format!("planets  {}/planets\n", gateway.base_url()))?;
     stop.raised().await;
     gateway.shutdown().await;
     // A process that left the group of its parent may hold the pipe, and with it the channel, open.
