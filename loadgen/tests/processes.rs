@@ -115,6 +115,53 @@ fn what_a_lambda_says_about_its_own_failure_is_in_the_message() {
 }
 
 #[test]
+fn a_built_in_target_brings_its_files_and_needs_no_checkout() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Stand-ins for what is not installed everywhere: one looks for the lock file, the other prints what it would run.
+    for (name, script) in [
+        ("npm", "test -f package-lock.json && mkdir node_modules"),
+        ("node", "head -n 1 \"$1\"; exit 3"),
+    ] {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("#!/bin/sh\n{script}\n")).expect("written");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755))
+            .expect("executable");
+    }
+    let own_first = std::env::join_paths(std::iter::once(folder.path().to_owned()).chain(
+        std::env::split_paths(&std::env::var_os("PATH").expect("a PATH")),
+    ))
+    .expect("a PATH");
+    let output = command(folder.path())
+        .args(["conform", "--target", "express-oauth2-jwt-bearer"])
+        .env("PATH", own_first)
+        .env("AUTHBENCH_CACHE", folder.path().join("cache"))
+        .output()
+        .expect("authbench starts");
+    let said = String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(14), "{said}");
+    assert!(said.contains("exit status: 3"), "{said}");
+    assert!(
+        said.contains("A resource server as the library's README builds one"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_working_directory_that_is_missing_is_named() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    target(
+        folder.path(),
+        "program = \"sh\"\nworking_dir = \"elsewhere\"",
+    );
+    let said = failure(folder.path());
+    assert!(
+        said.contains("working_dir elsewhere is no folder"),
+        "{said}"
+    );
+}
+
+#[test]
 fn serve_gateway_tells_the_developer_what_the_caller_is_not_told() {
     use nix::sys::signal::{Signal, kill};
     use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -1,4 +1,4 @@
-//! Installs a target once: `npm ci`, `pip install`, whatever its file says.
+//! Installs a target once: its own files where it is built in, then `npm ci`, `pip install`, whatever its file says.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,12 +14,23 @@ use crate::subject::{CommandPlan, SetupPlan};
 /// A package manager on a slow line needs minutes; one that needs ten is stuck.
 const SETUP_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Runs the plan's setup unless what it creates is there, and whole. Dropping this ends what the setup has started.
+/// Puts a built-in target's files in place, and runs the plan's setup unless what it creates is there, and whole. Dropping this ends what the setup has started.
 pub(super) async fn ensure(plan: &CommandPlan) -> Result<(), TestbedError> {
+    let folder = plan.working_dir.as_deref().unwrap_or(Path::new("."));
+    if let Some(files) = plan.files {
+        files
+            .lay_out(folder)
+            .map_err(|reason| TestbedError::Files {
+                folder: folder.to_owned(),
+                reason,
+            })?;
+    }
+    if !folder.is_dir() {
+        return Err(TestbedError::WorkingDir(folder.to_owned()));
+    }
     let Some(setup) = &plan.setup else {
         return Ok(());
     };
-    let folder = plan.working_dir.as_deref().unwrap_or(Path::new("."));
     let unfinished = unfinished_mark(folder, &setup.creates);
     if folder.join(&setup.creates).exists() && !unfinished.exists() {
         return Ok(());
