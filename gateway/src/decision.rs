@@ -74,7 +74,7 @@ pub fn read_answer(
     switches: &Switches,
 ) -> Result<AuthorizerOutput, Refusal> {
     match answer {
-        FunctionAnswer::Error { message, .. } if message == UNAUTHORIZED => {
+        FunctionAnswer::Error { .. } if answer.is_unauthorized() => {
             Err(Refusal::function_unauthorized())
         }
         FunctionAnswer::Error { .. } => Err(Refusal::function_error(switches.function_error)),
@@ -98,10 +98,6 @@ pub fn judge(
         Evaluation::NoMatch => Decision::Refuse(Refusal::no_match()),
     }
 }
-
-/// The error message that API Gateway turns into 401. It is compared whole, with its case: `Unauthorized` followed by
-/// more text gives 500 (observed).
-const UNAUTHORIZED: &str = "Unauthorized";
 
 #[cfg(test)]
 mod tests {

@@ -7,20 +7,21 @@
 //! An INIT that fails or takes too long is a function error of the invocation that caused it. Lambda would try INIT
 //! again within the function's time-out; the stand-in tries again on the next invocation, so that a failure shows at once.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tokio::sync::{Semaphore, watch};
 
 use crate::decision::FunctionAnswer;
+use crate::log_tail::LogTail;
 
 mod config;
 mod environment;
 mod error;
 mod exchange;
-mod log_tail;
+mod failure;
 mod pool;
 mod process;
 mod runtime_api;
@@ -28,9 +29,9 @@ mod variables;
 
 pub use config::FunctionConfig;
 pub use error::{FunctionError, InvokeError};
+pub use failure::{Failure, FailurePhase};
 
 use environment::{Ended, Environment};
-use log_tail::LogTail;
 use pool::Pool;
 
 /// Invocations that wait for an environment. Each holds its event, at most some 10 KB of token; more of them waiting
@@ -54,6 +55,7 @@ struct Inner {
     queued: AtomicU64,
     pool: Pool,
     log: LogTail,
+    last_failure: Mutex<Option<Failure>>,
     shutdown: watch::Sender<bool>,
     counts: Counts,
 }
@@ -87,6 +89,7 @@ pub struct FunctionCounters {
 pub struct Invocation {
     answer: FunctionAnswer,
     cold_start: Option<ColdStart>,
+    init_failed: bool,
     dispatched: Instant,
     answered: Instant,
 }
@@ -113,6 +116,11 @@ impl Invocation {
         self.cold_start.as_ref()
     }
 
+    /// Whether INIT failed, so that no environment saw the event.
+    pub fn init_failed(&self) -> bool {
+        self.init_failed
+    }
+
     /// When the event was given to the environment.
     pub fn dispatched(&self) -> Instant {
         self.dispatched
@@ -134,10 +142,11 @@ impl Function {
         config.check()?;
         let inner = Inner {
             permits: Semaphore::new(config.max_environments),
+            log: LogTail::watched(config.watcher.clone()),
             config,
             queued: AtomicU64::new(0),
             pool: Pool::default(),
-            log: LogTail::default(),
+            last_failure: Mutex::default(),
             shutdown: watch::Sender::new(false),
             counts: Counts::default(),
         };
@@ -166,6 +175,16 @@ impl Function {
     /// The last lines that the environments printed, with what looks like a token taken out.
     pub fn log_tail(&self) -> Vec<String> {
         self.inner.log.lines()
+    }
+
+    /// What went wrong last.
+    pub fn last_failure(&self) -> Option<Failure> {
+        self.inner.last_failure().clone()
+    }
+
+    /// Takes note of a failure that shows outside of the function: in the reading of its answer, or in the waiting for it.
+    pub(crate) fn note(&self, failure: Failure) {
+        self.inner.note(Some(failure));
     }
 
     /// The process ids of the environments that are idle.
@@ -200,7 +219,28 @@ impl Function {
 }
 
 impl Inner {
+    fn last_failure(&self) -> MutexGuard<'_, Option<Failure>> {
+        self.last_failure
+            .lock()
+            .expect("no holder of this lock panics")
+    }
+
+    fn note(&self, failure: Option<Failure>) {
+        if let Some(failure) = failure {
+            self.log.remark(|| failure.to_string());
+            *self.last_failure() = Some(failure);
+        }
+    }
+
     async fn invoke(&self, event: Bytes) -> Result<Invocation, InvokeError> {
+        let invoked = self.invoke_once(event).await;
+        if let Err(error) = &invoked {
+            self.note(Failure::not_invoked(error));
+        }
+        invoked
+    }
+
+    async fn invoke_once(&self, event: Bytes) -> Result<Invocation, InvokeError> {
         let _permit = self.permit().await?;
         if *self.shutdown.borrow() {
             return Err(InvokeError::ShutDown);
@@ -269,23 +309,35 @@ impl Inner {
             environment.kill().await;
             return Ok(None);
         }
-        if cold && outcome.cold_start.is_some() {
+        let init_failed = cold && outcome.cold_start.is_none();
+        if cold && !init_failed {
             count(&self.counts.cold_starts);
         }
         if matches!(outcome.answer, FunctionAnswer::Error { .. }) {
             count(&self.counts.function_errors);
         }
+        let mut exit_status = None;
         match outcome.ended {
-            Ended::BeforeEvent | Ended::Crashed => environment.kill().await,
+            Ended::BeforeEvent | Ended::Crashed => {
+                exit_status = environment.last_lines().await;
+                environment.kill().await;
+            }
             Ended::Not => self.give_back(environment).await,
             Ended::TimedOut => {
                 count(&self.counts.timeouts);
                 environment.kill().await;
             }
         }
+        let phase = if init_failed {
+            FailurePhase::Init
+        } else {
+            FailurePhase::Invocation
+        };
+        self.note(Failure::of(phase, &outcome.answer, exit_status));
         Ok(Some(Invocation {
             answer: outcome.answer,
             cold_start: outcome.cold_start.filter(|_| cold),
+            init_failed,
             dispatched: outcome.dispatched,
             answered: outcome.answered,
         }))

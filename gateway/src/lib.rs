@@ -8,10 +8,12 @@
 //! quotas and the freezing of idle environments.
 
 mod api;
+mod child;
 pub mod decision;
 mod front;
 mod function;
 mod gateway;
+mod log_tail;
 mod planets;
 pub mod policy;
 mod policy_cache;
@@ -23,10 +25,13 @@ pub use api::{
     ACCOUNT, API_ID, ApiError, DEFAULT_TTL, Integration, MAX_TTL, PLANETS_ARN, REGION, RestApi,
     RouteAuth, RouteMatch, STAGE, ServerLimits, TokenAuthorizer, token_event,
 };
+pub use child::ChildProcess;
 pub use decision::FunctionAnswer;
 pub use function::{
-    ColdStart, Function, FunctionConfig, FunctionCounters, FunctionError, Invocation, InvokeError,
+    ColdStart, Failure, FailurePhase, Function, FunctionConfig, FunctionCounters, FunctionError,
+    Invocation, InvokeError,
 };
 pub use gateway::{Counters, Gateway, GatewayConfig, GatewayError};
+pub use log_tail::{LogLine, LogTail};
 pub use policy_cache::PolicyCache;
 pub use switches::Switches;

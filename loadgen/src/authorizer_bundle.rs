@@ -10,6 +10,10 @@ use zip::write::SimpleFileOptions;
 /// The newest glibc symbol version that Amazon Linux 2023 has.
 const AL2023_GLIBC: (u32, u32) = (2, 34);
 
+/// The variable that says where the Runtime API is; who does not read it gets no event ("Custom runtimes", Lambda
+/// developer guide).
+const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
+
 /// A bundle that would not run, or cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum BundleError {
@@ -27,6 +31,12 @@ pub enum BundleError {
     /// The executable is no 64-bit ELF for a processor that Lambda has.
     #[error("{} is not a 64-bit Linux executable for x86-64 or arm64", .0.display())]
     NotElf(PathBuf),
+    /// The executable cannot be a custom runtime.
+    #[error(
+        "{} never names {RUNTIME_API}, so it is no Lambda runtime: build one with `cargo build --release -p authorizer`, or \
+         pack it with --force", .0.display()
+    )]
+    NotRuntime(PathBuf),
     /// The executable asks for a newer C library than the runtime has.
     #[error(
         "{} needs glibc {}.{}, and provided.al2023 has {}.{}: build it on Amazon Linux 2023 (or an older system), or for a \
@@ -61,7 +71,8 @@ pub struct Bundle {
     pub glibc: Option<(u32, u32)>,
 }
 
-/// Packs an executable, after looking whether the runtime could start it. `force` packs what needs a newer glibc.
+/// Packs an executable, after looking whether the runtime could start it. `force` packs what it
+/// could start and not use, and what needs a newer glibc.
 pub fn write(binary: &Path, zip: &Path, force: bool) -> Result<Bundle, BundleError> {
     let bytes = std::fs::read(binary).map_err(|source| BundleError::Binary {
         path: binary.to_owned(),
@@ -69,6 +80,9 @@ pub fn write(binary: &Path, zip: &Path, force: bool) -> Result<Bundle, BundleErr
     })?;
     let architecture =
         architecture(&bytes).ok_or_else(|| BundleError::NotElf(binary.to_owned()))?;
+    if !force && !positions(&bytes, RUNTIME_API.as_bytes()).any(|_| true) {
+        return Err(BundleError::NotRuntime(binary.to_owned()));
+    }
     let glibc = newest_glibc(&bytes);
     if let Some(needs) = glibc.filter(|needs| *needs > AL2023_GLIBC && !force) {
         return Err(BundleError::TooNew {
@@ -118,20 +132,25 @@ fn architecture(bytes: &[u8]) -> Option<&'static str> {
 /// The newest `GLIBC_x.y` among the strings of an executable: what the dynamic loader will ask for.
 fn newest_glibc(bytes: &[u8]) -> Option<(u32, u32)> {
     const MARK: &[u8] = b"GLIBC_";
-    let versions = bytes
-        .windows(MARK.len())
-        .enumerate()
-        .filter(|(_, window)| *window == MARK)
-        .filter_map(|(at, _)| {
-            let rest = &bytes[at + MARK.len()..];
-            let end = rest.iter().position(|byte| *byte == 0)?;
-            let (major, minor) = std::str::from_utf8(&rest[..end.min(16)])
-                .ok()?
-                .split_once('.')?;
-            let minor = minor.split('.').next()?;
-            Some((major.parse().ok()?, minor.parse().ok()?))
-        });
+    let versions = positions(bytes, MARK).filter_map(|at| {
+        let rest = &bytes[at + MARK.len()..];
+        let end = rest.iter().position(|byte| *byte == 0)?;
+        let (major, minor) = std::str::from_utf8(&rest[..end.min(16)])
+            .ok()?
+            .split_once('.')?;
+        let minor = minor.split('.').next()?;
+        Some((major.parse().ok()?, minor.parse().ok()?))
+    });
     versions.max()
+}
+
+/// Where a mark stands in a file.
+fn positions<'a>(bytes: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
+    bytes
+        .windows(mark.len())
+        .enumerate()
+        .filter(move |(_, window)| *window == mark)
+        .map(|(at, _)| at)
 }
 
 #[cfg(test)]
@@ -150,7 +169,10 @@ mod tests {
     fn a_bundle_holds_one_executable_called_bootstrap() {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let (binary, zip) = (folder.path().join("b"), folder.path().join("b.zip"));
-        let content = elf(0x3e, b"\0GLIBC_2.17\0GLIBC_2.34\0GLIBC_2.4\0");
+        let content = elf(
+            0x3e,
+            b"\0GLIBC_2.17\0GLIBC_2.34\0GLIBC_2.4\0AWS_LAMBDA_RUNTIME_API\0",
+        );
         std::fs::write(&binary, &content).expect("written");
         let bundle = write(&binary, &zip, false).expect("a good executable");
         assert_eq!(
@@ -178,13 +200,21 @@ mod tests {
                 "not a 64-bit Linux executable",
             ),
             ("riscv", elf(0xf3, b""), "not a 64-bit Linux executable"),
-            ("new", elf(0xb7, b"\0GLIBC_2.38\0"), "needs glibc 2.38"),
+            (
+                "new",
+                elf(0xb7, b"\0GLIBC_2.38\0AWS_LAMBDA_RUNTIME_API\0"),
+                "needs glibc 2.38",
+            ),
+            ("tool", elf(0x3e, b"\0GLIBC_2.17\0"), "no Lambda runtime"),
         ];
         for (name, content, message) in table {
             let binary = folder.path().join(name);
             std::fs::write(&binary, content).expect("written");
             let error = write(&binary, &zip, false).expect_err(name).to_string();
             assert!(error.contains(message) && error.contains(name), "{error}");
+        }
+        for name in ["new", "tool"] {
+            write(&folder.path().join(name), &zip, true).expect("--force packs it");
         }
         let missing = write(&folder.path().join("none"), &zip, false)
             .expect_err("no file")

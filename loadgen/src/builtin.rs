@@ -11,6 +11,10 @@ use crate::conform::{CaseError, Catalogue};
 use crate::scenario::{Scenario, ScenarioError};
 use crate::subject::{Subject, SubjectError};
 
+mod shipped;
+
+pub use shipped::ShippedFiles;
+
 /// A file of `scenarios/`.
 #[derive(Debug, Clone, Copy)]
 pub struct BuiltinFile {
@@ -59,6 +63,15 @@ pub const CASES: &[BuiltinFile] = builtin!(
 /// A name that is neither built in nor a file, or a file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum LookupError {
+    /// No folder for the files of a built-in target is known.
+    #[error(
+        "no folder for the files of target {target}: set {}",
+        crate::cache::VARIABLES
+    )]
+    CacheFolder {
+        /// The target.
+        target: String,
+    },
     /// The cases are wrong.
     #[error(transparent)]
     Case(#[from] CaseError),
@@ -108,7 +121,7 @@ fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Sour
         return Ok(Source {
             text: file.text.to_owned(),
             label: format!("built-in {what} {name}"),
-            folder: builtin_folder(what),
+            folder: PathBuf::new(),
         });
     }
     let path = Path::new(name);
@@ -136,15 +149,6 @@ fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Sour
     })
 }
 
-/// A built-in target that needs files beside it (a `package.json`) finds them in the checkout, where there is one.
-fn builtin_folder(what: &str) -> PathBuf {
-    if what == "target" {
-        PathBuf::from("scenarios/targets")
-    } else {
-        PathBuf::new()
-    }
-}
-
 /// The scenario of that name or path.
 pub fn scenario(name: &str) -> Result<Scenario, LookupError> {
     let source = look_up("scenario", name, SCENARIOS)?;
@@ -163,7 +167,15 @@ pub fn issuer(name: &str) -> Result<IssuerProfile, LookupError> {
 /// The target of that name or path.
 pub fn subject(name: &str) -> Result<Subject, LookupError> {
     let source = look_up("target", name, TARGETS)?;
-    Ok(Subject::parse(&source.text, &source.label, &source.folder)?)
+    let Some(shipped) = ShippedFiles::of(name) else {
+        return Ok(Subject::parse(&source.text, &source.label, &source.folder)?);
+    };
+    let folder = shipped
+        .targets_folder()
+        .ok_or_else(|| LookupError::CacheFolder {
+            target: name.to_owned(),
+        })?;
+    Ok(Subject::parse(&source.text, &source.label, &folder)?.with_files(shipped))
 }
 
 /// Every built-in conformance case.

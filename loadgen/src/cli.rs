@@ -66,8 +66,11 @@ pub(crate) fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => {
             // Help and version come as errors, too, and go to standard output with code 0.
-            let _ = error.print();
-            return ExitCode::from(u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code()));
+            let code = u8::try_from(error.exit_code()).unwrap_or(Exit::Usage.code());
+            return match output::written(error.print()) {
+                Err(failure) if !error.use_stderr() => failed(&failure),
+                Ok(()) | Err(_) => ExitCode::from(code),
+            };
         }
     };
     if matches!(arguments.command, Some(Command::Bootstrap)) {
@@ -75,11 +78,13 @@ pub(crate) fn main() -> ExitCode {
     }
     match dispatch(arguments.command) {
         Ok(code) => ExitCode::from(code),
-        Err(failure) => {
-            output::error(&failure);
-            ExitCode::from(failure.exit.code())
-        }
+        Err(failure) => failed(&failure),
     }
+}
+
+fn failed(failure: &Failure) -> ExitCode {
+    output::error(failure);
+    ExitCode::from(failure.exit.code())
 }
 
 /// A command that failed: the exit code is chosen where the cause is known.

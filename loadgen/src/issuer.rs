@@ -30,7 +30,7 @@ pub struct Issuer {
 #[derive(Debug, thiserror::Error)]
 pub enum IssuerError {
     /// No folder for keys is known.
-    #[error("no folder for test keys: set AUTHBENCH_CACHE, XDG_CACHE_HOME or HOME")]
+    #[error("no folder for test keys: set {}", crate::cache::VARIABLES)]
     CacheFolder,
     /// A key cannot be read, made or kept.
     #[error("the issuer's keys: {0}")]
@@ -89,16 +89,9 @@ impl Issuer {
     }
 }
 
-/// The folder of cached test keys: `AUTHBENCH_CACHE`, or the XDG cache folder of the user.
+/// The folder of cached test keys.
 fn key_folder() -> Result<PathBuf, IssuerError> {
-    let variable = |name: &str| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    variable("AUTHBENCH_CACHE")
-        .or_else(|| variable("XDG_CACHE_HOME").map(|folder| folder.join("authbench")))
-        .or_else(|| variable("HOME").map(|folder| folder.join(".cache").join("authbench")))
+    crate::cache::folder()
         .map(|folder| folder.join("keys"))
         .ok_or(IssuerError::CacheFolder)
 }

@@ -4,6 +4,7 @@
 
 pub mod authorizer_bundle;
 pub mod builtin;
+mod cache;
 pub mod clock;
 pub mod conform;
 pub mod exit;

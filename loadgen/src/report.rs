@@ -7,6 +7,7 @@ use crate::record::RunRecord;
 mod chart;
 mod figures;
 mod html;
+mod printable;
 #[cfg(test)]
 mod sample;
 mod terminal;
@@ -25,7 +26,7 @@ pub fn html(record: &RunRecord) -> String {
     html::page(record)
 }
 
-/// Tables for a terminal, plain text when colour is off.
+/// Tables for a terminal, plain text when colour is off. What the record says cannot move the cursor.
 pub fn terminal(record: &RunRecord, style: TerminalStyle) -> String {
-    terminal::text(record, style)
+    terminal::text(&printable::record(record), style)
 }

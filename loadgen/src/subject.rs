@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
+use crate::builtin::ShippedFiles;
 use crate::conform::Feature;
 use crate::scenario::{UnitError, parse_duration};
 
@@ -82,6 +83,8 @@ pub struct CommandPlan {
     pub working_dir: Option<PathBuf>,
     /// Run once, in the working directory, when `creates` is missing.
     pub setup: Option<SetupPlan>,
+    /// What is put into the working directory first, of a target that is built in.
+    pub files: Option<ShippedFiles>,
 }
 
 /// What installs a target.
@@ -263,6 +266,16 @@ impl Subject {
         })
     }
 
+    /// The same target with the files that it runs.
+    pub(crate) fn with_files(mut self, files: ShippedFiles) -> Self {
+        match &mut self.kind {
+            SubjectKind::HttpCommand(http) => http.command.files = Some(files),
+            SubjectKind::Lambda(lambda) => lambda.command.files = Some(files),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+        }
+        self
+    }
+
     /// A server that is already there, given by its URL on the command line.
     pub fn at_url(url: &str) -> Result<Self, SubjectError> {
         let kind = parse_url(url).map_err(|message| SubjectError::Meaning {
@@ -328,6 +341,7 @@ impl RawCommand {
             env: self.env,
             working_dir,
             setup,
+            files: None,
         })
     }
 }

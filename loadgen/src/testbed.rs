@@ -166,14 +166,19 @@ impl Testbed {
         Ok(sample)
     }
 
-    /// What the subject last printed and how often it fetched the keys: for a message when it gives no decision.
+    /// What is known of the subject when it gives no decision: how often it fetched the keys, what failed last, what it
+    /// printed.
     pub fn diagnosis(&mut self) -> String {
         let mut facts = vec![format!(
             "the JWKS was fetched {} times",
             self.idp.fetch_count()
         )];
         let log = match &mut self.running {
-            Running::Lambda(gateway) => gateway.function().log_tail(),
+            Running::Lambda(gateway) => {
+                let function = gateway.function();
+                facts.extend(function.last_failure().map(|failure| failure.to_string()));
+                function.log_tail()
+            }
             Running::Server(server) => {
                 if let Some(status) = server.child.exit_status() {
                     facts.push(format!("the process has ended ({status})"));

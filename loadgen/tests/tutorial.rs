@@ -110,6 +110,23 @@ fn the_tutorials_event_gives_the_tutorials_answer() {
 }
 
 #[test]
+fn the_settings_file_of_the_working_directory_is_read_unasked() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let base = serve_jwks(folder.path());
+    let audience = format!("{base}/api/v2/");
+    let token = text(
+        &run(
+            folder.path(),
+            &["mint", "--base", &base, "--aud", &audience],
+        )
+        .stdout,
+    );
+    tutorial_files(folder.path(), &base, token.trim());
+    let output = run(folder.path(), &["authorizer", "invoke", "event.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
 fn an_expired_token_is_unauthorized_and_says_why_at_the_desk() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let base = serve_jwks(folder.path());

@@ -1,10 +1,11 @@
 //! The issuer's HTTP side: JWKS, discovery, token endpoint and `/healthz` at the profile's own paths.
 //!
-//! Owns the listener, the routes and the log of JWKS fetches. What a document says is in [`documents`], what a token
-//! request gets is in [`token_endpoint`].
+//! Owns the routes and the log of JWKS fetches. The socket is [`listener`]'s business, what a document says is in
+//! [`documents`], what a token request gets is in [`token_endpoint`].
 
 mod documents;
 mod fetch_log;
+mod listener;
 mod parameters;
 mod token_endpoint;
 
@@ -14,13 +15,12 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::Router;
 use axum::body::{Body, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub(crate) use documents::jwk_as_served;
@@ -30,6 +30,7 @@ pub use fetch_log::JwksFetch;
 use crate::minter::{IssuerKeys, MintDefaults, Minter};
 use crate::profile::IssuerProfile;
 use fetch_log::FetchLog;
+use listener::Limits;
 use token_endpoint::TokenEndpoint;
 
 /// A connection that is still busy after a shutdown was asked for gets this long, then the listener's task is ended.
@@ -108,8 +109,8 @@ pub struct MockIdp {
     address: SocketAddr,
     base: String,
     site: Arc<Site>,
-    stop: oneshot::Sender<()>,
-    task: JoinHandle<io::Result<()>>,
+    stop: watch::Sender<()>,
+    task: JoinHandle<()>,
 }
 
 /// What the routes answer from.
@@ -150,18 +151,19 @@ impl MockIdp {
         let address = listener.local_addr().map_err(unavailable)?;
         let base = format!("http://{address}");
         let site = Arc::new(Site::new(config, &base));
-        let routes = Router::new().fallback(answer).with_state(Arc::clone(&site));
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serve = axum::serve(listener, routes).with_graceful_shutdown(async {
-            // A dropped sender means a dropped issuer, which stops it as well.
-            let _ = stopped.await;
+        // A dropped sender means a dropped issuer, which stops it as well.
+        let (stop, stopped) = watch::channel(());
+        let answering = Arc::clone(&site);
+        let serve = listener::serve(listener, Limits::default(), stopped, move |request| {
+            let site = Arc::clone(&answering);
+            async move { site.answer(request).await }
         });
         Ok(Self {
             address,
             base,
             site,
             stop,
-            task: tokio::spawn(serve.into_future()),
+            task: tokio::spawn(serve),
         })
     }
 
@@ -208,8 +210,7 @@ impl MockIdp {
     /// Takes no new connection, lets the requests under way end (2 s at most) and frees the port.
     pub async fn shutdown(self) {
         let Self { stop, mut task, .. } = self;
-        // The task has gone already if nobody receives.
-        let _ = stop.send(());
+        stop.send_replace(());
         if tokio::time::timeout(SHUTDOWN_GRACE, &mut task)
             .await
             .is_err()
@@ -272,6 +273,28 @@ impl Site {
         }
     }
 
+    async fn answer(&self, request: Request) -> Response {
+        let received = Instant::now();
+        let method = request.method();
+        let Some(route) = self.route(request.uri().path()) else {
+            return json_response(
+                StatusCode::NOT_FOUND,
+                Bytes::from_static(br#"{"error":"not_found"}"#),
+            );
+        };
+        let reads = matches!(*method, Method::GET | Method::HEAD);
+        match route {
+            Route::Token if *method == Method::POST => self.tokens.answer(request).await,
+            Route::Token => not_allowed("POST"),
+            Route::Discovery | Route::Health | Route::Jwks if !reads => not_allowed("GET, HEAD"),
+            Route::Discovery => json_response(StatusCode::OK, self.discovery.clone()),
+            Route::Health => {
+                json_response(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))
+            }
+            Route::Jwks => self.jwks(received),
+        }
+    }
+
     fn jwks(&self, received: Instant) -> Response {
         let mut response = json_response(StatusCode::OK, self.jwks.clone());
         if let Some(policy) = &self.jwks_cache_control {
@@ -294,26 +317,6 @@ fn check_clients(clients: &[Client]) -> Result<(), StartError> {
         }
     }
     Ok(())
-}
-
-async fn answer(State(site): State<Arc<Site>>, request: Request) -> Response {
-    let received = Instant::now();
-    let method = request.method();
-    let Some(route) = site.route(request.uri().path()) else {
-        return json_response(
-            StatusCode::NOT_FOUND,
-            Bytes::from_static(br#"{"error":"not_found"}"#),
-        );
-    };
-    let reads = matches!(*method, Method::GET | Method::HEAD);
-    match route {
-        Route::Token if *method == Method::POST => site.tokens.answer(request).await,
-        Route::Token => not_allowed("POST"),
-        Route::Discovery | Route::Health | Route::Jwks if !reads => not_allowed("GET, HEAD"),
-        Route::Discovery => json_response(StatusCode::OK, site.discovery.clone()),
-        Route::Health => json_response(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#)),
-        Route::Jwks => site.jwks(received),
-    }
 }
 
 fn json_response(status: StatusCode, body: Bytes) -> Response {

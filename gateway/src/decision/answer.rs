@@ -18,6 +18,17 @@ pub enum FunctionAnswer {
     Payload(Bytes),
 }
 
+/// The error message that API Gateway turns into 401. It is compared whole, with its case: `Unauthorized` followed by
+/// more text gives 500 (observed).
+const UNAUTHORIZED: &str = "Unauthorized";
+
+impl FunctionAnswer {
+    /// Whether the function refuses the token, which is an error to Lambda and a decision to API Gateway.
+    pub fn is_unauthorized(&self) -> bool {
+        matches!(self, Self::Error { message, .. } if message == UNAUTHORIZED)
+    }
+}
+
 /// Without the payload, which may hold what the authorizer knows of the caller.
 impl fmt::Debug for FunctionAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

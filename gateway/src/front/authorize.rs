@@ -10,7 +10,7 @@ use super::flights::Flights;
 use super::respond::{CacheUse, EnvironmentUse, Trace};
 use crate::api::{Identity, TokenAuthorizer, as_text, token_event};
 use crate::decision::{AuthorizerOutput, Decision, Refusal, judge, read_answer};
-use crate::function::Function;
+use crate::function::{Failure, FailurePhase, Function};
 use crate::policy::RequestContext;
 use crate::policy_cache::PolicyCache;
 use crate::switches::{ParallelMisses, Switches};
@@ -134,17 +134,30 @@ impl Authorize {
             self.function.invoke(event),
         )
         .await;
-        // Both the ceiling and an invocation that never got an environment are the gateway giving up.
-        let Ok(Ok(invocation)) = invoked else {
-            return Err(Refusal::function_error(self.switches.gave_up));
+        let invocation = match invoked {
+            Ok(Ok(invocation)) => invocation,
+            // Both the ceiling and an invocation that never got an environment are the gateway giving up.
+            Ok(Err(_)) => return Err(Refusal::function_error(self.switches.gave_up)),
+            Err(_) => {
+                let ceiling = self.switches.authorizer_ceiling;
+                let message = format!("no answer within {ceiling:?}");
+                self.function
+                    .note(Failure::new(FailurePhase::Wait, &message));
+                return Err(Refusal::function_error(self.switches.gave_up));
+            }
         };
-        let cold = invocation.cold_start().is_some();
-        trace.environment = if cold {
-            EnvironmentUse::Cold
-        } else {
-            EnvironmentUse::Warm
-        };
-        trace.authorizer = Some(invocation.answered() - invocation.dispatched());
-        read_answer(invocation.answer(), &self.switches).map(Arc::new)
+        if !invocation.init_failed() {
+            trace.environment = match invocation.cold_start() {
+                Some(_) => EnvironmentUse::Cold,
+                None => EnvironmentUse::Warm,
+            };
+            trace.authorizer = Some(invocation.answered() - invocation.dispatched());
+        }
+        let output = read_answer(invocation.answer(), &self.switches);
+        if let Some(detail) = output.as_ref().err().and_then(Refusal::detail) {
+            self.function
+                .note(Failure::new(FailurePhase::Answer, detail));
+        }
+        output.map(Arc::new)
     }
 }

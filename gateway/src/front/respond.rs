@@ -42,7 +42,7 @@ pub(super) enum CacheUse {
     Off,
 }
 
-/// Which kind of environment answered.
+/// Which kind of environment answered; none where INIT failed.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) enum EnvironmentUse {
     Cold,

@@ -6,7 +6,10 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokio::sync::mpsc;
+
 use super::FunctionError;
+use crate::log_tail::LogLine;
 
 /// INIT has 10 s on Lambda (documented).
 const INIT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -47,6 +50,8 @@ pub struct FunctionConfig {
     pub init_timeout: Duration,
     /// How many processes there may be.
     pub max_environments: usize,
+    /// Who hears what the processes print, and of each failure, as it happens.
+    pub watcher: Option<mpsc::Sender<LogLine>>,
 }
 
 /// Lambda's defaults where it has them; `command` is empty and must be set.
@@ -62,6 +67,7 @@ impl Default for FunctionConfig {
             timeout: TIMEOUT,
             init_timeout: INIT_TIMEOUT,
             max_environments: MAX_ENVIRONMENTS,
+            watcher: None,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! One execution environment: a process, its Runtime API, and the one invocation that it may have at a time.
 
+use std::process::ExitStatus;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
@@ -8,21 +9,26 @@ use tokio::sync::oneshot;
 
 use super::config::FunctionConfig;
 use super::exchange::{Answered, Event, Exchange, Init};
-use super::log_tail::LogTail;
-use super::process::Process;
+use super::process::{self, TERMINATION_GRACE};
 use super::runtime_api::RuntimeApi;
 use super::{ColdStart, InvokeError};
 use crate::api::{ACCOUNT, REGION};
+use crate::child::ChildProcess;
 use crate::decision::FunctionAnswer;
+use crate::log_tail::LogTail;
 use crate::request_id::RequestId;
 
 /// After a process has ended, how long its last words may still be on their way through the loopback.
 const LAST_WORDS: Duration = Duration::from_millis(50);
 
+/// After a failure that ends the process, how long it may take to say why on its standard error, and to end by itself. A
+/// runtime that has reported an INIT error prints it next; the caller of the failed invocation waits for this.
+const LAST_LINES: Duration = Duration::from_millis(200);
+
 /// An environment. Dropping it kills its process and closes its Runtime API.
 #[derive(Debug)]
 pub(super) struct Environment {
-    process: Process,
+    process: ChildProcess,
     api: RuntimeApi,
     generation: u64,
     timeout: Duration,
@@ -66,7 +72,7 @@ impl Environment {
         let api =
             RuntimeApi::start(exchange, function_arn(&config.name)).map_err(InvokeError::Listen)?;
         let spawned = Instant::now();
-        let process = Process::spawn(config, &api.address(), log)?;
+        let process = process::spawn(config, &api.address(), log)?;
         Ok(Self {
             process,
             api,
@@ -87,14 +93,19 @@ impl Environment {
     }
 
     pub(super) fn is_alive(&mut self) -> bool {
-        self.process.is_alive()
+        self.process.exit_status().is_none()
     }
 
-    pub(super) async fn terminate(self) {
-        self.process.terminate().await;
+    pub(super) async fn terminate(mut self) {
+        self.process.terminate(TERMINATION_GRACE).await;
     }
 
-    pub(super) async fn kill(self) {
+    /// Lets a process that has failed end by itself, so that its log says why.
+    pub(super) async fn last_lines(&mut self) -> Option<ExitStatus> {
+        self.process.last_words(LAST_LINES).await
+    }
+
+    pub(super) async fn kill(mut self) {
         self.process.kill().await;
     }
 
@@ -136,7 +147,7 @@ impl Environment {
             outcome = &mut init => outcome.ok(),
             status = self.process.wait() => match tokio::time::timeout(LAST_WORDS, init).await {
                 Ok(Ok(outcome)) => Some(outcome),
-                Ok(Err(_)) | Err(_) => return Err((exit_error("INIT", status), Ended::Crashed)),
+                Ok(Err(_)) | Err(_) => return Err((exit_error("INIT", status.ok()), Ended::Crashed)),
             },
             () = tokio::time::sleep(self.init_timeout) => None,
         };
@@ -196,7 +207,7 @@ impl Environment {
                     return (answered, Ended::Crashed);
                 }
                 let ended = if self.api.exchange().event_was_taken() { Ended::Crashed } else { Ended::BeforeEvent };
-                (Answered { answer: exit_error(&request_id, status), at: Instant::now() }, ended)
+                (Answered { answer: exit_error(&request_id, status.ok()), at: Instant::now() }, ended)
             }
             () = tokio::time::sleep(self.timeout) => {
                 let seconds = self.timeout.as_secs_f64();
@@ -210,7 +221,7 @@ impl Environment {
 /// The error type of an invocation that ran out of time.
 const TIMED_OUT: &str = "Sandbox.Timedout";
 
-fn exit_error(request_id: &str, status: Option<std::process::ExitStatus>) -> FunctionAnswer {
+fn exit_error(request_id: &str, status: Option<ExitStatus>) -> FunctionAnswer {
     let how = status.map_or_else(|| "unknown status".to_owned(), |status| status.to_string());
     let message = format!("RequestId: {request_id} Error: Runtime exited with error: {how}");
     FunctionAnswer::Error {

@@ -6,5 +6,6 @@ mod bed;
 mod cache;
 mod decisions;
 mod environments;
+mod failures;
 mod limits;
 mod scripted;

@@ -44,6 +44,7 @@ fn the_authorizer_answers_until_its_gateway_is_gone() {
                 &[],
                 report.to_string().as_bytes(),
             );
+            println!("the import failed");
             return;
         }
         "never" => wait(FOREVER),

@@ -12,6 +12,9 @@ use super::{Failure, output};
 /// The exit code of an invocation that ends in an error, as `Unauthorized` is one.
 const INVOCATION_ERROR: u8 = 1;
 
+/// The settings file that the function looks for in its working directory, too.
+const DOTENV: &str = ".env";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthorizerCommand {
     /// Write the zip that Lambda's provided.al2023 takes
@@ -28,7 +31,7 @@ pub(crate) struct BundleArguments {
     /// The executable to pack [default: `bootstrap` beside this program]
     #[arg(long)]
     binary: Option<PathBuf>,
-    /// Pack it even when it needs a newer glibc than provided.al2023 has
+    /// Pack it even when provided.al2023 could not run it: it needs a newer glibc, or is no Lambda runtime
     #[arg(long)]
     force: bool,
 }
@@ -37,7 +40,7 @@ pub(crate) struct BundleArguments {
 pub(crate) struct InvokeArguments {
     /// The event, such as {"type":"TOKEN","authorizationToken":"Bearer …","methodArn":"arn:aws:execute-api:…"}
     event: PathBuf,
-    /// Read the settings from this file instead of the environment
+    /// Read the settings from this file alone [default: the environment, and .env for what it does not have]
     #[arg(long, value_name = "FILE")]
     env_file: Option<PathBuf>,
 }
@@ -68,7 +71,7 @@ fn bundle(arguments: &BundleArguments) -> Result<u8, Failure> {
         bundle.zip_bytes,
         bundle.binary_bytes,
         bundle.architecture
-    ));
+    ))?;
     Ok(0)
 }
 
@@ -78,7 +81,7 @@ fn invoke(arguments: &InvokeArguments) -> Result<u8, Failure> {
         .map_err(Failure::usage)?;
     let settings = match &arguments.env_file {
         Some(path) => Settings::from_dotenv(path).map_err(Failure::usage)?,
-        None => Settings::from_env().map_err(Failure::usage)?,
+        None => Settings::from_env_or_dotenv(DOTENV).map_err(Failure::usage)?,
     };
     let authorizer = Authorizer::new(settings).map_err(Failure::usage)?;
     match super::runtime()?.block_on(authorizer.authorize(&event)) {
@@ -86,7 +89,7 @@ fn invoke(arguments: &InvokeArguments) -> Result<u8, Failure> {
             let answer: serde_json::Value = serde_json::from_slice(&answer)
                 .context("the authorizer's answer")
                 .map_err(Failure::testbed)?;
-            output::print(&format!("{answer:#}\n"));
+            output::print(&format!("{answer:#}\n"))?;
             Ok(0)
         }
         Err(error) => {
@@ -100,7 +103,7 @@ fn invoke(arguments: &InvokeArguments) -> Result<u8, Failure> {
             output::print(&format!(
                 "{}\n",
                 serde_json::json!({ "errorMessage": error.to_string() })
-            ));
+            ))?;
             output::note(&format!("{error}{reason}"));
             Ok(INVOCATION_ERROR)
         }

@@ -38,7 +38,7 @@ pub(crate) fn run(arguments: &ListArguments) -> Result<u8, Failure> {
             let _ = writeln!(text, "cases: {count}; `authbench list cases` prints them");
         }
     }
-    output::print(&text);
+    output::print(&text)?;
     Ok(0)
 }
 

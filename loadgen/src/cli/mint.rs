@@ -55,6 +55,7 @@ pub(crate) struct MintArguments {
 fn parse_member(text: &str) -> Result<(String, Value), String> {
     let (name, value) = text
         .split_once('=')
+        .filter(|(name, _)| !name.is_empty())
         .ok_or_else(|| format!("{text:?} is not of the form NAME=VALUE"))?;
     let value = serde_json::from_str(value).unwrap_or_else(|_| Value::String(value.to_owned()));
     Ok((name.to_owned(), value))
@@ -70,7 +71,7 @@ pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
     let minter = issuer.minter(&arguments.base).map_err(Failure::testbed)?;
     if arguments.jwks {
         let jwks = mock_idp::jwks_document(minter.profile(), minter.keys());
-        output::print(&format!("{jwks:#}\n"));
+        output::print(&format!("{jwks:#}\n"))?;
         return Ok(0);
     }
     let minter = match &arguments.user {
@@ -78,9 +79,12 @@ pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
         Some(name) => minter.for_user(name).map_err(Failure::usage)?,
     };
     let token = minter
-        .mint(&recipe(arguments)?, loadgen::clock::unix_now())
+        .mint(
+            &recipe(arguments, minter.profile().token_lifetime_s())?,
+            loadgen::clock::unix_now(),
+        )
         .map_err(Failure::usage)?;
-    output::print(&format!("{token}\n"));
+    output::print(&format!("{token}\n"))?;
     Ok(0)
 }
 
@@ -99,7 +103,7 @@ pub(super) fn issuer(
     })
 }
 
-fn recipe(arguments: &MintArguments) -> Result<Recipe, Failure> {
+fn recipe(arguments: &MintArguments, lifetime_s: u32) -> Result<Recipe, Failure> {
     if let Some(id) = &arguments.case {
         let catalogue = builtin::catalogue().map_err(Failure::usage)?;
         let case = catalogue.find(id).ok_or_else(|| {
@@ -111,7 +115,17 @@ fn recipe(arguments: &MintArguments) -> Result<Recipe, Failure> {
     }
     let mut claims: Map<String, Value> = arguments.claim.iter().cloned().collect();
     if let Some(seconds) = arguments.expires_in {
+        if claims.contains_key("exp") {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "--expires-in and --claim exp=… both say when the token expires: give one of them"
+            )));
+        }
         claims.insert("exp".to_owned(), json!(format!("$now{seconds:+}")));
+        if seconds <= 0 && !claims.contains_key("iat") {
+            // A token that has expired was issued before that, and lived as long as the issuer's tokens do.
+            let issued = seconds.saturating_sub(lifetime_s.into());
+            claims.insert("iat".to_owned(), json!(format!("$now{issued:+}")));
+        }
     }
     let header: Map<String, Value> = arguments.header.iter().cloned().collect();
     serde_json::from_value(json!({ "claims": claims, "header": header })).map_err(Failure::usage)

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use loadgen::record::{RecordError, RecordStore};
+use loadgen::record::RecordStore;
 
 use super::{Failure, output};
 
@@ -26,15 +26,25 @@ enum Format {
 }
 
 pub(crate) fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
+    let html = matches!(arguments.format, Format::Html);
+    if html && arguments.paths.len() > 1 {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "--format html writes one page, and {} records are given: render them one by one",
+            arguments.paths.len()
+        )));
+    }
+    let mut code = 0;
     for path in &arguments.paths {
-        let record = RecordStore::load(path).map_err(|error| match error {
-            RecordError::Write { .. } => Failure::testbed(error),
-            RecordError::Format { .. } | RecordError::Read { .. } => Failure::usage(error),
-        })?;
-        match arguments.format {
-            Format::Html => output::print(&loadgen::report::html(&record)),
-            Format::Terminal => output::print(&loadgen::report::terminal(&record, output::style())),
+        match RecordStore::load(path) {
+            Ok(record) if html => output::print(&loadgen::report::html(&record))?,
+            Ok(record) => output::print(&loadgen::report::terminal(&record, output::style()))?,
+            // One bad file among many must not hide the others.
+            Err(error) => {
+                let failure = Failure::usage(error);
+                output::error(&failure);
+                code = failure.exit.code();
+            }
         }
     }
-    Ok(0)
+    Ok(code)
 }

@@ -79,11 +79,11 @@ fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
     let html = store
         .write("report.html", loadgen::report::html(record).as_bytes())
         .map_err(Failure::testbed)?;
-    output::print(&loadgen::report::terminal(record, output::style()));
+    output::print(&loadgen::report::terminal(record, output::style()))?;
     output::print(&format!(
         "\nrecord  {}\nreport  {}\n",
         store.record_path().display(),
         html.display()
-    ));
+    ))?;
     Ok(())
 }

@@ -1,16 +1,27 @@
 //! `authbench serve`: a stand-in on its own, until it is stopped.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use clap::{Args, Subcommand};
+use gateway::LogLine;
 use loadgen::builtin;
+use loadgen::exit::Exit;
 use loadgen::issuer::{CLIENT_ID, CLIENT_SECRET};
 use loadgen::stop::StopSignal;
 use loadgen::subject::Placeholders;
 use loadgen::testbed;
 use mock_idp::MockIdp;
+use tokio::io::AsyncWriteExt as _;
+use tokio::sync::mpsc;
 
 use super::{Failure, mint, output};
+
+/// Lines on their way from the function to standard error. A terminal that stands still costs lines and no memory.
+const WATCHED_LINES: usize = 1_024;
+
+/// How long the last lines may take to be written when everything else has ended.
+const LAST_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServeCommand {
@@ -65,7 +76,7 @@ pub(crate) struct GatewayArguments {
     scope: String,
     /// How long a policy is cached: 0s to 3600s
     #[arg(long, default_value = "300s", value_parser = loadgen::scenario::parse_duration)]
-    cache_ttl: std::time::Duration,
+    cache_ttl: Duration,
 }
 
 pub(crate) fn run(command: ServeCommand) -> Result<u8, Failure> {
@@ -93,7 +104,7 @@ async fn idp(arguments: &IdpArguments, stop: &StopSignal) -> Result<u8, Failure>
         idp.issuer(),
         idp.jwks_uri(),
         idp.token_endpoint(),
-    ));
+    ))?;
     stop.raised().await;
     idp.shutdown().await;
     Ok(0)
@@ -109,16 +120,38 @@ async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, F
         port: String::new(),
         scope: arguments.scope,
     };
-    let gateway = testbed::start_gateway(
-        &subject,
-        arguments.listen,
-        arguments.cache_ttl,
-        &placeholders,
-    )
-    .await
-    .map_err(Failure::testbed)?;
-    output::print(&format!("planets  {}/planets\n", gateway.base_url()));
+    let (watcher, heard) = mpsc::channel(WATCHED_LINES);
+    let passing_on = tokio::spawn(pass_on(heard));
+    let started = tokio::select! {
+        started = testbed::start_gateway(
+            &subject,
+            arguments.listen,
+            arguments.cache_ttl,
+            &placeholders,
+            Some(watcher),
+        ) => started,
+        // Dropping the start ends a setup that it may be waiting for.
+        () = stop.raised() => return Ok(Exit::Interrupted.code()),
+    };
+    let gateway = started.map_err(Failure::testbed)?;
+    output::print(&format!("planets  {}/planets\n", gateway.base_url()))?;
     stop.raised().await;
     gateway.shutdown().await;
+    // A process that left the group of its parent may hold the pipe, and with it the channel, open.
+    let _ = tokio::time::timeout(LAST_LINES, passing_on).await;
     Ok(0)
+}
+
+/// Writes what the function says to standard error: the caller of a failed invocation sees `{"message":null}` alone.
+async fn pass_on(mut heard: mpsc::Receiver<LogLine>) {
+    let mut stderr = tokio::io::stderr();
+    while let Some(line) = heard.recv().await {
+        let text = match line {
+            LogLine::Printed(line) => format!("authorizer | {line}\n"),
+            LogLine::Remark(remark) => format!("authbench: {remark}\n"),
+        };
+        // Nobody reads: the lines are lost, and the gateway goes on.
+        let _ = stderr.write_all(text.as_bytes()).await;
+        let _ = stderr.flush().await;
+    }
 }

@@ -13,8 +13,8 @@ use tokio::net::TcpStream;
 
 use super::{CacheVerdict, Decision, Observation, PreparedRequest};
 
-/// The longest wait for one answer. API Gateway's own ceiling for an integration is 29 s; a verifier that needs a
-/// third of that is not answering.
+/// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
+/// needs a third of that is not answering.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait for a connection. Targets of this tool are on loopback or one network hop away.
@@ -28,6 +28,7 @@ const BODY_LIMIT: usize = 1024 * 1024;
 pub struct HttpTarget {
     authority: String,
     path: String,
+    answer_timeout: Duration,
 }
 
 impl HttpTarget {
@@ -36,6 +37,16 @@ impl HttpTarget {
         Self {
             authority: authority.into(),
             path: path.into(),
+            answer_timeout: ANSWER_TIMEOUT,
+        }
+    }
+
+    /// The same target with another longest wait for one answer.
+    #[must_use]
+    pub fn with_answer_timeout(self, answer_timeout: Duration) -> Self {
+        Self {
+            answer_timeout,
+            ..self
         }
     }
 
@@ -89,7 +100,8 @@ impl HttpConnection {
         let Some(sender) = &mut self.sender else {
             return Observation::lost(self.failure.take().unwrap_or_default(), sent);
         };
-        match tokio::time::timeout(ANSWER_TIMEOUT, exchange(sender, message)).await {
+        let patience = self.target.answer_timeout;
+        match tokio::time::timeout(patience, exchange(sender, message)).await {
             Ok(Ok((response, finished))) => observe(&response, sent, finished),
             Ok(Err(reason)) => {
                 self.sender = None;
@@ -97,7 +109,7 @@ impl HttpConnection {
             }
             Err(_) => {
                 self.sender = None;
-                Observation::lost(format!("no answer within {ANSWER_TIMEOUT:?}"), sent)
+                Observation::lost(format!("no answer within {patience:?}"), sent)
             }
         }
     }

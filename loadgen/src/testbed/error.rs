@@ -24,6 +24,16 @@ pub enum TestbedError {
         /// Its last lines.
         log: String,
     },
+    /// The files of a built-in target cannot be written.
+    #[error(
+        "cannot write the target's files to {}: {reason}; name another folder with AUTHBENCH_CACHE", folder.display()
+    )]
+    Files {
+        /// The target's folder.
+        folder: PathBuf,
+        /// The system's reason.
+        reason: io::Error,
+    },
     /// The gateway stand-in does not start.
     #[error("the gateway does not start: {0}")]
     Gateway(#[from] gateway::GatewayError),
@@ -104,6 +114,11 @@ pub enum TestbedError {
         /// The system's reason.
         source: io::Error,
     },
+    /// There is no folder to start the target in.
+    #[error(
+        "the target's working_dir {} is no folder; a relative one starts at the target file's folder", .0.display()
+    )]
+    WorkingDir(PathBuf),
 }
 
 /// Lines of a log shown in a message, at most.

@@ -6,13 +6,18 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gateway::{FunctionConfig, Gateway, GatewayConfig, RestApi};
+use gateway::{FunctionConfig, Gateway, GatewayConfig, LogLine, RestApi};
+use tokio::sync::mpsc;
 
 use super::server::{self, ChildServer};
 use super::{ANY_PORT, TestbedError, setup};
 use crate::scenario::Scenario;
 use crate::subject::{CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind};
 use crate::target::{Decision, HttpTarget, InProcessTarget, RequestShape, Target};
+
+/// The gateway has the last word on an authorizer that does not answer, since it knows why; what it needs beyond its own
+/// ceiling is the writing of an answer.
+const CEILING_MARGIN: Duration = Duration::from_secs(2);
 
 /// What was started for a subject.
 #[derive(Debug)]
@@ -54,13 +59,12 @@ pub(super) async fn start_subject(
     match &subject.kind {
         SubjectKind::Lambda(command) => {
             let gateway =
-                start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders).await?;
+                start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders, None).await?;
             let invocation = filled(&command.command, &placeholders)?.0.join(" ");
             let path = format!("/{}/planets", gateway::STAGE);
-            let target = Target::Http(Arc::new(HttpTarget::new(
-                gateway.address().to_string(),
-                path,
-            )));
+            let target = HttpTarget::new(gateway.address().to_string(), path)
+                .with_answer_timeout(gateway::switches::AUTHORIZER_CEILING + CEILING_MARGIN);
+            let target = Target::Http(Arc::new(target));
             Ok((Running::Lambda(Box::new(gateway)), target, invocation))
         }
         SubjectKind::HttpCommand(plan) => {
@@ -89,18 +93,23 @@ pub(super) async fn start_subject(
     }
 }
 
-/// The gateway stand-in with a subject of kind lambda behind it.
+/// The gateway stand-in with a subject of kind lambda behind it; `watcher` hears what its processes print and how they
+/// fail.
 pub async fn start_gateway(
     subject: &Subject,
     listen: SocketAddr,
     cache_ttl: Duration,
     placeholders: &Placeholders,
+    watcher: Option<mpsc::Sender<LogLine>>,
 ) -> Result<Gateway, TestbedError> {
     let SubjectKind::Lambda(command) = &subject.kind else {
         return Err(TestbedError::NotLambda(subject.name.clone()));
     };
     setup::ensure(&command.command).await?;
-    let function = function_config(&subject.name, command, placeholders)?;
+    let function = FunctionConfig {
+        watcher,
+        ..function_config(&subject.name, command, placeholders)?
+    };
     let api = RestApi::planets().with_ttl(cache_ttl);
     Ok(Gateway::start(GatewayConfig {
         listen,

@@ -6,6 +6,7 @@
     reason = "clippy knows test functions only, and a fixture has nobody to hand an error to either"
 )]
 
+mod connections;
 mod fixture;
 mod http;
 mod keys;

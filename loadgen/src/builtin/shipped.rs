@@ -1,0 +1,118 @@
+//! The files that a built-in target runs, compiled in like its target file, and laid out when it is started.
+
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::cache;
+
+/// A target's files, by their names in its folder.
+#[derive(Debug, Clone, Copy)]
+pub struct ShippedFiles {
+    target: &'static str,
+    files: &'static [(&'static str, &'static str)],
+}
+
+macro_rules! shipped {
+    ($target:literal, $($name:literal),+ $(,)?) => {
+        ShippedFiles {
+            target: $target,
+            files: &[$((
+                $name,
+                include_str!(concat!("../../../scenarios/targets/", $target, "/", $name)),
+            )),+],
+        }
+    };
+}
+
+/// The targets that have files.
+const SHIPPED: &[ShippedFiles] = &[shipped!(
+    "express-oauth2-jwt-bearer",
+    "package-lock.json",
+    "package.json",
+    "server.js",
+)];
+
+impl ShippedFiles {
+    /// The files of a built-in target, where it has any.
+    pub(super) fn of(target: &str) -> Option<Self> {
+        SHIPPED
+            .iter()
+            .find(|shipped| shipped.target == target)
+            .copied()
+    }
+
+    /// The folder that stands for `scenarios/targets`: in the user's cache, and named after the files, so that packages
+    /// that were installed for other files are never used for these.
+    pub(super) fn targets_folder(self) -> Option<PathBuf> {
+        let mut hasher = DefaultHasher::new();
+        self.files.hash(&mut hasher);
+        let name = format!("{:016x}", hasher.finish());
+        Some(cache::folder()?.join("targets").join(name))
+    }
+
+    /// Writes the files that are missing or changed into the target's folder.
+    pub(crate) fn lay_out(self, folder: &Path) -> io::Result<()> {
+        std::fs::create_dir_all(folder)?;
+        for (name, text) in self.files {
+            let path = folder.join(name);
+            if std::fs::read(&path).is_ok_and(|content| content == text.as_bytes()) {
+                continue;
+            }
+            // Renamed when it is whole: another authbench may be starting the same target.
+            let part = folder.join(format!(".{name}.{}", std::process::id()));
+            std::fs::write(&part, text).and_then(|()| std::fs::rename(&part, &path))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_file_of_a_targets_folder_is_shipped() {
+        let targets = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scenarios/targets");
+        let folders = std::fs::read_dir(&targets)
+            .expect("the targets")
+            .map(|entry| entry.expect("a readable entry").path())
+            .filter(|path| path.is_dir());
+        for folder in folders {
+            let target = folder.file_name().expect("a name").to_string_lossy();
+            let shipped = ShippedFiles::of(&target).unwrap_or_else(|| panic!("{target} is not"));
+            let mut names: Vec<String> = std::fs::read_dir(&folder)
+                .expect("its files")
+                .map(|entry| entry.expect("a readable entry").path())
+                .filter(|path| path.is_file())
+                .map(|path| {
+                    path.file_name()
+                        .expect("a name")
+                        .to_string_lossy()
+                        .into_owned()
+                })
+                .collect();
+            names.sort();
+            let known: Vec<&str> = shipped.files.iter().map(|(name, _)| *name).collect();
+            assert_eq!(names, known, "{target}");
+        }
+    }
+
+    #[test]
+    fn a_changed_file_is_written_again_and_the_others_are_left_alone() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let shipped = SHIPPED[0];
+        let path = folder.path().join("deep").join("er");
+        shipped.lay_out(&path).expect("laid out");
+        std::fs::write(path.join("server.js"), "changed").expect("written");
+        let before = std::fs::metadata(path.join("package.json")).expect("it is there");
+        shipped.lay_out(&path).expect("laid out again");
+        let server = std::fs::read_to_string(path.join("server.js")).expect("it is there");
+        assert!(server.contains("requiredScopes"));
+        let after = std::fs::metadata(path.join("package.json")).expect("it is there");
+        assert_eq!(
+            before.modified().expect("a time"),
+            after.modified().expect("a time")
+        );
+    }
+}

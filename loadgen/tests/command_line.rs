@@ -1,0 +1,160 @@
+//! What the commands print, where they print it, and what they refuse.
+
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+fn command(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
+    command.args(arguments).current_dir(folder).env(
+        "AUTHBENCH_CACHE",
+        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
+    );
+    command
+}
+
+fn run(folder: &Path, arguments: &[&str]) -> Output {
+    command(folder, arguments)
+        .output()
+        .expect("authbench starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The record of one case, in `folder/name`.
+fn record(folder: &Path, name: &str) {
+    let arguments = [
+        "conform",
+        "--target",
+        "in-process",
+        "--filter",
+        "baseline::valid",
+        "--out",
+        name,
+    ];
+    let output = run(folder, &arguments);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+}
+
+#[test]
+fn a_full_disk_behind_standard_output_is_a_failure_and_a_reader_that_left_is_none() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for arguments in [&["mint"][..], &["list", "cases"], &["--help"]] {
+        let full = std::fs::File::create("/dev/full").expect("Linux has it");
+        let output = command(folder.path(), arguments)
+            .stdout(full)
+            .output()
+            .expect("authbench starts");
+        let message = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(14), "{arguments:?}: {message}");
+        assert!(message.contains("standard output"), "{message}");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        drop(reader);
+        let output = command(folder.path(), arguments)
+            .stdout(writer)
+            .output()
+            .expect("authbench starts");
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_claim_that_is_given_is_in_the_token_or_refused() {
+    use base64::Engine as _;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for (arguments, wanted) in [
+        (
+            &["mint", "--expires-in", "60", "--claim", "exp=5"][..],
+            "--expires-in",
+        ),
+        (&["mint", "--claim", "=v"], "NAME=VALUE"),
+    ] {
+        let output = run(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(text(&output.stderr).contains(wanted), "{arguments:?}");
+    }
+    let claims = |arguments: &[&str]| -> serde_json::Value {
+        let token = text(&run(folder.path(), arguments).stdout);
+        let payload = token.split('.').nth(1).expect("a payload");
+        let bytes = base64::engine::general_purpose::URL_SAFE_NO_PAD
+            .decode(payload)
+            .expect("base64url");
+        serde_json::from_slice(&bytes).expect("JSON")
+    };
+    let expired = claims(&["mint", "--expires-in", "-60"]);
+    let (iat, exp) = (expired["iat"].as_i64(), expired["exp"].as_i64());
+    assert!(
+        iat < exp,
+        "a token that expired was issued before: {expired}"
+    );
+    let issued = claims(&["mint", "--expires-in", "-60", "--claim", "iat=7"]);
+    assert_eq!(issued["iat"], 7);
+}
+
+#[test]
+fn one_bad_record_does_not_hide_the_others_and_one_page_takes_one_record() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    record(folder.path(), "good");
+    std::fs::write(folder.path().join("bad.json"), "{}").expect("written");
+    let output = run(folder.path(), &["report", "bad.json", "none", "good"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("bad.json") && message.contains("none"),
+        "{message}"
+    );
+    assert!(
+        text(&output.stdout).contains("GOOD"),
+        "the good one is shown"
+    );
+    let output = run(
+        folder.path(),
+        &["report", "--format", "html", "good", "good"],
+    );
+    assert_eq!(output.status.code(), Some(2));
+    assert!(output.stdout.is_empty(), "two pages in one file are none");
+}
+
+#[test]
+fn a_table_is_as_wide_as_the_terminal() {
+    use std::io::Read as _;
+    const COLUMNS: u16 = 30;
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    record(folder.path(), "good");
+    let report = || {
+        let mut report = command(folder.path(), &["report", "good"]);
+        report.env_remove("COLUMNS").env("NO_COLOR", "1");
+        report
+    };
+    let piped = report().output().expect("authbench starts");
+    assert!(widest_rule(&text(&piped.stdout)) > usize::from(COLUMNS));
+
+    let size = nix::pty::Winsize {
+        ws_row: 24,
+        ws_col: COLUMNS,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    let terminal = nix::pty::openpty(Some(&size), None).expect("a terminal");
+    let mut report = report()
+        .stdout(terminal.slave)
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("authbench starts");
+    let mut shown = Vec::new();
+    // A terminal whose other end is closed answers EIO after its last byte.
+    let _ = std::fs::File::from(terminal.master).read_to_end(&mut shown);
+    assert!(report.wait().expect("it ends").success());
+    assert_eq!(widest_rule(&text(&shown)), usize::from(COLUMNS));
+}
+
+/// Columns of the widest line above, below or within a table.
+fn widest_rule(report: &str) -> usize {
+    report
+        .lines()
+        .filter(|line| line.starts_with('─'))
+        .map(|line| line.trim_end().chars().count())
+        .max()
+        .expect("a table")
+}
