@@ -15,7 +15,7 @@ const AL2023_GLIBC: (u32, u32) = (2, 34);
 pub enum BundleError {
     /// The executable is missing.
     #[error(
-        "cannot read the executable {}: {source}; build it with `cargo build --release -p authorizer`, or name it with \
+        "cannot read the executable {}; build it with `cargo build --release -p authorizer`, or name it with \
          --binary", path.display()
     )]
     Binary {
@@ -39,7 +39,7 @@ pub enum BundleError {
         needs: (u32, u32),
     },
     /// The zip cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The path.
         path: PathBuf,

@@ -68,9 +68,14 @@ pub async fn run(
         Some(_) => RunStatus::Failed,
         None => RunStatus::Complete,
     };
-    run.record.verdict = verdict::of(&run.record, failure.map(|failure| failure.to_string()));
+    run.record.verdict = verdict::of(&run.record, failure.map(with_causes));
     run.save()?;
     Ok(run.record)
+}
+
+/// A failure and its causes on one line.
+fn with_causes(failure: Failure) -> String {
+    format!("{:#}", anyhow::Error::from(failure))
 }
 
 struct Run<'a> {

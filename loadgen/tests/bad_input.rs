@@ -79,6 +79,32 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     }
 }
 
+#[test]
+fn a_cause_is_told_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("bad.toml"), "name = \"x\"\nspeed = 1\n").expect("written");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let table: [(&[&str], &str); 4] = [
+        (&["conform", "--issuer", "bad.toml"], "unknown field"),
+        (&["conform", "--issuer", "none.toml"], "os error 2"),
+        (&["serve", "gateway", "--listen", &address], "os error 98"),
+        (
+            &["conform", "--issuer-listen", &address, "--out", "o"],
+            "os error 98",
+        ),
+    ];
+    for (arguments, cause) in table {
+        let output = authbench(folder.path(), arguments);
+        let message = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            message.matches(cause).count(),
+            1,
+            "{arguments:?}: {message}"
+        );
+    }
+}
+
 /// Writes a target file that starts a shell script, and returns its name.
 fn target(folder: &Path, name: &str, kind: &str, script: &str, rest: &str) -> String {
     let file = format!("{name}.toml");

@@ -19,7 +19,7 @@ pub enum RecordError {
         reason: String,
     },
     /// The file or folder cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -27,7 +27,7 @@ pub enum RecordError {
         source: io::Error,
     },
     /// The file or folder cannot be written.
-    #[error("cannot write {}: {source}; choose another folder with --out", path.display())]
+    #[error("cannot write {}; choose another folder with --out", path.display())]
     Write {
         /// The file.
         path: PathBuf,

@@ -1,4 +1,6 @@
 //! What can go wrong with the testbed, each named with what to do. None of it is a verdict on the subject.
+//!
+//! A message says its own part; the cause is the error's source, and whoever prints one prints both.
 
 use std::io;
 use std::path::PathBuf;
@@ -25,7 +27,7 @@ pub enum TestbedError {
         log: String,
     },
     /// The gateway stand-in does not start.
-    #[error("the gateway does not start: {0}")]
+    #[error("the gateway does not start")]
     Gateway(#[from] gateway::GatewayError),
     /// The server runs and never becomes ready.
     #[error(
@@ -42,10 +44,10 @@ pub enum TestbedError {
         log: String,
     },
     /// The issuer stand-in does not start.
-    #[error("the mock issuer does not start: {0}")]
+    #[error("the mock issuer does not start")]
     Idp(#[from] mock_idp::StartError),
     /// The function could not be invoked at all.
-    #[error("the authorizer could not be invoked: {0}")]
+    #[error("the authorizer could not be invoked")]
     Invoke(#[from] gateway::InvokeError),
     /// Test keys cannot be had.
     #[error(transparent)]
@@ -74,7 +76,7 @@ pub enum TestbedError {
     #[error("cannot find this program's own path: {0}")]
     OwnProgram(io::Error),
     /// A placeholder that there is not.
-    #[error("target file: {0}")]
+    #[error("the target file")]
     Placeholder(#[from] PlaceholderError),
     /// No port is free.
     #[error("no free port on 127.0.0.1: {0}")]
@@ -96,7 +98,7 @@ pub enum TestbedError {
     },
     /// The program cannot be started.
     #[error(
-        "target `{command}` does not start: {source}; check program, args and working_dir of the target file"
+        "target `{command}` does not start; check program, args and working_dir of the target file"
     )]
     Spawn {
         /// The command line.
