@@ -26,6 +26,7 @@ pub use api::{
 pub use decision::FunctionAnswer;
 pub use function::{
     ColdStart, Function, FunctionConfig, FunctionCounters, FunctionError, Invocation, InvokeError,
+    MAX_ENVIRONMENTS_LIMIT, TIMEOUT_MAX,
 };
 pub use gateway::{Counters, Gateway, GatewayConfig, GatewayError};
 pub use policy_cache::PolicyCache;

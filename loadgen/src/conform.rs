@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use mock_idp::Minter;
 
-use crate::clock::unix_now;
+use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
@@ -176,7 +176,6 @@ impl Conformance<'_> {
             DivergentDecision::Allow => Decision::Allow,
             DivergentDecision::Deny => Decision::Deny,
         };
-        let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
         if observed.decision != word || plain == Outcome::Pass {
             let gone = format!(
                 "declared as {}, and it is not so any more: remove the declaration",
@@ -184,7 +183,7 @@ impl Conformance<'_> {
             );
             return (Outcome::DivergenceGone, Some(gone));
         }
-        if today.as_str() >= declared.expires.as_str() {
+        if today() >= declared.expires {
             return (
                 plain,
                 Some(format!(

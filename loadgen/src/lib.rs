@@ -9,6 +9,7 @@ pub mod conform;
 pub mod exit;
 pub mod issuer;
 pub mod load;
+mod place;
 pub mod progress;
 pub mod record;
 pub mod recorder;

@@ -4,23 +4,28 @@
 //! key, and with what would be right. Names of issuers, targets and cases are resolved later, against the files.
 
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::conform::Severity;
+use crate::place;
 
 mod phase;
 mod units;
 
 use phase::RawPhase;
-pub use phase::{ColdStartPhase, LoadPhase, Phase, PhaseEnd, Threshold};
-use units::DurationText;
+pub use phase::{ColdStartPhase, LoadPhase, Phase, PhaseEnd, TOKENS_LIMIT, Threshold};
+pub(crate) use units::{DurationText, WholeNumber};
 pub use units::{UnitError, parse_duration, parse_rate};
 
 /// The seed of keys and pools when the scenario names none.
 const DEFAULT_SEED: u64 = 7;
+
+/// Far from the 255 bytes that file systems take, of which the time stamp needs some.
+const NAME_LIMIT: usize = 100;
 
 /// What a run does.
 #[derive(Debug, Clone)]
@@ -41,7 +46,7 @@ pub struct Scenario {
     pub target: String,
     /// The audience that the authorizer is configured for.
     pub audience: String,
-    /// The scope that the authorizer requires.
+    /// The scopes that the authorizer requires, with blanks between them.
     pub scope: String,
     /// The gateway's policy cache: seconds that a policy is kept (0 to 3600).
     pub cache_ttl: Duration,
@@ -56,6 +61,8 @@ pub struct Scenario {
 pub struct ConformancePlan {
     /// Case ids are asked that hold one of these texts; all when empty.
     pub filter: Vec<String>,
+    /// Where the filter stands, for messages: `my.toml:12` or `--filter`.
+    pub filter_at: String,
     /// A failure of this severity or above keeps the subject from being timed.
     pub gate: Severity,
 }
@@ -63,6 +70,14 @@ pub struct ConformancePlan {
 /// A scenario that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
+    /// Nothing is asked and nothing is measured.
+    #[error(
+        "{source_name}: neither [conformance] nor a [[phase]]: such a run says nothing; add one of them"
+    )]
+    Empty {
+        /// The file.
+        source_name: String,
+    },
     /// The text is no TOML, or has an unknown key, a wrong type or a bad unit.
     #[error("{source_name}: {message}")]
     Syntax {
@@ -76,7 +91,7 @@ pub enum ScenarioError {
     Meaning {
         /// The file.
         source_name: String,
-        /// The line of the phase, or 1 for the scenario as a whole.
+        /// The line of the key, or of the phase that it belongs to.
         line: usize,
         /// What is wrong and what would be right.
         message: String,
@@ -86,16 +101,16 @@ pub enum ScenarioError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawScenario {
-    name: String,
+    name: Spanned<String>,
     #[serde(default)]
     description: String,
-    seed: Option<u64>,
+    seed: Option<WholeNumber>,
     issuer: String,
     issuer_listen: Option<SocketAddr>,
     target: String,
     audience: String,
     scope: String,
-    cache_ttl: Option<DurationText>,
+    cache_ttl: Option<Spanned<DurationText>>,
     conformance: Option<RawConformance>,
     #[serde(rename = "phase", default)]
     phases: Vec<Spanned<RawPhase>>,
@@ -104,8 +119,7 @@ struct RawScenario {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConformance {
-    #[serde(default)]
-    filter: Vec<String>,
+    filter: Option<Spanned<Vec<String>>>,
     gate: Severity,
 }
 
@@ -116,33 +130,56 @@ impl Scenario {
             source_name: source.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let meaning = |line: usize, message: String| ScenarioError::Meaning {
+        let meaning = |span: &Range<usize>, message: String| ScenarioError::Meaning {
             source_name: source.to_owned(),
-            line,
+            line: place::line(text, span),
             message,
         };
-        let mut phases = Vec::new();
-        for phase in raw.phases {
-            let line = text[..phase.span().start].matches('\n').count() + 1;
-            phases.push(
-                phase
-                    .into_inner()
-                    .into_phase()
-                    .map_err(|message| meaning(line, message))?,
-            );
-        }
-        let cache_ttl = raw.cache_ttl.map_or(gateway::DEFAULT_TTL, |ttl| ttl.0);
-        if cache_ttl > gateway::MAX_TTL {
+        let at = |span: &Range<usize>| format!("{source}:{}", place::line(text, span));
+        let name = raw.name.get_ref();
+        if !names_a_folder(name) {
             return Err(meaning(
-                1,
-                format!("cache_ttl is {cache_ttl:?}; API Gateway keeps a policy for 0s to 3600s"),
+                &raw.name.span(),
+                format!(
+                    "name is {name:?}; it becomes a part of a folder's name and takes no slash, no control character, \
+                     and 1 to {NAME_LIMIT} bytes"
+                ),
             ));
         }
+        let mut phases = Vec::new();
+        for phase in raw.phases {
+            let span = phase.span();
+            let phase = phase.into_inner();
+            let mix_at = at(&phase.mix_span().unwrap_or_else(|| span.clone()));
+            phases.push(
+                phase
+                    .into_phase(mix_at)
+                    .map_err(|message| meaning(&span, message))?,
+            );
+        }
+        let cache_ttl = match raw.cache_ttl {
+            None => gateway::DEFAULT_TTL,
+            Some(ttl) if ttl.get_ref().0 > gateway::MAX_TTL => {
+                return Err(meaning(
+                    &ttl.span(),
+                    format!(
+                        "cache_ttl is {:?}; API Gateway keeps a policy for 0s to 3600s",
+                        ttl.get_ref().0
+                    ),
+                ));
+            }
+            Some(ttl) => ttl.get_ref().0,
+        };
+        if raw.conformance.is_none() && phases.is_empty() {
+            return Err(ScenarioError::Empty {
+                source_name: source.to_owned(),
+            });
+        }
         Ok(Self {
-            name: raw.name,
+            name: raw.name.into_inner(),
             description: raw.description,
             source: source.to_owned(),
-            seed: raw.seed.unwrap_or(DEFAULT_SEED),
+            seed: raw.seed.map_or(DEFAULT_SEED, |seed| seed.0),
             issuer: raw.issuer,
             issuer_listen: raw.issuer_listen,
             target: raw.target,
@@ -150,12 +187,25 @@ impl Scenario {
             scope: raw.scope,
             cache_ttl,
             conformance: raw.conformance.map(|plan| ConformancePlan {
-                filter: plan.filter,
+                filter_at: plan
+                    .filter
+                    .as_ref()
+                    .map_or_else(|| source.to_owned(), |filter| at(&filter.span())),
+                filter: plan.filter.map_or_else(Vec::new, Spanned::into_inner),
                 gate: plan.gate,
             }),
             phases,
         })
     }
+}
+
+/// A slash would name another folder, and the rest makes a path that nobody can type.
+fn names_a_folder(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= NAME_LIMIT
+        && !name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '/' | '\\'))
 }
 
 #[cfg(test)]
@@ -168,6 +218,15 @@ mod tests {
         Scenario::parse(&format!("{HEAD}{body}"), "t.toml")
             .expect_err("this scenario is wrong")
             .to_string()
+    }
+
+    fn refused(table: &[(&str, &[&str])]) {
+        for (body, parts) in table {
+            let message = refusal(body);
+            for part in *parts {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        }
     }
 
     #[test]
@@ -193,10 +252,22 @@ mod tests {
                 "cache_ttl = \"2h\"\n",
                 &["t.toml", "line 6", "2h", "\"250ms\""],
             ),
-            ("cache_ttl = \"61m\"\n", &["t.toml", "cache_ttl", "3600s"]),
+            ("cache_ttl = \"61m\"\n", &["t.toml:6", "cache_ttl", "3600s"]),
+            ("", &["t.toml", "[conformance]", "[[phase]]"]),
+            (
+                "[conformance]\ngate = \"severe\"\n",
+                &["line 7", "`severe`", "`critical`"],
+            ),
+        ];
+        refused(&table);
+    }
+
+    #[test]
+    fn a_mistake_in_a_phase_is_named_with_its_line() {
+        let table = [
             (
                 "[[phase]]\nkind = \"warm\"\n",
-                &["t.toml", "line 7", "`warm`", "`cold-start`"],
+                &["t.toml", "line 7", "`warm`", "`cold-start`"][..],
             ),
             (
                 "\n[[phase]]\nkind = \"verification\"\nduration = \"1s\"\n",
@@ -223,24 +294,47 @@ mod tests {
                 &["p95", "p99"],
             ),
             (
-                "[conformance]\ngate = \"severe\"\n",
-                &["line 7", "`severe`", "`critical`"],
+                "[[phase]]\nkind = \"cold-start\"\nsamples = \"x\"\nbudget = \"1s\"\n",
+                &["line 8", "whole number", "30"],
+            ),
+            (
+                "[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"0s\"\n",
+                &["t.toml:6", "budget is 0s", "\"10s\""],
+            ),
+            (
+                "\n[[phase]]\nkind = \"verification\"\nusers = 1\nduration = \"1s\"\n",
+                &["t.toml:7", "rate with duration"],
+            ),
+            (
+                "[[phase]]\nkind = \"verification\"\nusers = 1\nrequests = 200001\n",
+                &["t.toml:6", "200001", "200000"],
+            ),
+            (
+                "[[phase]]\nkind = \"verification\"\nusers = 1\nduration = \"5m\"\nrate = \"1000/s\"\n",
+                &["t.toml:6", "300000", "200000"],
             ),
         ];
-        for (body, parts) in table {
-            let message = refusal(body);
-            for part in parts {
-                assert!(message.contains(part), "{part:?} is missing in: {message}");
-            }
+        refused(&table);
+    }
+
+    #[test]
+    fn a_name_that_is_no_part_of_a_folder_is_refused() {
+        for name in ["../x", "a/b", "", "a\\nb"] {
+            let text = HEAD.replace("\"t\"", &format!("\"{name}\""));
+            let message = Scenario::parse(&text, "t.toml")
+                .expect_err(name)
+                .to_string();
+            assert!(message.starts_with("t.toml:1: name is"), "{message}");
         }
     }
 
     #[test]
     fn what_is_left_out_has_the_documented_default() {
-        let scenario = Scenario::parse(HEAD, "t.toml").expect("a small scenario");
+        let text = format!("{HEAD}[conformance]\ngate = \"high\"\n");
+        let scenario = Scenario::parse(&text, "t.toml").expect("a small scenario");
         assert_eq!(scenario.seed, 7);
         assert_eq!(scenario.cache_ttl, Duration::from_mins(5));
-        assert!(scenario.conformance.is_none());
+        assert!(scenario.conformance.expect("asked for").filter.is_empty());
         assert!(scenario.phases.is_empty());
     }
 }

@@ -4,14 +4,16 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 
 use crate::conform::Feature;
+use crate::place;
 
 mod placeholder;
 mod raw;
 
-use raw::{RawSubject, every_feature, parse_url};
+use raw::{Mistake, RawDivergence, RawSubject, every_feature, parse_url};
 
 pub use placeholder::{PlaceholderError, Placeholders};
 
@@ -112,17 +114,18 @@ pub struct LambdaCommand {
 }
 
 /// A deviation that is known, with its reason and the day on which the reason has to be looked at again.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Divergence {
     /// The case's id.
     pub case: String,
+    /// Where it stands, for messages: `my.toml:40`.
+    pub case_at: String,
     /// The decision that the target gives: `allow` or `deny`.
     pub observed: DivergentDecision,
     /// Why it is so.
     pub reason: String,
-    /// From this day (`2027-06-30`) on the declaration no longer counts.
-    pub expires: String,
+    /// From this day on the declaration no longer counts.
+    pub expires: NaiveDate,
 }
 
 /// The decision of a known divergence.
@@ -138,11 +141,13 @@ pub enum DivergentDecision {
 /// A target file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
-    /// Keys that do not go together, or are missing.
-    #[error("{file}: {message}")]
+    /// Keys that do not go together, are missing, or have a value out of range.
+    #[error("{file}:{line}: {message}")]
     Meaning {
         /// The file.
         file: String,
+        /// The line of the key, or of `kind` where one is missing.
+        line: usize,
         /// What is wrong and what would be right.
         message: String,
     },
@@ -154,29 +159,33 @@ pub enum SubjectError {
         /// The parser's own message, with line and column.
         message: String,
     },
+    /// A URL on the command line that cannot be asked.
+    #[error("--url: {0}")]
+    Url(String),
 }
 
 impl Subject {
     /// Parses a target file; `folder` is what a relative working directory starts from.
     pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Self, SubjectError> {
-        let raw: RawSubject = toml::from_str(text).map_err(|error| SubjectError::Syntax {
+        let mut raw: RawSubject = toml::from_str(text).map_err(|error| SubjectError::Syntax {
             file: file.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let meaning = |message: String| SubjectError::Meaning {
+        let meaning = |mistake: Mistake| SubjectError::Meaning {
             file: file.to_owned(),
-            message,
+            line: place::line(text, &mistake.at),
+            message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let (features, divergences) = (raw.features.clone(), raw.divergences.clone());
-        for divergence in &divergences {
-            chrono::NaiveDate::parse_from_str(&divergence.expires, "%Y-%m-%d").map_err(|_| {
-                meaning(format!(
-                    "expires = {:?} is not a day such as \"2027-06-30\"",
-                    divergence.expires
-                ))
-            })?;
-        }
+        let features = raw.features.clone();
+        let divergences = std::mem::take(&mut raw.divergences)
+            .into_iter()
+            .map(|divergence| {
+                let line = place::line(text, &divergence.case.span());
+                Divergence::from_raw(divergence, format!("{file}:{line}"))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(meaning)?;
         let kind = raw.into_kind(folder).map_err(meaning)?;
         Ok(Self {
             name,
@@ -189,10 +198,7 @@ impl Subject {
 
     /// A server that is already there, given by its URL on the command line.
     pub fn at_url(url: &str) -> Result<Self, SubjectError> {
-        let kind = parse_url(url).map_err(|message| SubjectError::Meaning {
-            file: "--url".to_owned(),
-            message,
-        })?;
+        let kind = parse_url(url).map_err(SubjectError::Url)?;
         Ok(Self {
             name: url.to_owned(),
             description: "A server that was already running.".to_owned(),
@@ -201,6 +207,32 @@ impl Subject {
             divergences: Vec::new(),
         })
     }
+}
+
+impl Divergence {
+    fn from_raw(raw: RawDivergence, case_at: String) -> Result<Self, Mistake> {
+        let expires = parse_day(raw.expires.get_ref()).ok_or_else(|| {
+            let given = raw.expires.get_ref();
+            Mistake::at(
+                &raw.expires,
+                format!("expires = {given:?} is not a day such as \"2027-06-30\""),
+            )
+        })?;
+        Ok(Self {
+            case: raw.case.into_inner(),
+            case_at,
+            observed: raw.observed,
+            reason: raw.reason,
+            expires,
+        })
+    }
+}
+
+/// A full date of RFC 3339 §5.6, with its zeros: chrono alone takes `2027-6-3`, too, and a day has one spelling here.
+fn parse_day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .filter(|day| day.to_string() == text)
 }
 
 #[cfg(test)]
@@ -244,7 +276,35 @@ mod tests {
             ),
             (
                 "kind = \"in-process\"\n[[divergence]]\ncase = \"a\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"soon\"\n",
-                &["soon", "2027-06-30"],
+                &["t.toml:7", "soon", "2027-06-30"],
+            ),
+            (
+                "kind = \"in-process\"\n[[divergence]]\ncase = \"a\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"2026-9-1\"\n",
+                &["t.toml:7", "2026-9-1", "2027-06-30"],
+            ),
+            (
+                "kind = \"http\"\n[command]\nprogram = \"x\"\nargs = [\n\"{prot}\"]\n[request]\npath = \"/\"\n",
+                &["t.toml:6", "{prot}", "{port}"],
+            ),
+            (
+                "kind = \"http\"\n[command]\nprogram = \"x\"\n[request]\npath = \"planets\"\n",
+                &["t.toml:6", "\"planets\"", "slash"],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\n[request]\npath = \"/b\"\n",
+                &["t.toml:4", "[request]", "url"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"16m\"\n",
+                &["t.toml:6", "960s", "15m"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nmax_environments = 1001\n",
+                &["t.toml:6", "1001", "1 to 1000"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nmemory_mb = \"1\"\n",
+                &["line 6", "whole number"],
             ),
         ];
         for (body, parts) in table {

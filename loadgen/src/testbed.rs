@@ -212,7 +212,11 @@ async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), Testb
         profile: crate::builtin::issuer(&scenario.issuer)?,
         seed: scenario.seed,
         audience: scenario.audience.clone(),
-        scope: vec![scenario.scope.clone()],
+        scope: scenario
+            .scope
+            .split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect(),
     };
     let (issuer, keys) =
         tokio::task::spawn_blocking(move || issuer.keys().map(|keys| (issuer, keys)))

@@ -48,7 +48,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
-    let table: [(&[&str], &[&str]); 12] = [
+    let table: [(&[&str], &[&str]); 14] = [
         (
             &["run", "s.toml"],
             &["s.toml", "line 6", "`speed`", "`issuer`"],
@@ -73,6 +73,11 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         (&["mint", "--case", "no::case"], &["no::case", "list cases"]),
         (&["report", "r.json"], &["r.json", "schema version 99"]),
         (&["authorizer", "invoke", "none.json"], &["none.json"]),
+        (
+            &["load", "--duration", "5s"],
+            &["rate with duration", "minted before"],
+        ),
+        (&["load", "--requests", "200001"], &["200001", "200000"]),
     ];
     for (arguments, parts) in table {
         refused(folder.path(), arguments, 2, parts);

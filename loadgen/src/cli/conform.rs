@@ -33,6 +33,7 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
     "Conformance cases alone.".clone_into(&mut scenario.description);
     scenario.conformance = Some(ConformancePlan {
         filter: arguments.filter.clone(),
+        filter_at: "--filter".to_owned(),
         gate: Severity::High,
     });
     super::run::execute(

@@ -70,6 +70,10 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
     )
 }
 
+fn usage(message: String) -> Failure {
+    Failure::usage(anyhow::anyhow!(message))
+}
+
 pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let end = match (arguments.phase, arguments.duration, arguments.requests) {
         (_, Some(duration), _) => PhaseEnd::Duration(duration),
@@ -85,12 +89,12 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
         mix,
         arguments.threshold.clone(),
     )
-    .map_err(|message| Failure::usage(anyhow::anyhow!(message)))?;
+    .map_err(usage)?;
     let mut scenario = arguments.subject.scenario("load");
     "Load alone; conformance is not asked.".clone_into(&mut scenario.description);
     scenario.phases.push(match arguments.phase {
         Kind::CacheHit => Phase::CacheHit(load),
-        Kind::Verification => Phase::Verification(load),
+        Kind::Verification => Phase::verification(load).map_err(usage)?,
     });
     super::run::execute(
         scenario,

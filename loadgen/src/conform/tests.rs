@@ -131,9 +131,10 @@ async fn allow_or_deny_is_judged_first_and_the_status_apart() {
 fn declared(observed: DivergentDecision, expires: &str) -> Vec<Divergence> {
     vec![Divergence {
         case: "t::bad".into(),
+        case_at: "t.toml:1".into(),
         observed,
         reason: "known".into(),
-        expires: expires.into(),
+        expires: expires.parse().expect("a day"),
     }]
 }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arrival::{Arrival, open_loop_total};
+use super::arrival::Arrival;
 use super::cpu::process_cpu;
 use super::tally::Tally;
 use super::token_pool::{PoolError, TokenPool};
@@ -11,7 +11,7 @@ use super::users::{LoadError, drive};
 use crate::conform::Catalogue;
 use crate::record::{CounterRecord, GeneratorHealth, PhaseRecord, ThresholdRecord};
 use crate::recorder::Distribution;
-use crate::scenario::{LoadPhase, PhaseEnd, Threshold};
+use crate::scenario::{LoadPhase, Threshold};
 use crate::stop::StopSignal;
 use crate::target::Target;
 use crate::testbed::{GatewayCounts, Testbed};
@@ -60,13 +60,7 @@ pub async fn verification(
     plan: &LoadPhase,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let count = match (plan.end, plan.rate) {
-        (PhaseEnd::Requests(requests), _) => requests,
-        (end @ PhaseEnd::Duration(_), Some(rate)) => open_loop_total(rate, end),
-        (PhaseEnd::Duration(_), None) => {
-            return Err(PoolError::Endless.into());
-        }
-    };
+    let count = plan.end.requests(plan.rate).ok_or(PoolError::Endless)?;
     let pool = mint(plan, context, count)?;
     context.testbed.flush_policy_cache();
     let mut record = measure("verification", plan, &pool, context).await?;

@@ -32,6 +32,7 @@ async fn measured(
         rate,
         end,
         mix: BTreeMap::new(),
+        mix_at: String::new(),
         thresholds: Vec::new(),
     };
     measure_target(
@@ -164,6 +165,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         rate: None,
         end,
         mix: BTreeMap::new(),
+        mix_at: String::new(),
         thresholds: Vec::new(),
     };
     let raise = async {

@@ -1,14 +1,20 @@
 //! The phases of a scenario: their keys, and which of them go together.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::units::{DurationText, RateText};
+use toml::Spanned;
+
+use super::units::{DurationText, RateText, WholeNumber};
 
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;
+
+/// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
+pub const TOKENS_LIMIT: u64 = 200_000;
 
 /// One measured phase.
 #[derive(Debug, Clone)]
@@ -22,6 +28,23 @@ pub enum Phase {
 }
 
 impl Phase {
+    /// A verification phase. Each token is used once and minted before the clock starts, so their number has to be known
+    /// and bounded.
+    pub fn verification(load: LoadPhase) -> Result<Self, String> {
+        match load.end.requests(load.rate) {
+            None => Err(
+                "a verification phase needs requests, or rate with duration: each token is used once and minted before \
+                 the clock starts, so their number has to be known"
+                    .to_owned(),
+            ),
+            Some(tokens) if tokens > TOKENS_LIMIT => Err(format!(
+                "the phase needs {tokens} tokens, each used once; the most is {TOKENS_LIMIT}: lower requests, or rate × \
+                 duration"
+            )),
+            Some(_) => Ok(Self::Verification(load)),
+        }
+    }
+
     /// The word of the record.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -54,6 +77,8 @@ pub struct LoadPhase {
     pub end: PhaseEnd,
     /// Case ids with their weights; the plain genuine token alone when empty.
     pub mix: BTreeMap<String, u32>,
+    /// Where the mix stands, for messages: `my.toml:12` or `--mix`.
+    pub mix_at: String,
     /// Limits on response time, or on service time in a closed loop.
     pub thresholds: Vec<Threshold>,
 }
@@ -65,6 +90,24 @@ pub enum PhaseEnd {
     Duration(Duration),
     /// After so many requests.
     Requests(u64),
+}
+
+impl PhaseEnd {
+    /// How many requests a phase with this end has; `None` for a closed loop that ends by the clock.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "both factors are positive, and a product beyond all numbers becomes the largest"
+    )]
+    pub fn requests(self, rate: Option<f64>) -> Option<u64> {
+        match (self, rate) {
+            (Self::Requests(requests), _) => Some(requests),
+            (Self::Duration(duration), Some(rate)) => {
+                Some((rate * duration.as_secs_f64()).floor().max(1.0) as u64)
+            }
+            (Self::Duration(_), None) => None,
+        }
+    }
 }
 
 /// A limit on one quantile.
@@ -108,6 +151,7 @@ impl LoadPhase {
             rate,
             end,
             mix,
+            mix_at: "--mix".to_owned(),
             thresholds,
         })
     }
@@ -148,24 +192,31 @@ enum RawKind {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPhase {
     kind: RawKind,
-    samples: Option<usize>,
+    samples: Option<WholeNumber>,
     budget: Option<DurationText>,
-    users: Option<usize>,
+    users: Option<WholeNumber>,
     rate: Option<RateText>,
     duration: Option<DurationText>,
-    requests: Option<u64>,
-    #[serde(default)]
-    mix: BTreeMap<String, u32>,
+    requests: Option<WholeNumber>,
+    mix: Option<Spanned<BTreeMap<String, WholeNumber>>>,
     #[serde(default)]
     thresholds: BTreeMap<String, DurationText>,
 }
 
 impl RawPhase {
-    pub(super) fn into_phase(self) -> Result<Phase, String> {
+    /// The span of the mix, where there is one.
+    pub(super) fn mix_span(&self) -> Option<Range<usize>> {
+        self.mix.as_ref().map(Spanned::span)
+    }
+
+    /// `mix_at` says where the mix stands.
+    pub(super) fn into_phase(self, mix_at: String) -> Result<Phase, String> {
         match self.kind {
             RawKind::ColdStart => self.into_cold_start().map(Phase::ColdStart),
-            RawKind::CacheHit => self.into_load("cache-hit").map(Phase::CacheHit),
-            RawKind::Verification => self.into_load("verification").map(Phase::Verification),
+            RawKind::CacheHit => self.into_load("cache-hit", mix_at).map(Phase::CacheHit),
+            RawKind::Verification => self
+                .into_load("verification", mix_at)
+                .and_then(Phase::verification),
         }
     }
 
@@ -179,14 +230,15 @@ impl RawPhase {
                         verification and cache-hit"
                 .to_owned());
         }
-        if !self.mix.is_empty() {
+        if self.mix.is_some() {
             return Err(
                 "a cold-start phase has no mix: each sample is one genuine token".to_owned(),
             );
         }
         let samples = self
             .samples
-            .ok_or("a cold-start phase needs samples, such as samples = 30")?;
+            .ok_or("a cold-start phase needs samples, such as samples = 30")?
+            .size();
         if samples == 0 {
             return Err("samples is 0; it takes at least 1".to_owned());
         }
@@ -194,6 +246,11 @@ impl RawPhase {
             .budget
             .ok_or("a cold-start phase needs a budget, such as budget = \"10s\"")?
             .0;
+        if budget.is_zero() {
+            return Err(
+                "budget is 0s, in which nothing is begun; set one such as \"10s\"".to_owned(),
+            );
+        }
         Ok(ColdStartPhase {
             samples,
             budget,
@@ -201,7 +258,7 @@ impl RawPhase {
         })
     }
 
-    fn into_load(self, kind: &str) -> Result<LoadPhase, String> {
+    fn into_load(self, kind: &str, mix_at: String) -> Result<LoadPhase, String> {
         if self.samples.is_some() || self.budget.is_some() {
             return Err(format!(
                 "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
@@ -209,23 +266,32 @@ impl RawPhase {
         }
         let users = self
             .users
-            .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?;
+            .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?
+            .size();
         let end = match (self.duration, self.requests) {
             (Some(duration), None) => PhaseEnd::Duration(duration.0),
-            (None, Some(requests)) => PhaseEnd::Requests(requests),
+            (None, Some(requests)) => PhaseEnd::Requests(requests.0),
             _ => {
                 return Err(format!(
                     "a {kind} phase needs either duration or requests, and not both"
                 ));
             }
         };
-        LoadPhase::new(
+        let mix = self.mix.map_or_else(BTreeMap::new, |mix| {
+            let weight = |weight: WholeNumber| u32::try_from(weight.0).unwrap_or(u32::MAX);
+            mix.into_inner()
+                .into_iter()
+                .map(|(case, number)| (case, weight(number)))
+                .collect()
+        });
+        let load = LoadPhase::new(
             users,
             self.rate.map(|rate| rate.0),
             end,
-            self.mix,
+            mix,
             thresholds(self.thresholds)?,
-        )
+        )?;
+        Ok(LoadPhase { mix_at, ..load })
     }
 }
 
