@@ -10,6 +10,7 @@ pub mod exit;
 pub mod issuer;
 pub mod load;
 mod place;
+pub mod plan;
 pub mod progress;
 pub mod record;
 pub mod recorder;

@@ -5,31 +5,18 @@
 
 use std::time::Instant;
 
-use crate::conform::{Case, Catalogue, Conformance};
+use crate::conform::{Case, Conformance};
 use crate::load::{self, LoadContext, PhaseError};
+use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
     IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord, RunStatus,
     SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
 };
-use crate::scenario::{ConformancePlan, Phase, Scenario};
+use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
-use crate::subject::Subject;
 use crate::testbed::{Testbed, TestbedError};
 use crate::verdict;
-
-/// Everything that a run needs, parsed.
-#[derive(Debug)]
-pub struct RunPlan {
-    /// What to do.
-    pub scenario: Scenario,
-    /// Whom to ask.
-    pub subject: Subject,
-    /// What may be asked.
-    pub catalogue: Catalogue,
-    /// Where the record goes.
-    pub store: RecordStore,
-}
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -47,11 +34,13 @@ enum Failure {
 /// Runs a plan. Only a record that cannot be written is an error; everything else is in the record.
 pub async fn run(
     plan: &RunPlan,
+    store: &RecordStore,
     progress: &mut Progress,
     stop: &StopSignal,
 ) -> Result<RunRecord, RecordError> {
     let mut run = Run {
         plan,
+        store,
         record: begin(plan),
         started: Instant::now(),
     };
@@ -80,6 +69,7 @@ fn with_causes(failure: Failure) -> String {
 
 struct Run<'a> {
     plan: &'a RunPlan,
+    store: &'a RecordStore,
     record: RunRecord,
     started: Instant,
 }
@@ -88,7 +78,7 @@ impl Run<'_> {
     fn save(&mut self) -> Result<(), RecordError> {
         self.record.elapsed_ms =
             u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.plan.store.save(&self.record)
+        self.store.save(&self.record)
     }
 
     async fn steps(&mut self, progress: &mut Progress, stop: &StopSignal) -> Result<(), Failure> {

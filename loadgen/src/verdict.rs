@@ -1,6 +1,6 @@
 //! The verdict on a run: one exit code, and the reasons for it. Read from the record alone.
 
-use crate::conform::Severity;
+use crate::conform::{Outcome, Severity};
 use crate::exit::Exit;
 use crate::record::{
     CaseRecord, ConformanceRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
@@ -26,6 +26,17 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
     for phase in &record.phases {
         reasons.extend(phase_reasons(phase));
     }
+    if record.status == RunStatus::Complete && reasons.is_empty() && says_nothing(record) {
+        let skipped = record.skipped.iter();
+        let why: Vec<_> = skipped
+            .map(|phase| format!("{}: {}", phase.kind, phase.reason))
+            .collect();
+        let text = format!(
+            "nothing was asked and nothing was measured: {}",
+            why.join("; ")
+        );
+        reasons.push((Exit::Invalid, text.trim_end_matches([':', ' ']).to_owned()));
+    }
     // The causes are listed in the order in which one overrules another: no verdict stands on a testbed that failed.
     let order = [
         Exit::Interrupted,
@@ -43,6 +54,12 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
         exit_code: exit.code(),
         reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
     }
+}
+
+/// Whether every case and every phase was skipped: such a run is not good, for nobody knows.
+fn says_nothing(record: &RunRecord) -> bool {
+    let cases = record.conformance.iter().flat_map(|part| &part.cases);
+    record.phases.is_empty() && cases.filter(|case| case.outcome != Outcome::Skip).count() == 0
 }
 
 /// Cases whose outcome makes the subject nonconformant.

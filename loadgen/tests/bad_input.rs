@@ -48,7 +48,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
-    let table: [(&[&str], &[&str]); 14] = [
+    let table: [(&[&str], &[&str]); 15] = [
         (
             &["run", "s.toml"],
             &["s.toml", "line 6", "`speed`", "`issuer`"],
@@ -74,6 +74,10 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         (&["report", "r.json"], &["r.json", "schema version 99"]),
         (&["authorizer", "invoke", "none.json"], &["none.json"]),
         (
+            &["load", "--mix", "no::case=1"],
+            &["--mix", "no::case", "list cases"],
+        ),
+        (
             &["load", "--duration", "5s"],
             &["rate with duration", "minted before"],
         ),
@@ -82,6 +86,61 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     for (arguments, parts) in table {
         refused(folder.path(), arguments, 2, parts);
     }
+}
+
+const HEAD: &str =
+    "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\n";
+
+/// What is wrong between two files is told before anything starts: no folder, no process, no port.
+#[test]
+fn a_name_that_leads_nowhere_is_told_with_file_and_line_before_anything_starts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    };
+    let phase = "[[phase]]\nkind = \"verification\"\nusers = 1\nrequests = 5\n";
+    write("empty.toml", HEAD);
+    write(
+        "filter.toml",
+        &format!("{HEAD}[conformance]\ngate = \"high\"\nfilter = [\"rfc9999::\"]\n"),
+    );
+    write(
+        "mix.toml",
+        &format!("{HEAD}{phase}[phase.mix]\n\"no::case\" = 1\n"),
+    );
+    let divergence = "[[divergence]]\ncase = \"no::case\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"2999-01-01\"\n";
+    write(
+        "divergence.toml",
+        &format!("name = \"d\"\nkind = \"in-process\"\n{divergence}"),
+    );
+    let table: [(&[&str], &[&str]); 4] = [
+        (&["run", "empty.toml"], &["empty.toml", "[[phase]]"]),
+        (
+            &["run", "filter.toml"],
+            &["filter.toml:8", "rfc9999::", "list cases"],
+        ),
+        (
+            &["run", "mix.toml"],
+            &["mix.toml:10", "no::case", "list cases"],
+        ),
+        (
+            &["conform", "--target", "divergence.toml"],
+            &["divergence.toml:4", "no::case", "list cases"],
+        ),
+    ];
+    for (arguments, parts) in table {
+        refused(folder.path(), arguments, 2, parts);
+    }
+    assert!(!folder.path().join("authbench-results").exists());
+}
+
+#[test]
+fn a_run_that_skips_everything_is_invalid() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = format!("{HEAD}[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"5s\"\n");
+    std::fs::write(folder.path().join("cold.toml"), text).expect("written");
+    let arguments = ["run", "cold.toml", "--target", "in-process"];
+    refused(folder.path(), &arguments, 13, &["nothing was measured"]);
 }
 
 #[test]

@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use loadgen::builtin;
+use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{RecordStore, RunRecord};
-use loadgen::run::RunPlan;
 use loadgen::scenario::Scenario;
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
@@ -53,25 +53,21 @@ pub(crate) fn execute(
 ) -> Result<u8, Failure> {
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
     let catalogue = builtin::catalogue().map_err(Failure::usage)?;
+    let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
     let folder = out.unwrap_or_else(|| {
         PathBuf::from("authbench-results").join(format!(
             "{}-{}",
             loadgen::clock::folder_stamp(),
-            scenario.name
+            plan.name()
         ))
     });
     let store = RecordStore::create(folder).map_err(Failure::testbed)?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
-    let plan = RunPlan {
-        scenario,
-        subject,
-        catalogue,
-        store,
-    };
+    let mut progress = Progress::on_stderr();
     let record = super::runtime()?
-        .block_on(loadgen::run::run(&plan, &mut Progress::on_stderr(), &stop))
+        .block_on(loadgen::run::run(&plan, &store, &mut progress, &stop))
         .map_err(Failure::testbed)?;
-    present(&record, &plan.store)?;
+    present(&record, &store)?;
     Ok(record.verdict.exit_code)
 }
 
