@@ -11,6 +11,7 @@ mod list;
 mod load;
 mod mint;
 mod output;
+mod record_folder;
 mod report;
 mod run;
 mod serve;

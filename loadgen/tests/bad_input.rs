@@ -48,7 +48,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
-    let table: [(&[&str], &[&str]); 15] = [
+    let table: [(&[&str], &[&str]); 16] = [
         (
             &["run", "s.toml"],
             &["s.toml", "line 6", "`speed`", "`issuer`"],
@@ -82,6 +82,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
             &["rate with duration", "minted before"],
         ),
         (&["load", "--requests", "200001"], &["200001", "200000"]),
+        (&["run", "--force"], &["--out"]),
     ];
     for (arguments, parts) in table {
         refused(folder.path(), arguments, 2, parts);
@@ -108,12 +109,15 @@ fn a_name_that_leads_nowhere_is_told_with_file_and_line_before_anything_starts()
         "mix.toml",
         &format!("{HEAD}{phase}[phase.mix]\n\"no::case\" = 1\n"),
     );
+    write("taken.toml", &format!("{HEAD}{phase}"));
     let divergence = "[[divergence]]\ncase = \"no::case\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"2999-01-01\"\n";
     write(
         "divergence.toml",
         &format!("name = \"d\"\nkind = \"in-process\"\n{divergence}"),
     );
-    let table: [(&[&str], &[&str]); 4] = [
+    std::fs::create_dir(folder.path().join("taken")).expect("a folder");
+    write("taken/run.json", "{}");
+    let table: [(&[&str], &[&str]); 5] = [
         (&["run", "empty.toml"], &["empty.toml", "[[phase]]"]),
         (
             &["run", "filter.toml"],
@@ -127,11 +131,17 @@ fn a_name_that_leads_nowhere_is_told_with_file_and_line_before_anything_starts()
             &["conform", "--target", "divergence.toml"],
             &["divergence.toml:4", "no::case", "list cases"],
         ),
+        (
+            &["run", "taken.toml", "--out", "taken"],
+            &["taken/run.json", "--force"],
+        ),
     ];
     for (arguments, parts) in table {
         refused(folder.path(), arguments, 2, parts);
     }
     assert!(!folder.path().join("authbench-results").exists());
+    let kept = std::fs::read_to_string(folder.path().join("taken/run.json"));
+    assert_eq!(kept.expect("still there"), "{}");
 }
 
 #[test]

@@ -1,12 +1,11 @@
 //! `authbench conform`: a scenario of cases alone.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use loadgen::conform::Severity;
 use loadgen::scenario::ConformancePlan;
 
 use super::Failure;
+use super::record_folder::RecordFolder;
 use super::subject::SubjectArguments;
 
 #[derive(Debug, Args)]
@@ -16,9 +15,8 @@ pub(crate) struct ConformArguments {
     /// Ask only cases whose id holds this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    /// The folder for run.json and report.html [default: authbench-results/<time>-conform]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    folder: RecordFolder,
 }
 
 pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
@@ -29,9 +27,5 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
         filter_at: "--filter".to_owned(),
         gate: Severity::High,
     });
-    super::run::execute(
-        scenario,
-        arguments.subject.subject()?,
-        arguments.out.clone(),
-    )
+    super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
 }

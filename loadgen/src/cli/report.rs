@@ -29,7 +29,9 @@ pub(crate) fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
     for path in &arguments.paths {
         let record = RecordStore::load(path).map_err(|error| match error {
             RecordError::Write { .. } => Failure::testbed(error),
-            RecordError::Format { .. } | RecordError::Read { .. } => Failure::usage(error),
+            RecordError::Format { .. } | RecordError::Read { .. } | RecordError::Taken { .. } => {
+                Failure::usage(error)
+            }
         })?;
         match arguments.format {
             Format::Html => output::print(&loadgen::report::html(&record)),

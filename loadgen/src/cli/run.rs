@@ -1,7 +1,5 @@
 //! `authbench run`: a scenario from its file to its report.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use loadgen::builtin;
 use loadgen::plan::RunPlan;
@@ -11,6 +9,7 @@ use loadgen::scenario::Scenario;
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
 
+use super::record_folder::RecordFolder;
 use super::{Failure, output};
 
 #[derive(Debug, Args, Default)]
@@ -26,9 +25,8 @@ pub(crate) struct RunArguments {
     /// The seed of keys and token pools, instead of the scenario's
     #[arg(long)]
     seed: Option<u64>,
-    /// The folder for run.json and report.html [default: authbench-results/<time>-<scenario>]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    folder: RecordFolder,
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
@@ -42,26 +40,19 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     }
     scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     let subject = builtin::subject(&scenario.target).map_err(Failure::usage)?;
-    execute(scenario, subject, arguments.out.clone())
+    execute(scenario, subject, &arguments.folder)
 }
 
 /// Runs a scenario, saves its record, then its report, then prints. Every command that measures ends here.
 pub(crate) fn execute(
     scenario: Scenario,
     subject: Subject,
-    out: Option<PathBuf>,
+    folder: &RecordFolder,
 ) -> Result<u8, Failure> {
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
     let catalogue = builtin::catalogue().map_err(Failure::usage)?;
     let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
-    let folder = out.unwrap_or_else(|| {
-        PathBuf::from("authbench-results").join(format!(
-            "{}-{}",
-            loadgen::clock::folder_stamp(),
-            plan.name()
-        ))
-    });
-    let store = RecordStore::create(folder).map_err(Failure::testbed)?;
+    let store = folder.create(plan.name())?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let mut progress = Progress::on_stderr();
     let record = super::runtime()?
