@@ -18,7 +18,7 @@ pub use cold_start::cold_start;
 pub use phase::{LoadContext, PhaseError, cache_hit, verification};
 pub use tally::Tally;
 pub use token_pool::{PoolError, TokenPool};
-pub use users::{LoadError, drive};
+pub use users::{Driven, LoadError, drive};
 
 #[cfg(test)]
 mod tests;
