@@ -28,7 +28,7 @@ struct Arguments {
 }
 
 const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant, \
-11 threshold missed, 13 invalid, 14 the testbed failed, 130 interrupted.";
+11 threshold missed, 13 invalid, 14 the testbed failed or the target stopped answering, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

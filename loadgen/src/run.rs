@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use crate::conform::{Case, Conformance};
+use crate::conform::{Case, Conformance, Unasked};
 use crate::load::{self, LoadContext, PhaseError};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
@@ -18,6 +18,10 @@ use crate::stop::StopSignal;
 use crate::testbed::{Testbed, TestbedError};
 use crate::verdict;
 
+mod answering;
+
+use answering::{decides, no_decision, still_decides};
+
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
 enum Failure {
@@ -29,6 +33,8 @@ enum Failure {
     Stopped,
     #[error(transparent)]
     Testbed(#[from] TestbedError),
+    #[error(transparent)]
+    Unasked(#[from] Unasked),
 }
 
 /// Runs a plan. Only a record that cannot be written is an error; everything else is in the record.
@@ -151,13 +157,10 @@ impl Run<'_> {
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
         match judged {
             Ok(record) => self.record.conformance = Some(record),
-            Err(answer) => {
-                let diagnosis = testbed.diagnosis();
-                return Err(TestbedError::NoDecision {
-                    answer: answer.to_string(),
-                    diagnosis,
-                }
-                .into());
+            Err(unfinished) => {
+                let asked = !unfinished.judged.cases.is_empty();
+                self.record.conformance = asked.then_some(unfinished.judged);
+                return Err(no_decision(unfinished.cause, testbed).await);
             }
         }
         Ok(())
@@ -177,16 +180,28 @@ impl Run<'_> {
             });
             return Ok(());
         }
-        if let Phase::Verification(load) | Phase::CacheHit(load) = phase
-            && self.record.calibration.is_none()
-        {
-            progress.begin("calibration", None);
-            let null = testbed.null_target();
-            self.record.calibration =
-                Some(load::calibrate(&null, load.users, self.started, stop).await?);
+        if let Phase::Verification(load) | Phase::CacheHit(load) = phase {
+            decides(testbed, stop).await?;
+            if self.record.calibration.is_none() {
+                progress.begin("calibration", None);
+                let null = testbed.null_target();
+                self.record.calibration =
+                    Some(load::calibrate(&null, load.users, self.started, stop).await?);
+            }
         }
-        let record = self.measured(phase, testbed, progress, stop).await?;
-        self.record.phases.push(record);
+        let (record, failure) = self.measured(phase, testbed, progress, stop).await?;
+        let (answered, lost) = (record.requests + record.wrong_decisions, record.errors);
+        if answered + lost > 0 || failure.is_none() {
+            self.record.phases.push(record);
+        }
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        if lost > 0 {
+            self.save()?;
+            let after = (answered > 0).then(|| phase.kind());
+            still_decides(after, testbed, stop).await?;
+        }
         Ok(())
     }
 
@@ -196,12 +211,14 @@ impl Run<'_> {
         testbed: &mut Testbed,
         progress: &mut Progress,
         stop: &StopSignal,
-    ) -> Result<PhaseRecord, Failure> {
+    ) -> Result<(PhaseRecord, Option<TestbedError>), Failure> {
         let (catalogue, run_started) = (&self.plan.catalogue, self.started);
-        Ok(match phase {
+        let record = match phase {
             Phase::ColdStart(plan) => {
                 progress.begin(phase.kind(), Some(plan.samples));
-                load::cold_start(plan, testbed, run_started, stop, |_| progress.advance(1)).await?
+                let advance = |_| progress.advance(1);
+                let cold = load::cold_start(plan, testbed, run_started, stop, advance).await;
+                return Ok((cold.record, cold.failure));
             }
             Phase::Verification(plan) => {
                 progress.begin(phase.kind(), None);
@@ -229,7 +246,8 @@ impl Run<'_> {
                 )
                 .await?
             }
-        })
+        };
+        Ok((record, None))
     }
 
     fn skip_all(&mut self, reason: &str) {

@@ -166,6 +166,13 @@ impl Testbed {
         Ok(sample)
     }
 
+    /// Waits, for a moment, for a subject that is ending, so that [`Self::diagnosis`] knows how it did.
+    pub async fn settle(&mut self) {
+        if let Running::Server(server) = &mut self.running {
+            server.child.settle().await;
+        }
+    }
+
     /// What the subject last printed and how often it fetched the keys: for a message when it gives no decision.
     pub fn diagnosis(&mut self) -> String {
         let mut facts = vec![format!(

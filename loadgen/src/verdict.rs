@@ -24,7 +24,7 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
         );
     }
     for phase in &record.phases {
-        reasons.extend(phase_reasons(phase));
+        reasons.extend(phase_reasons(phase, record.status));
     }
     if record.status == RunStatus::Complete && reasons.is_empty() && says_nothing(record) {
         let skipped = record.skipped.iter();
@@ -121,7 +121,7 @@ fn conformance_reasons(conformance: &ConformanceRecord) -> Vec<String> {
     .collect()
 }
 
-fn phase_reasons(phase: &PhaseRecord) -> Vec<(Exit, String)> {
+fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> {
     let mut reasons = Vec::new();
     let kind = &phase.kind;
     if phase.wrong_decisions > 0 {
@@ -134,10 +134,22 @@ fn phase_reasons(phase: &PhaseRecord) -> Vec<(Exit, String)> {
         ));
     }
     if phase.errors > 0 {
-        reasons.push((
-            Exit::Nonconformant,
-            format!("{kind}: {} requests got no decision", phase.errors),
-        ));
+        // Not a wrong decision and no latency: environments restart, and what was asked meanwhile is lost.
+        let requests = if phase.errors == 1 {
+            "request"
+        } else {
+            "requests"
+        };
+        let ended = if phase.interrupted && status != RunStatus::Interrupted {
+            ", and the phase was ended early"
+        } else {
+            ""
+        };
+        let text = format!(
+            "{kind}: the target lost {} {requests}: no decision came{ended}",
+            phase.errors
+        );
+        reasons.push((Exit::TestbedFailed, text));
     }
     if phase.requests == 0 && !phase.interrupted {
         reasons.push((Exit::Invalid, format!("{kind}: nothing was measured")));

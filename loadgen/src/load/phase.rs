@@ -171,9 +171,11 @@ pub(super) async fn measure_target(
     let started_after = run_started.elapsed();
     let arrival = Arc::new(Arrival::new(plan.rate, plan.end));
     let cpu_before = process_cpu();
-    let driven = drive(target, pool, Arc::clone(&arrival), plan.users, stop).await?;
+    // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
+    let over = stop.child();
+    let driven = drive(target, pool, Arc::clone(&arrival), plan.users, &over).await?;
     let cpu = process_cpu().saturating_sub(cpu_before);
-    let interrupted = stop.is_raised();
+    let interrupted = over.is_raised();
     let generator = health(plan, &driven, cpu, arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;

@@ -169,6 +169,27 @@ async fn two_requests_at_a_rate_have_that_rate() {
     assert!((5.0..=10.1).contains(&rate), "{rate}/s of 10/s");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_decides_nothing_any_more_ends_the_phase_and_what_was_measured_is_kept() {
+    let dead = ScriptedAnswer {
+        status: 503,
+        latency: Duration::ZERO,
+    };
+    let mut answers = vec![FAST; 30];
+    answers.extend(vec![dead; 100_000]);
+    for rate in [None, Some(2000.0)] {
+        let end = PhaseEnd::Requests(50_000);
+        let record = measured(answers.clone(), 2, rate, end).await;
+        assert_eq!(record.requests, 30, "rate {rate:?}");
+        assert!(
+            (100..=102).contains(&record.errors),
+            "{} lost",
+            record.errors
+        );
+        assert!(record.interrupted, "the phase did not come to its end");
+    }
+}
+
 /// The signal is seen while a request waits: a target that hangs does not hold up the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_signal_does_not_wait_for_an_answer() {

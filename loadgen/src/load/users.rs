@@ -15,6 +15,7 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use tokio::sync::Barrier;
 
 use super::arrival::Arrival;
+use super::silence::Silence;
 use super::tally::Tally;
 use super::token_pool::TokenPool;
 use crate::stop::StopSignal;
@@ -55,6 +56,7 @@ struct Shared {
     running: AtomicUsize,
     tally: Mutex<Tally>,
     clock: Mutex<Clock>,
+    silence: Silence,
     stop: StopSignal,
 }
 
@@ -75,7 +77,8 @@ struct Clock {
     finished: Option<Instant>,
 }
 
-/// Runs `users` users until the schedule ends or the signal is raised.
+/// Runs `users` users until the schedule ends or the signal is raised. A user that finds the target silent for too long
+/// raises it: `stop` is the phase's own.
 pub async fn drive(
     target: &Target,
     pool: &Arc<TokenPool>,
@@ -92,6 +95,7 @@ pub async fn drive(
         running: AtomicUsize::new(users),
         tally: Mutex::default(),
         clock: Mutex::default(),
+        silence: Silence::new(users),
         stop: stop.clone(),
     });
     let for_users = Arc::clone(&shared);
@@ -173,6 +177,9 @@ async fn take_turns(shared: &Shared, tally: &mut Tally) {
         let entry = shared.pool.entry(turn.index);
         let answer = connection.call(entry.request).await;
         tally.add(turn, entry.class, entry.name, entry.expected, &answer);
+        if shared.silence.hears(&answer) {
+            shared.stop.raise();
+        }
     }
 }
 

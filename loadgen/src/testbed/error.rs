@@ -106,6 +106,18 @@ pub enum TestbedError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The target decided before, and decides no more.
+    #[error(
+        "the target stopped answering after {after}: a genuine token gets no decision: {answer}; {diagnosis}"
+    )]
+    Stopped {
+        /// The case or the phase, which may be what ended it.
+        after: String,
+        /// What came.
+        answer: String,
+        /// What is known about the subject.
+        diagnosis: String,
+    },
 }
 
 /// Lines of a log shown in a message, at most.
