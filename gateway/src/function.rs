@@ -27,7 +27,7 @@ mod process;
 mod runtime_api;
 mod variables;
 
-pub use config::FunctionConfig;
+pub use config::{FunctionConfig, MAX_ENVIRONMENTS_LIMIT, TIMEOUT_MAX};
 pub use error::{FunctionError, InvokeError};
 pub use failure::{Failure, FailurePhase};
 

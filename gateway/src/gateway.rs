@@ -27,12 +27,10 @@ pub enum GatewayError {
     #[error(transparent)]
     Api(#[from] ApiError),
     /// The authorizer cannot be run.
-    #[error("the authorizer function does not start: {0}")]
+    #[error(transparent)]
     Function(#[from] FunctionError),
     /// The address is taken, or not ours.
-    #[error(
-        "cannot listen on {address}: {source}; choose another address, or port 0 for any free port"
-    )]
+    #[error("cannot listen on {address}; choose another address, or port 0 for any free port")]
     Listen {
         /// The address as configured.
         address: SocketAddr,

@@ -19,7 +19,7 @@ const RUNTIME_API: &str = "AWS_LAMBDA_RUNTIME_API";
 pub enum BundleError {
     /// The executable is missing.
     #[error(
-        "cannot read the executable {}: {source}; build it with `cargo build --release -p authorizer`, or name it with \
+        "cannot read the executable {}; build it with `cargo build --release -p authorizer`, or name it with \
          --binary", path.display()
     )]
     Binary {
@@ -49,7 +49,7 @@ pub enum BundleError {
         needs: (u32, u32),
     },
     /// The zip cannot be written.
-    #[error("cannot write {}: {source}", path.display())]
+    #[error("cannot write {}", path.display())]
     Write {
         /// The path.
         path: PathBuf,

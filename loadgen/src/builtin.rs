@@ -76,7 +76,7 @@ pub enum LookupError {
     #[error(transparent)]
     Case(#[from] CaseError),
     /// The issuer profile is wrong.
-    #[error("{file}: {source}")]
+    #[error("issuer profile {file} cannot be used")]
     Issuer {
         /// The file.
         file: String,
@@ -84,7 +84,7 @@ pub enum LookupError {
         source: mock_idp::ProfileError,
     },
     /// The file cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The path.
         path: PathBuf,

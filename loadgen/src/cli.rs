@@ -12,6 +12,7 @@ mod list;
 mod load;
 mod mint;
 mod output;
+mod record_folder;
 mod report;
 mod run;
 mod serve;
@@ -27,8 +28,8 @@ struct Arguments {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant or found wrong, \
-11 threshold missed, 13 invalid, 14 the testbed failed, 130 interrupted.";
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant, \
+11 threshold missed, 13 invalid, 14 the testbed failed or the target stopped answering, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

@@ -3,12 +3,15 @@
 //! The flow of one case is `Case` → `Recipe` → token → request → `Target` → `Observation` → `Outcome`. This module
 //! owns the catalogue and the verdict; how a token is spoilt belongs to `mock_idp`, how a target is asked to
 //! [`crate::target`].
+//!
+//! A case without a decision is that case's finding as long as the target still decides on a genuine token. When it does
+//! not, it has died or hangs, and whatever would be asked next says nothing about its rules: the run ends there.
 
 use std::time::Instant;
 
 use mock_idp::Minter;
 
-use crate::clock::unix_now;
+use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
@@ -17,18 +20,49 @@ use crate::target::{Connection, Decision, Observation, RequestShape, Target};
 mod case;
 mod catalogue;
 mod outcome;
+mod probe;
 
 pub use case::{Case, CaseFile, CaseRequest, Expectation, Feature, Grade, Level, Severity};
 pub use catalogue::{CaseError, Catalogue};
 pub use outcome::Outcome;
+pub use probe::{NoDecision, ask_genuine};
 
 /// The case whose token every correct verifier takes; it is asked before all others.
 pub const GENUINE: &str = "baseline::valid";
 
-/// A target that gives no decision on a genuine token; the text is what came instead.
+/// Why the cases were not asked to their end. None of it is a verdict on the subject.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct NoDecision(String);
+pub enum Unasked {
+    /// A case that makes no token or no request: the file of cases is wrong, and not the target.
+    #[error("case {id} cannot be asked: {reason}")]
+    Case {
+        /// The case.
+        id: String,
+        /// Why not.
+        reason: String,
+    },
+    /// The target decides on nothing, and did not before the first case.
+    #[error(transparent)]
+    NoDecision(#[from] NoDecision),
+    /// The target decided before a case, and decides on nothing after it.
+    #[error("the target stopped answering after {after}: {answer}")]
+    Stopped {
+        /// What was asked last, which may be what ended it.
+        after: String,
+        /// What a genuine token gets now.
+        answer: NoDecision,
+    },
+}
+
+/// Cases that were not asked to their end.
+#[derive(Debug, thiserror::Error)]
+#[error("{cause}")]
+pub struct Unfinished {
+    /// Those that were asked.
+    pub judged: ConformanceRecord,
+    /// What came in between.
+    pub cause: Unasked,
+}
 
 /// What a conformance run needs to know.
 #[derive(Debug)]
@@ -46,14 +80,13 @@ pub struct Conformance<'a> {
 }
 
 impl Conformance<'_> {
-    /// Asks every case in turn. `progress` is told after each; a stop signal ends the list early. A target that gives no
-    /// decision on a genuine token is a matter of the testbed, and an error.
+    /// Asks every case in turn. `progress` is told after each; a stop signal ends the list at once.
     pub async fn run(
         &self,
         cases: &[&Case],
         stop: &StopSignal,
-        mut progress: impl FnMut(&CaseRecord),
-    ) -> Result<ConformanceRecord, NoDecision> {
+        progress: impl FnMut(&CaseRecord),
+    ) -> Result<ConformanceRecord, Box<Unfinished>> {
         let started = Instant::now();
         let mut record = ConformanceRecord {
             elapsed_ms: 0,
@@ -61,100 +94,77 @@ impl Conformance<'_> {
             gate: self.gate,
             cases: Vec::with_capacity(cases.len()),
         };
-        let mut connection = self.target.connection();
-        record.not_judged = self.probe(&mut connection).await?;
-        for case in cases.iter().take_while(|_| record.not_judged.is_none()) {
-            if stop.is_raised() {
-                break;
-            }
-            let judged = self.ask(case, &mut connection).await;
-            progress(&judged);
-            record.cases.push(judged);
-        }
+        let asked = stop
+            .unless_raised(self.ask_all(cases, &mut record, progress))
+            .await;
         record.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(record)
+        match asked {
+            Some(Err(cause)) => Err(Box::new(Unfinished {
+                judged: record,
+                cause,
+            })),
+            Some(Ok(())) | None => Ok(record),
+        }
     }
 
-    /// A verdict on a single rule means nothing for a server that lets everybody in, or nobody.
-    async fn probe(&self, connection: &mut Connection) -> Result<Option<String>, NoDecision> {
-        let genuine = self
-            .minter
-            .mint(&mock_idp::Recipe::default(), unix_now())
-            .map_err(|error| NoDecision(error.to_string()))?;
-        let answer = self
-            .send(&RequestShape::default(), &genuine, connection)
-            .await
-            .map_err(NoDecision)?;
-        match answer.decision {
-            Decision::Allow => {}
-            Decision::Fault => return Err(NoDecision(answer.summary())),
-            Decision::Deny => {
-                return Ok(Some(format!(
-                    "a genuine token is refused ({}): check issuer, audience, scope and JWKS of the target",
-                    answer.summary()
-                )));
+    async fn ask_all(
+        &self,
+        cases: &[&Case],
+        record: &mut ConformanceRecord,
+        mut progress: impl FnMut(&CaseRecord),
+    ) -> Result<(), Unasked> {
+        record.not_judged = probe::not_judged(self.target, self.minter).await?;
+        if record.not_judged.is_some() {
+            return Ok(());
+        }
+        let mut connection = self.target.connection();
+        for case in cases {
+            let judged = self.ask(case, &mut connection).await?;
+            progress(&judged);
+            let lost = judged.outcome == Outcome::Fault;
+            record.cases.push(judged);
+            if lost {
+                self.still_decides(case).await?;
             }
         }
-        let nobody = CaseRequest {
-            authorization: Some("$absent".to_owned()),
-            ..CaseRequest::default()
-        };
-        let answer = self
-            .send(&RequestShape::from(&nobody), "", connection)
-            .await
-            .map_err(NoDecision)?;
-        Ok((answer.decision == Decision::Allow).then(|| {
-            "a request without any token is let in: the target protects nothing".to_owned()
-        }))
+        Ok(())
     }
 
-    async fn send(
-        &self,
-        shape: &RequestShape,
-        token: &str,
-        connection: &mut Connection,
-    ) -> Result<Observation, String> {
-        let request = self
-            .target
-            .prepare(shape, token)
-            .map_err(|error| error.to_string())?;
-        Ok(connection.call(&request).await)
+    async fn still_decides(&self, after: &Case) -> Result<(), Unasked> {
+        match ask_genuine(self.target, self.minter).await {
+            Ok(_) => Ok(()),
+            Err(answer) => Err(Unasked::Stopped {
+                after: format!("case {}", after.id),
+                answer,
+            }),
+        }
     }
 
-    async fn ask(&self, case: &Case, connection: &mut Connection) -> CaseRecord {
+    async fn ask(&self, case: &Case, connection: &mut Connection) -> Result<CaseRecord, Unasked> {
         if let Some(missing) = case
             .needs
             .iter()
             .find(|feature| !self.features.contains(feature))
         {
-            return record(
-                case,
-                None,
-                Outcome::Skip,
-                Some(format!("the target does not do this: {missing:?}")),
-            );
+            let reason = format!("the target does not do this: {missing:?}");
+            return Ok(record(case, None, Outcome::Skip, Some(reason)));
         }
-        let token = match self.minter.mint(&case.recipe, unix_now()) {
-            Ok(token) => token,
-            Err(error) => {
-                return record(
-                    case,
-                    None,
-                    Outcome::Skip,
-                    Some(format!("cannot be minted: {error}")),
-                );
-            }
+        let unasked = |reason: String| Unasked::Case {
+            id: case.id.clone(),
+            reason,
         };
-        let observation = match self
-            .send(&RequestShape::from(&case.request), &token, connection)
-            .await
-        {
-            Ok(observation) => observation,
-            Err(reason) => return record(case, None, Outcome::Skip, Some(reason)),
-        };
+        let token = self
+            .minter
+            .mint(&case.recipe, unix_now())
+            .map_err(|error| unasked(error.to_string()))?;
+        let request = self
+            .target
+            .prepare(&RequestShape::from(&case.request), &token)
+            .map_err(|error| unasked(error.to_string()))?;
+        let observation = connection.call(&request).await;
         let plain = Outcome::judge(case.expect, case.grade, &observation);
         let (outcome, reason) = self.declared(case, plain, &observation);
-        record(case, Some(&observation), outcome, reason)
+        Ok(record(case, Some(&observation), outcome, reason))
     }
 
     /// Holds an outcome against the target's declared divergences.
@@ -164,19 +174,21 @@ impl Conformance<'_> {
         plain: Outcome,
         observed: &Observation,
     ) -> (Outcome, Option<String>) {
-        let fault = observed.fault.clone();
+        // No decision is neither the declared one nor another: the declaration is not tried by it.
+        if plain == Outcome::Fault {
+            return (plain, observed.fault.clone());
+        }
         let Some(declared) = self
             .divergences
             .iter()
             .find(|divergence| divergence.case == case.id)
         else {
-            return (plain, fault);
+            return (plain, None);
         };
         let word = match declared.observed {
             DivergentDecision::Allow => Decision::Allow,
             DivergentDecision::Deny => Decision::Deny,
         };
-        let today = chrono::Utc::now().format("%Y-%m-%d").to_string();
         if observed.decision != word || plain == Outcome::Pass {
             let gone = format!(
                 "declared as {}, and it is not so any more: remove the declaration",
@@ -184,7 +196,7 @@ impl Conformance<'_> {
             );
             return (Outcome::DivergenceGone, Some(gone));
         }
-        if today.as_str() >= declared.expires.as_str() {
+        if today() >= declared.expires {
             return (
                 plain,
                 Some(format!(

@@ -11,7 +11,8 @@ pub enum Exit {
     ThresholdMissed,
     /// The figures are not to be believed: the generator was the limit, or a phase did not measure what it says.
     Invalid,
-    /// The testbed failed: a port, a process, a key, a file that cannot be written. Nothing is said about the subject.
+    /// The testbed failed: a port, a process, a key, a file that cannot be written, a target that does not start, stops
+    /// answering or loses requests under load. Nothing is said about the subject's rules.
     TestbedFailed,
     /// The command line or an input file is wrong.
     Usage,

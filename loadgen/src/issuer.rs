@@ -33,7 +33,7 @@ pub enum IssuerError {
     #[error("no folder for test keys: set {}", crate::cache::VARIABLES)]
     CacheFolder,
     /// A key cannot be read, made or kept.
-    #[error("the issuer's keys: {0}")]
+    #[error("the issuer's keys cannot be had")]
     Keys(#[from] KeyStoreError),
 }
 

@@ -11,6 +11,8 @@ pub mod exit;
 pub mod issuer;
 pub mod lint;
 pub mod load;
+mod place;
+pub mod plan;
 pub mod progress;
 pub mod record;
 pub mod recorder;

@@ -2,23 +2,25 @@
 //!
 //! A phase takes a [`TokenPool`], an [`Arrival`] and a [`Target`](crate::target::Target) and gives a
 //! [`PhaseRecord`](crate::record::PhaseRecord). A wrong decision is a conformance failure and never a latency sample.
+//! A request without a decision is a lost one: the testbed's matter, and after too many in a row the end of the phase.
 
 mod arrival;
 mod calibrate;
 mod cold_start;
 mod cpu;
 mod phase;
+mod silence;
 mod tally;
 mod token_pool;
 mod users;
 
 pub use arrival::Arrival;
 pub use calibrate::calibrate;
-pub use cold_start::cold_start;
+pub use cold_start::{ColdStarts, cold_start};
 pub use phase::{LoadContext, PhaseError, cache_hit, verification};
 pub use tally::Tally;
 pub use token_pool::{PoolError, TokenPool};
-pub use users::{LoadError, drive};
+pub use users::{Driven, LoadError, drive};
 
 #[cfg(test)]
 mod tests;

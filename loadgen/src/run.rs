@@ -5,31 +5,22 @@
 
 use std::time::Instant;
 
-use crate::conform::{Case, Catalogue, Conformance};
+use crate::conform::{Case, Conformance, Unasked};
 use crate::load::{self, LoadContext, PhaseError};
+use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
     IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord, RunStatus,
     SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
 };
-use crate::scenario::{ConformancePlan, Phase, Scenario};
+use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
-use crate::subject::Subject;
 use crate::testbed::{Testbed, TestbedError};
 use crate::verdict;
 
-/// Everything that a run needs, parsed.
-#[derive(Debug)]
-pub struct RunPlan {
-    /// What to do.
-    pub scenario: Scenario,
-    /// Whom to ask.
-    pub subject: Subject,
-    /// What may be asked.
-    pub catalogue: Catalogue,
-    /// Where the record goes.
-    pub store: RecordStore,
-}
+mod answering;
+
+use answering::{decides, no_decision, still_decides};
 
 /// Why a run ended early.
 #[derive(Debug, thiserror::Error)]
@@ -42,16 +33,20 @@ enum Failure {
     Stopped,
     #[error(transparent)]
     Testbed(#[from] TestbedError),
+    #[error(transparent)]
+    Unasked(#[from] Unasked),
 }
 
 /// Runs a plan. Only a record that cannot be written is an error; everything else is in the record.
 pub async fn run(
     plan: &RunPlan,
+    store: &RecordStore,
     progress: &mut Progress,
     stop: &StopSignal,
 ) -> Result<RunRecord, RecordError> {
     let mut run = Run {
         plan,
+        store,
         record: begin(plan),
         started: Instant::now(),
     };
@@ -68,13 +63,19 @@ pub async fn run(
         Some(_) => RunStatus::Failed,
         None => RunStatus::Complete,
     };
-    run.record.verdict = verdict::of(&run.record, failure.map(|failure| failure.to_string()));
+    run.record.verdict = verdict::of(&run.record, failure.map(with_causes));
     run.save()?;
     Ok(run.record)
 }
 
+/// A failure and its causes on one line.
+fn with_causes(failure: Failure) -> String {
+    format!("{:#}", anyhow::Error::from(failure))
+}
+
 struct Run<'a> {
     plan: &'a RunPlan,
+    store: &'a RecordStore,
     record: RunRecord,
     started: Instant,
 }
@@ -83,7 +84,7 @@ impl Run<'_> {
     fn save(&mut self) -> Result<(), RecordError> {
         self.record.elapsed_ms =
             u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.plan.store.save(&self.record)
+        self.store.save(&self.record)
     }
 
     async fn steps(&mut self, progress: &mut Progress, stop: &StopSignal) -> Result<(), Failure> {
@@ -156,13 +157,10 @@ impl Run<'_> {
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
         match judged {
             Ok(record) => self.record.conformance = Some(record),
-            Err(answer) => {
-                let diagnosis = testbed.diagnosis();
-                return Err(TestbedError::NoDecision {
-                    answer: answer.to_string(),
-                    diagnosis,
-                }
-                .into());
+            Err(unfinished) => {
+                let asked = !unfinished.judged.cases.is_empty();
+                self.record.conformance = asked.then_some(unfinished.judged);
+                return Err(no_decision(unfinished.cause, testbed).await);
             }
         }
         Ok(())
@@ -182,16 +180,28 @@ impl Run<'_> {
             });
             return Ok(());
         }
-        if let Phase::Verification(load) | Phase::CacheHit(load) = phase
-            && self.record.calibration.is_none()
-        {
-            progress.begin("calibration", None);
-            let null = testbed.null_target();
-            self.record.calibration =
-                Some(load::calibrate(&null, load.users, self.started, stop).await?);
+        if let Phase::Verification(load) | Phase::CacheHit(load) = phase {
+            decides(testbed, stop).await?;
+            if self.record.calibration.is_none() {
+                progress.begin("calibration", None);
+                let null = testbed.null_target();
+                self.record.calibration =
+                    Some(load::calibrate(&null, load.users, self.started, stop).await?);
+            }
         }
-        let record = self.measured(phase, testbed, progress, stop).await?;
-        self.record.phases.push(record);
+        let (record, failure) = self.measured(phase, testbed, progress, stop).await?;
+        let (answered, lost) = (record.requests + record.wrong_decisions, record.errors);
+        if answered + lost > 0 || failure.is_none() {
+            self.record.phases.push(record);
+        }
+        if let Some(failure) = failure {
+            return Err(failure.into());
+        }
+        if lost > 0 {
+            self.save()?;
+            let after = (answered > 0).then(|| phase.kind());
+            still_decides(after, testbed, stop).await?;
+        }
         Ok(())
     }
 
@@ -201,12 +211,14 @@ impl Run<'_> {
         testbed: &mut Testbed,
         progress: &mut Progress,
         stop: &StopSignal,
-    ) -> Result<PhaseRecord, Failure> {
+    ) -> Result<(PhaseRecord, Option<TestbedError>), Failure> {
         let (catalogue, run_started) = (&self.plan.catalogue, self.started);
-        Ok(match phase {
+        let record = match phase {
             Phase::ColdStart(plan) => {
                 progress.begin(phase.kind(), Some(plan.samples));
-                load::cold_start(plan, testbed, run_started, stop, |_| progress.advance(1)).await?
+                let advance = |_| progress.advance(1);
+                let cold = load::cold_start(plan, testbed, run_started, stop, advance).await;
+                return Ok((cold.record, cold.failure));
             }
             Phase::Verification(plan) => {
                 progress.begin(phase.kind(), None);
@@ -234,7 +246,8 @@ impl Run<'_> {
                 )
                 .await?
             }
-        })
+        };
+        Ok((record, None))
     }
 
     fn skip_all(&mut self, reason: &str) {

@@ -3,25 +3,29 @@
 //! The raw shape of the file and the meaning of it are two sets of types. A mistake is reported with file, line and
 //! key, and with what would be right. Names of issuers, targets and cases are resolved later, against the files.
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::ops::Range;
 use std::time::Duration;
 
 use serde::Deserialize;
 use toml::Spanned;
 
 use crate::conform::Severity;
+use crate::place;
 
+mod phase;
 mod units;
 
-use units::{DurationText, RateText};
+use phase::RawPhase;
+pub use phase::{ColdStartPhase, LoadPhase, Phase, PhaseEnd, TOKENS_LIMIT, Threshold};
+pub(crate) use units::{DurationText, WholeNumber};
 pub use units::{UnitError, parse_duration, parse_rate};
 
 /// The seed of keys and pools when the scenario names none.
 const DEFAULT_SEED: u64 = 7;
 
-/// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
-const USERS_LIMIT: usize = 1024;
+/// Far from the 255 bytes that file systems take, of which the time stamp needs some.
+const NAME_LIMIT: usize = 100;
 
 /// What a run does.
 #[derive(Debug, Clone)]
@@ -42,7 +46,7 @@ pub struct Scenario {
     pub target: String,
     /// The audience that the authorizer is configured for.
     pub audience: String,
-    /// The scope that the authorizer requires.
+    /// The scopes that the authorizer requires, with blanks between them.
     pub scope: String,
     /// The gateway's policy cache: seconds that a policy is kept (0 to 3600).
     pub cache_ttl: Duration,
@@ -57,81 +61,23 @@ pub struct Scenario {
 pub struct ConformancePlan {
     /// Case ids are asked that hold one of these texts; all when empty.
     pub filter: Vec<String>,
+    /// Where the filter stands, for messages: `my.toml:12` or `--filter`.
+    pub filter_at: String,
     /// A failure of this severity or above keeps the subject from being timed.
     pub gate: Severity,
-}
-
-/// One measured phase.
-#[derive(Debug, Clone)]
-pub enum Phase {
-    /// Requests that the gateway decides from its cache.
-    CacheHit(LoadPhase),
-    /// A fresh process for each sample.
-    ColdStart(ColdStartPhase),
-    /// Requests that the authorizer decides, keys warm, each token new.
-    Verification(LoadPhase),
-}
-
-impl Phase {
-    /// The word of the record.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::CacheHit(_) => "cache-hit",
-            Self::ColdStart(_) => "cold-start",
-            Self::Verification(_) => "verification",
-        }
-    }
-}
-
-/// Fresh processes, one after the other.
-#[derive(Debug, Clone)]
-pub struct ColdStartPhase {
-    /// How many.
-    pub samples: usize,
-    /// No sample is begun after this long; what has been measured by then counts.
-    pub budget: Duration,
-    /// Limits on the total.
-    pub thresholds: Vec<Threshold>,
-}
-
-/// Load by virtual users.
-#[derive(Debug, Clone)]
-pub struct LoadPhase {
-    /// Virtual users: connections, and so the most requests in flight.
-    pub users: usize,
-    /// Requests per second over all users; a closed loop when absent.
-    pub rate: Option<f64>,
-    /// When the phase ends.
-    pub end: PhaseEnd,
-    /// Case ids with their weights; the plain genuine token alone when empty.
-    pub mix: BTreeMap<String, u32>,
-    /// Limits on response time, or on service time in a closed loop.
-    pub thresholds: Vec<Threshold>,
-}
-
-/// When a phase of load ends.
-#[derive(Debug, Clone, Copy)]
-pub enum PhaseEnd {
-    /// After so long.
-    Duration(Duration),
-    /// After so many requests.
-    Requests(u64),
-}
-
-/// A limit on one quantile.
-#[derive(Debug, Clone)]
-pub struct Threshold {
-    /// The quantile's name, such as `p99`.
-    pub name: String,
-    /// The quantile, such as 0.99.
-    pub quantile: f64,
-    /// The largest value that is good.
-    pub limit: Duration,
 }
 
 /// A scenario that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
+    /// Nothing is asked and nothing is measured.
+    #[error(
+        "{source_name}: neither [conformance] nor a [[phase]]: such a run says nothing; add one of them"
+    )]
+    Empty {
+        /// The file.
+        source_name: String,
+    },
     /// The text is no TOML, or has an unknown key, a wrong type or a bad unit.
     #[error("{source_name}: {message}")]
     Syntax {
@@ -145,7 +91,7 @@ pub enum ScenarioError {
     Meaning {
         /// The file.
         source_name: String,
-        /// The line of the phase, or 1 for the scenario as a whole.
+        /// The line of the key, or of the phase that it belongs to.
         line: usize,
         /// What is wrong and what would be right.
         message: String,
@@ -155,16 +101,16 @@ pub enum ScenarioError {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawScenario {
-    name: String,
+    name: Spanned<String>,
     #[serde(default)]
     description: String,
-    seed: Option<u64>,
+    seed: Option<WholeNumber>,
     issuer: String,
     issuer_listen: Option<SocketAddr>,
     target: String,
     audience: String,
     scope: String,
-    cache_ttl: Option<DurationText>,
+    cache_ttl: Option<Spanned<DurationText>>,
     conformance: Option<RawConformance>,
     #[serde(rename = "phase", default)]
     phases: Vec<Spanned<RawPhase>>,
@@ -173,33 +119,8 @@ struct RawScenario {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawConformance {
-    #[serde(default)]
-    filter: Vec<String>,
+    filter: Option<Spanned<Vec<String>>>,
     gate: Severity,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RawKind {
-    CacheHit,
-    ColdStart,
-    Verification,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawPhase {
-    kind: RawKind,
-    samples: Option<usize>,
-    budget: Option<DurationText>,
-    users: Option<usize>,
-    rate: Option<RateText>,
-    duration: Option<DurationText>,
-    requests: Option<u64>,
-    #[serde(default)]
-    mix: BTreeMap<String, u32>,
-    #[serde(default)]
-    thresholds: BTreeMap<String, DurationText>,
 }
 
 impl Scenario {
@@ -209,33 +130,56 @@ impl Scenario {
             source_name: source.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let meaning = |line: usize, message: String| ScenarioError::Meaning {
+        let meaning = |span: &Range<usize>, message: String| ScenarioError::Meaning {
             source_name: source.to_owned(),
-            line,
+            line: place::line(text, span),
             message,
         };
-        let mut phases = Vec::new();
-        for phase in raw.phases {
-            let line = text[..phase.span().start].matches('\n').count() + 1;
-            phases.push(
-                phase
-                    .into_inner()
-                    .into_phase()
-                    .map_err(|message| meaning(line, message))?,
-            );
-        }
-        let cache_ttl = raw.cache_ttl.map_or(gateway::DEFAULT_TTL, |ttl| ttl.0);
-        if cache_ttl > gateway::MAX_TTL {
+        let at = |span: &Range<usize>| format!("{source}:{}", place::line(text, span));
+        let name = raw.name.get_ref();
+        if !names_a_folder(name) {
             return Err(meaning(
-                1,
-                format!("cache_ttl is {cache_ttl:?}; API Gateway keeps a policy for 0s to 3600s"),
+                &raw.name.span(),
+                format!(
+                    "name is {name:?}; it becomes a part of a folder's name and takes no slash, no control character, \
+                     and 1 to {NAME_LIMIT} bytes"
+                ),
             ));
         }
+        let mut phases = Vec::new();
+        for phase in raw.phases {
+            let span = phase.span();
+            let phase = phase.into_inner();
+            let mix_at = at(&phase.mix_span().unwrap_or_else(|| span.clone()));
+            phases.push(
+                phase
+                    .into_phase(mix_at)
+                    .map_err(|message| meaning(&span, message))?,
+            );
+        }
+        let cache_ttl = match raw.cache_ttl {
+            None => gateway::DEFAULT_TTL,
+            Some(ttl) if ttl.get_ref().0 > gateway::MAX_TTL => {
+                return Err(meaning(
+                    &ttl.span(),
+                    format!(
+                        "cache_ttl is {:?}; API Gateway keeps a policy for 0s to 3600s",
+                        ttl.get_ref().0
+                    ),
+                ));
+            }
+            Some(ttl) => ttl.get_ref().0,
+        };
+        if raw.conformance.is_none() && phases.is_empty() {
+            return Err(ScenarioError::Empty {
+                source_name: source.to_owned(),
+            });
+        }
         Ok(Self {
-            name: raw.name,
+            name: raw.name.into_inner(),
             description: raw.description,
             source: source.to_owned(),
-            seed: raw.seed.unwrap_or(DEFAULT_SEED),
+            seed: raw.seed.map_or(DEFAULT_SEED, |seed| seed.0),
             issuer: raw.issuer,
             issuer_listen: raw.issuer_listen,
             target: raw.target,
@@ -243,7 +187,11 @@ impl Scenario {
             scope: raw.scope,
             cache_ttl,
             conformance: raw.conformance.map(|plan| ConformancePlan {
-                filter: plan.filter,
+                filter_at: plan
+                    .filter
+                    .as_ref()
+                    .map_or_else(|| source.to_owned(), |filter| at(&filter.span())),
+                filter: plan.filter.map_or_else(Vec::new, Spanned::into_inner),
                 gate: plan.gate,
             }),
             phases,
@@ -251,137 +199,13 @@ impl Scenario {
     }
 }
 
-impl RawPhase {
-    fn into_phase(self) -> Result<Phase, String> {
-        match self.kind {
-            RawKind::ColdStart => self.into_cold_start().map(Phase::ColdStart),
-            RawKind::CacheHit => self.into_load("cache-hit").map(Phase::CacheHit),
-            RawKind::Verification => self.into_load("verification").map(Phase::Verification),
-        }
-    }
-
-    fn into_cold_start(self) -> Result<ColdStartPhase, String> {
-        if self.users.is_some()
-            || self.rate.is_some()
-            || self.duration.is_some()
-            || self.requests.is_some()
-        {
-            return Err("a cold-start phase takes samples and budget; users, rate, duration and requests are for \
-                        verification and cache-hit"
-                .to_owned());
-        }
-        if !self.mix.is_empty() {
-            return Err(
-                "a cold-start phase has no mix: each sample is one genuine token".to_owned(),
-            );
-        }
-        let samples = self
-            .samples
-            .ok_or("a cold-start phase needs samples, such as samples = 30")?;
-        if samples == 0 {
-            return Err("samples is 0; it takes at least 1".to_owned());
-        }
-        let budget = self
-            .budget
-            .ok_or("a cold-start phase needs a budget, such as budget = \"10s\"")?
-            .0;
-        Ok(ColdStartPhase {
-            samples,
-            budget,
-            thresholds: thresholds(self.thresholds)?,
-        })
-    }
-
-    fn into_load(self, kind: &str) -> Result<LoadPhase, String> {
-        if self.samples.is_some() || self.budget.is_some() {
-            return Err(format!(
-                "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
-            ));
-        }
-        let users = self
-            .users
-            .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?;
-        let end = match (self.duration, self.requests) {
-            (Some(duration), None) => PhaseEnd::Duration(duration.0),
-            (None, Some(requests)) => PhaseEnd::Requests(requests),
-            _ => {
-                return Err(format!(
-                    "a {kind} phase needs either duration or requests, and not both"
-                ));
-            }
-        };
-        LoadPhase::new(
-            users,
-            self.rate.map(|rate| rate.0),
-            end,
-            self.mix,
-            thresholds(self.thresholds)?,
-        )
-    }
-}
-
-impl LoadPhase {
-    /// A phase of load, with its ranges checked; the message names the key.
-    pub fn new(
-        users: usize,
-        rate: Option<f64>,
-        end: PhaseEnd,
-        mix: BTreeMap<String, u32>,
-        thresholds: Vec<Threshold>,
-    ) -> Result<Self, String> {
-        if users == 0 || users > USERS_LIMIT {
-            return Err(format!("users is {users}; it takes 1 to {USERS_LIMIT}"));
-        }
-        let empty = match end {
-            PhaseEnd::Duration(duration) => duration.is_zero(),
-            PhaseEnd::Requests(requests) => requests == 0,
-        };
-        if empty {
-            return Err(
-                "a phase without an end above zero measures nothing; set duration or requests"
-                    .to_owned(),
-            );
-        }
-        if !mix.is_empty() && mix.values().all(|weight| *weight == 0) {
-            return Err("every weight in mix is 0; give at least one case a weight".to_owned());
-        }
-        Ok(Self {
-            users,
-            rate,
-            end,
-            mix,
-            thresholds,
-        })
-    }
-}
-
-fn thresholds(raw: BTreeMap<String, DurationText>) -> Result<Vec<Threshold>, String> {
-    raw.into_iter()
-        .map(|(name, limit)| Threshold::new(&name, limit.0))
-        .collect()
-}
-
-impl Threshold {
-    /// A limit on a quantile by its name: `p50`, `p90`, `p99`, `p999`.
-    pub fn new(name: &str, limit: Duration) -> Result<Self, String> {
-        let quantile = match name {
-            "p50" => 0.5,
-            "p90" => 0.9,
-            "p99" => 0.99,
-            "p999" => 0.999,
-            "max" => 1.0,
-            other => {
-                return Err(format!(
-                    "threshold {other:?} is unknown; there are p50, p90, p99, p999 and max"
-                ));
-            }
-        };
-        Ok(Self {
-            name: name.to_owned(),
-            quantile,
-            limit,
-        })
-    }
+/// A slash would name another folder, and the rest makes a path that nobody can type.
+fn names_a_folder(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= NAME_LIMIT
+        && !name
+            .chars()
+            .any(|c| c.is_control() || matches!(c, '/' | '\\'))
 }
 
 #[cfg(test)]
@@ -394,6 +218,15 @@ mod tests {
         Scenario::parse(&format!("{HEAD}{body}"), "t.toml")
             .expect_err("this scenario is wrong")
             .to_string()
+    }
+
+    fn refused(table: &[(&str, &[&str])]) {
+        for (body, parts) in table {
+            let message = refusal(body);
+            for part in *parts {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        }
     }
 
     #[test]
@@ -419,10 +252,22 @@ mod tests {
                 "cache_ttl = \"2h\"\n",
                 &["t.toml", "line 6", "2h", "\"250ms\""],
             ),
-            ("cache_ttl = \"61m\"\n", &["t.toml", "cache_ttl", "3600s"]),
+            ("cache_ttl = \"61m\"\n", &["t.toml:6", "cache_ttl", "3600s"]),
+            ("", &["t.toml", "[conformance]", "[[phase]]"]),
+            (
+                "[conformance]\ngate = \"severe\"\n",
+                &["line 7", "`severe`", "`critical`"],
+            ),
+        ];
+        refused(&table);
+    }
+
+    #[test]
+    fn a_mistake_in_a_phase_is_named_with_its_line() {
+        let table = [
             (
                 "[[phase]]\nkind = \"warm\"\n",
-                &["t.toml", "line 7", "`warm`", "`cold-start`"],
+                &["t.toml", "line 7", "`warm`", "`cold-start`"][..],
             ),
             (
                 "\n[[phase]]\nkind = \"verification\"\nduration = \"1s\"\n",
@@ -449,24 +294,47 @@ mod tests {
                 &["p95", "p99"],
             ),
             (
-                "[conformance]\ngate = \"severe\"\n",
-                &["line 7", "`severe`", "`critical`"],
+                "[[phase]]\nkind = \"cold-start\"\nsamples = \"x\"\nbudget = \"1s\"\n",
+                &["line 8", "whole number", "30"],
+            ),
+            (
+                "[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"0s\"\n",
+                &["t.toml:6", "budget is 0s", "\"10s\""],
+            ),
+            (
+                "\n[[phase]]\nkind = \"verification\"\nusers = 1\nduration = \"1s\"\n",
+                &["t.toml:7", "rate with duration"],
+            ),
+            (
+                "[[phase]]\nkind = \"verification\"\nusers = 1\nrequests = 200001\n",
+                &["t.toml:6", "200001", "200000"],
+            ),
+            (
+                "[[phase]]\nkind = \"verification\"\nusers = 1\nduration = \"5m\"\nrate = \"1000/s\"\n",
+                &["t.toml:6", "300000", "200000"],
             ),
         ];
-        for (body, parts) in table {
-            let message = refusal(body);
-            for part in parts {
-                assert!(message.contains(part), "{part:?} is missing in: {message}");
-            }
+        refused(&table);
+    }
+
+    #[test]
+    fn a_name_that_is_no_part_of_a_folder_is_refused() {
+        for name in ["../x", "a/b", "", "a\\nb"] {
+            let text = HEAD.replace("\"t\"", &format!("\"{name}\""));
+            let message = Scenario::parse(&text, "t.toml")
+                .expect_err(name)
+                .to_string();
+            assert!(message.starts_with("t.toml:1: name is"), "{message}");
         }
     }
 
     #[test]
     fn what_is_left_out_has_the_documented_default() {
-        let scenario = Scenario::parse(HEAD, "t.toml").expect("a small scenario");
+        let text = format!("{HEAD}[conformance]\ngate = \"high\"\n");
+        let scenario = Scenario::parse(&text, "t.toml").expect("a small scenario");
         assert_eq!(scenario.seed, 7);
         assert_eq!(scenario.cache_ttl, Duration::from_mins(5));
-        assert!(scenario.conformance.is_none());
+        assert!(scenario.conformance.expect("asked for").filter.is_empty());
         assert!(scenario.phases.is_empty());
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! The handler is installed through the same crate as goose's, and before it: goose finds the place taken and leaves
 //! it, so that one signal reaches everything in one order.
+//!
+//! Waits on a target are raced against the signal ([`StopSignal::unless_raised`]): one that hangs must not hold up the
+//! end of the run.
 
-use std::sync::Arc;
+use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 
 use tokio::sync::Notify;
 
@@ -18,6 +22,19 @@ pub struct StopSignal {
 struct State {
     raised: AtomicBool,
     notify: Notify,
+    /// One a phase at most, so the list stays short.
+    children: Mutex<Vec<Weak<State>>>,
+}
+
+impl State {
+    fn raise(&self) {
+        self.raised.store(true, Ordering::Release);
+        self.notify.notify_waiters();
+        let children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        for child in children.iter().filter_map(Weak::upgrade) {
+            child.raise();
+        }
+    }
 }
 
 impl StopSignal {
@@ -31,8 +48,23 @@ impl StopSignal {
 
     /// Raises the signal.
     pub fn raise(&self) {
-        self.state.raised.store(true, Ordering::Release);
-        self.state.notify.notify_waiters();
+        self.state.raise();
+    }
+
+    /// A signal of its own that is raised with this one: it ends a part of the run, this one ends all of it.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        let child = Self::default();
+        self.state
+            .children
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(Arc::downgrade(&child.state));
+        // Looked at after the child is in the list, so that a raise in between is not missed.
+        if self.is_raised() {
+            child.raise();
+        }
+        child
     }
 
     /// Whether it has been raised.
@@ -48,5 +80,38 @@ impl StopSignal {
         if !self.is_raised() {
             notified.await;
         }
+    }
+
+    /// What a future gives; `None` as soon as the signal is raised, and the future is dropped then.
+    pub async fn unless_raised<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            () = self.raised() => None,
+            output = future => Some(output),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_signal_ends_a_wait_that_has_no_end() {
+        let stop = StopSignal::default();
+        let (ended, ()) = tokio::join!(stop.unless_raised(std::future::pending::<()>()), async {
+            stop.raise();
+        });
+        assert_eq!(ended, None);
+    }
+
+    #[test]
+    fn a_child_is_raised_with_its_parent_and_never_raises_it() {
+        let run = StopSignal::default();
+        let (first, second) = (run.child(), run.child());
+        first.raise();
+        assert!(first.is_raised() && !second.is_raised() && !run.is_raised());
+        run.raise();
+        assert!(second.is_raised() && run.child().is_raised());
     }
 }

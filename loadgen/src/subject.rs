@@ -4,27 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chrono::NaiveDate;
 use serde::Deserialize;
 
 use crate::builtin::ShippedFiles;
 use crate::conform::Feature;
-use crate::scenario::{UnitError, parse_duration};
+use crate::place;
 
 mod placeholder;
+mod raw;
+
+use raw::{Mistake, RawDivergence, RawSubject, every_feature, parse_url};
 
 pub use placeholder::{PlaceholderError, Placeholders};
-
-/// How long a target may take to become ready when its file does not say.
-const READY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Memory of a Lambda function when the target file names none, in megabytes: what Lambda itself gives.
-const DEFAULT_MEMORY_MB: u32 = 128;
-
-/// How long an authorizer may take for one event; the Auth0 tutorial sets 30 s, API Gateway waits for no longer.
-const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Execution environments when the target file names no number. More than the cores measure the scheduler.
-const DEFAULT_ENVIRONMENTS: usize = 4;
 
 /// A target, parsed.
 #[derive(Debug, Clone)]
@@ -125,17 +117,18 @@ pub struct LambdaCommand {
 }
 
 /// A deviation that is known, with its reason and the day on which the reason has to be looked at again.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Debug, Clone)]
 pub struct Divergence {
     /// The case's id.
     pub case: String,
+    /// Where it stands, for messages: `my.toml:40`.
+    pub case_at: String,
     /// The decision that the target gives: `allow` or `deny`.
     pub observed: DivergentDecision,
     /// Why it is so.
     pub reason: String,
-    /// From this day (`2027-06-30`) on the declaration no longer counts.
-    pub expires: String,
+    /// From this day on the declaration no longer counts.
+    pub expires: NaiveDate,
 }
 
 /// The decision of a known divergence.
@@ -151,11 +144,13 @@ pub enum DivergentDecision {
 /// A target file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum SubjectError {
-    /// Keys that do not go together, or are missing.
-    #[error("{file}: {message}")]
+    /// Keys that do not go together, are missing, or have a value out of range.
+    #[error("{file}:{line}: {message}")]
     Meaning {
         /// The file.
         file: String,
+        /// The line of the key, or of `kind` where one is missing.
+        line: usize,
         /// What is wrong and what would be right.
         message: String,
     },
@@ -167,95 +162,33 @@ pub enum SubjectError {
         /// The parser's own message, with line and column.
         message: String,
     },
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawSubject {
-    name: String,
-    kind: RawKind,
-    #[serde(default)]
-    description: String,
-    url: Option<String>,
-    command: Option<RawCommand>,
-    request: Option<RawRequest>,
-    ready: Option<RawReady>,
-    lambda: Option<RawLambda>,
-    #[serde(default = "every_feature")]
-    features: Vec<Feature>,
-    #[serde(rename = "divergence", default)]
-    divergences: Vec<Divergence>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "kebab-case")]
-enum RawKind {
-    Http,
-    InProcess,
-    Lambda,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawCommand {
-    program: String,
-    #[serde(default)]
-    args: Vec<String>,
-    #[serde(default)]
-    env: BTreeMap<String, String>,
-    working_dir: Option<PathBuf>,
-    #[serde(default)]
-    setup: Vec<String>,
-    setup_creates: Option<PathBuf>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawRequest {
-    path: String,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RawReady {
-    path: Option<String>,
-    timeout: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawLambda {
-    handler: Option<String>,
-    memory_mb: Option<u32>,
-    timeout: Option<String>,
-    max_environments: Option<usize>,
-}
-
-fn every_feature() -> Vec<Feature> {
-    vec![Feature::Scope]
+    /// A URL on the command line that cannot be asked.
+    #[error("--url: {0}")]
+    Url(String),
 }
 
 impl Subject {
     /// Parses a target file; `folder` is what a relative working directory starts from.
     pub fn parse(text: &str, file: &str, folder: &Path) -> Result<Self, SubjectError> {
-        let raw: RawSubject = toml::from_str(text).map_err(|error| SubjectError::Syntax {
+        let mut raw: RawSubject = toml::from_str(text).map_err(|error| SubjectError::Syntax {
             file: file.to_owned(),
             message: error.to_string().trim_end().to_owned(),
         })?;
-        let meaning = |message: String| SubjectError::Meaning {
+        let meaning = |mistake: Mistake| SubjectError::Meaning {
             file: file.to_owned(),
-            message,
+            line: place::line(text, &mistake.at),
+            message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let (features, divergences) = (raw.features.clone(), raw.divergences.clone());
-        for divergence in &divergences {
-            chrono::NaiveDate::parse_from_str(&divergence.expires, "%Y-%m-%d").map_err(|_| {
-                meaning(format!(
-                    "expires = {:?} is not a day such as \"2027-06-30\"",
-                    divergence.expires
-                ))
-            })?;
-        }
+        let features = raw.features.clone();
+        let divergences = std::mem::take(&mut raw.divergences)
+            .into_iter()
+            .map(|divergence| {
+                let line = place::line(text, &divergence.case.span());
+                Divergence::from_raw(divergence, format!("{file}:{line}"))
+            })
+            .collect::<Result<_, _>>()
+            .map_err(meaning)?;
         let kind = raw.into_kind(folder).map_err(meaning)?;
         Ok(Self {
             name,
@@ -278,10 +211,7 @@ impl Subject {
 
     /// A server that is already there, given by its URL on the command line.
     pub fn at_url(url: &str) -> Result<Self, SubjectError> {
-        let kind = parse_url(url).map_err(|message| SubjectError::Meaning {
-            file: "--url".to_owned(),
-            message,
-        })?;
+        let kind = parse_url(url).map_err(SubjectError::Url)?;
         Ok(Self {
             name: url.to_owned(),
             description: "A server that was already running.".to_owned(),
@@ -292,124 +222,30 @@ impl Subject {
     }
 }
 
-impl RawSubject {
-    fn into_kind(self, folder: &Path) -> Result<SubjectKind, String> {
-        if self.lambda.is_some() && !matches!(self.kind, RawKind::Lambda) {
-            return Err("[lambda] is for kind = \"lambda\"".to_owned());
-        }
-        if (self.request.is_some() || self.ready.is_some()) && !matches!(self.kind, RawKind::Http) {
-            return Err("[request] and [ready] are for kind = \"http\"".to_owned());
-        }
-        match (self.kind, self.command, self.url) {
-            (RawKind::InProcess, None, None) => Ok(SubjectKind::InProcess),
-            (RawKind::InProcess, _, _) => {
-                Err("kind = \"in-process\" takes neither command nor url".to_owned())
-            }
-            (RawKind::Lambda, Some(command), None) => {
-                lambda(command.into_plan(folder)?, self.lambda.unwrap_or_default())
-                    .map(SubjectKind::Lambda)
-            }
-            (RawKind::Lambda, _, _) => {
-                Err("kind = \"lambda\" takes [command] and no url".to_owned())
-            }
-            (RawKind::Http, None, Some(url)) => parse_url(&url),
-            (RawKind::Http, Some(command), None) => {
-                http(command.into_plan(folder)?, self.request, self.ready)
-                    .map(SubjectKind::HttpCommand)
-            }
-            (RawKind::Http, _, _) => {
-                Err("kind = \"http\" takes either url or [command], and not both".to_owned())
-            }
-        }
-    }
-}
-
-impl RawCommand {
-    fn into_plan(self, folder: &Path) -> Result<CommandPlan, String> {
-        let setup = match (self.setup.is_empty(), self.setup_creates) {
-            (true, None) => None,
-            (false, Some(creates)) => Some(SetupPlan {
-                command: self.setup,
-                creates,
-            }),
-            _ => return Err("setup and setup_creates go together".to_owned()),
-        };
-        let working_dir = self.working_dir.map(|dir| folder.join(dir));
-        Ok(CommandPlan {
-            program: self.program,
-            args: self.args,
-            env: self.env,
-            working_dir,
-            setup,
-            files: None,
+impl Divergence {
+    fn from_raw(raw: RawDivergence, case_at: String) -> Result<Self, Mistake> {
+        let expires = parse_day(raw.expires.get_ref()).ok_or_else(|| {
+            let given = raw.expires.get_ref();
+            Mistake::at(
+                &raw.expires,
+                format!("expires = {given:?} is not a day such as \"2027-06-30\""),
+            )
+        })?;
+        Ok(Self {
+            case: raw.case.into_inner(),
+            case_at,
+            observed: raw.observed,
+            reason: raw.reason,
+            expires,
         })
     }
 }
 
-fn http(
-    command: CommandPlan,
-    request: Option<RawRequest>,
-    ready: Option<RawReady>,
-) -> Result<HttpCommand, String> {
-    let path = request
-        .ok_or("an http target needs [request] with path, such as path = \"/planets\"")?
-        .path;
-    let (ready_path, timeout) = ready.map_or((None, None), |ready| (ready.path, ready.timeout));
-    let ready_timeout = duration(timeout.as_deref(), READY_TIMEOUT)?;
-    Ok(HttpCommand {
-        command,
-        path,
-        ready_path,
-        ready_timeout,
-    })
-}
-
-fn lambda(command: CommandPlan, raw: RawLambda) -> Result<LambdaCommand, String> {
-    let max_environments = raw.max_environments.unwrap_or(DEFAULT_ENVIRONMENTS);
-    if max_environments == 0 {
-        return Err("max_environments is 0; it takes at least 1".to_owned());
-    }
-    Ok(LambdaCommand {
-        command,
-        handler: raw.handler.unwrap_or_else(|| "bootstrap".to_owned()),
-        memory_mb: raw.memory_mb.unwrap_or(DEFAULT_MEMORY_MB),
-        timeout: duration(raw.timeout.as_deref(), DEFAULT_FUNCTION_TIMEOUT)?,
-        max_environments,
-    })
-}
-
-fn duration(text: Option<&str>, default: Duration) -> Result<Duration, String> {
-    text.map_or(Ok(default), |text| {
-        parse_duration(text).map_err(|error: UnitError| error.to_string())
-    })
-}
-
-/// Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
-fn parse_url(url: &str) -> Result<SubjectKind, String> {
-    let wrong = || {
-        format!(
-            "url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target"
-        )
-    };
-    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
-    let (authority, path) = rest
-        .split_once('/')
-        .map_or((rest, String::new()), |(a, p)| (a, format!("/{p}")));
-    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-    let host = uri.host().ok_or_else(wrong)?;
-    let authority = if uri.port().is_some() {
-        authority.to_owned()
-    } else {
-        format!("{host}:80")
-    };
-    Ok(SubjectKind::HttpUrl {
-        authority,
-        path: if path.is_empty() {
-            "/".to_owned()
-        } else {
-            path
-        },
-    })
+/// A full date of RFC 3339 §5.6, with its zeros: chrono alone takes `2027-6-3`, too, and a day has one spelling here.
+fn parse_day(text: &str) -> Option<NaiveDate> {
+    NaiveDate::parse_from_str(text, "%Y-%m-%d")
+        .ok()
+        .filter(|day| day.to_string() == text)
 }
 
 #[cfg(test)]
@@ -453,7 +289,35 @@ mod tests {
             ),
             (
                 "kind = \"in-process\"\n[[divergence]]\ncase = \"a\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"soon\"\n",
-                &["soon", "2027-06-30"],
+                &["t.toml:7", "soon", "2027-06-30"],
+            ),
+            (
+                "kind = \"in-process\"\n[[divergence]]\ncase = \"a\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"2026-9-1\"\n",
+                &["t.toml:7", "2026-9-1", "2027-06-30"],
+            ),
+            (
+                "kind = \"http\"\n[command]\nprogram = \"x\"\nargs = [\n\"{prot}\"]\n[request]\npath = \"/\"\n",
+                &["t.toml:6", "{prot}", "{port}"],
+            ),
+            (
+                "kind = \"http\"\n[command]\nprogram = \"x\"\n[request]\npath = \"planets\"\n",
+                &["t.toml:6", "\"planets\"", "slash"],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\n[request]\npath = \"/b\"\n",
+                &["t.toml:4", "[request]", "url"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"16m\"\n",
+                &["t.toml:6", "960s", "15m"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nmax_environments = 1001\n",
+                &["t.toml:6", "1001", "1 to 1000"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nmemory_mb = \"1\"\n",
+                &["line 6", "whole number"],
             ),
         ];
         for (body, parts) in table {

@@ -142,7 +142,7 @@ pub struct Observation {
     pub cold: bool,
     /// What went wrong, where no decision came.
     pub fault: Option<String>,
-    /// When the request was handed to the connection.
+    /// When the request was handed to the connection; where the server had closed it, before another was opened.
     pub sent: Instant,
     /// When the last byte of the answer had been read.
     pub finished: Instant,

@@ -166,8 +166,14 @@ impl Testbed {
         Ok(sample)
     }
 
-    /// What is known of the subject when it gives no decision: how often it fetched the keys, what failed last, what it
-    /// printed.
+    /// Waits, for a moment, for a subject that is ending, so that [`Self::diagnosis`] knows how it did.
+    pub async fn settle(&mut self) {
+        if let Running::Server(server) = &mut self.running {
+            server.child.settle().await;
+        }
+    }
+
+    /// What the subject last printed and how often it fetched the keys: for a message when it gives no decision.
     pub fn diagnosis(&mut self) -> String {
         let mut facts = vec![format!(
             "the JWKS was fetched {} times",
@@ -217,7 +223,11 @@ async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), Testb
         profile: crate::builtin::issuer(&scenario.issuer)?,
         seed: scenario.seed,
         audience: scenario.audience.clone(),
-        scope: vec![scenario.scope.clone()],
+        scope: scenario
+            .scope
+            .split_ascii_whitespace()
+            .map(str::to_owned)
+            .collect(),
     };
     let (issuer, keys) =
         tokio::task::spawn_blocking(move || issuer.keys().map(|keys| (issuer, keys)))

@@ -1,6 +1,6 @@
 //! The verdict on a run: one exit code, and the reasons for it. Read from the record alone.
 
-use crate::conform::Severity;
+use crate::conform::{Outcome, Severity};
 use crate::exit::Exit;
 use crate::record::{
     CaseRecord, ConformanceRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
@@ -24,7 +24,18 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
         );
     }
     for phase in &record.phases {
-        reasons.extend(phase_reasons(phase));
+        reasons.extend(phase_reasons(phase, record.status));
+    }
+    if record.status == RunStatus::Complete && reasons.is_empty() && says_nothing(record) {
+        let skipped = record.skipped.iter();
+        let why: Vec<_> = skipped
+            .map(|phase| format!("{}: {}", phase.kind, phase.reason))
+            .collect();
+        let text = format!(
+            "nothing was asked and nothing was measured: {}",
+            why.join("; ")
+        );
+        reasons.push((Exit::Invalid, text.trim_end_matches([':', ' ']).to_owned()));
     }
     // The causes are listed in the order in which one overrules another: no verdict stands on a testbed that failed.
     let order = [
@@ -43,6 +54,12 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
         exit_code: exit.code(),
         reasons: reasons.into_iter().map(|(_, reason)| reason).collect(),
     }
+}
+
+/// Whether every case and every phase was skipped: such a run is not good, for nobody knows.
+fn says_nothing(record: &RunRecord) -> bool {
+    let cases = record.conformance.iter().flat_map(|part| &part.cases);
+    record.phases.is_empty() && cases.filter(|case| case.outcome != Outcome::Skip).count() == 0
 }
 
 /// Cases whose outcome makes the subject nonconformant.
@@ -104,7 +121,7 @@ fn conformance_reasons(conformance: &ConformanceRecord) -> Vec<String> {
     .collect()
 }
 
-fn phase_reasons(phase: &PhaseRecord) -> Vec<(Exit, String)> {
+fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> {
     let mut reasons = Vec::new();
     let kind = &phase.kind;
     if phase.wrong_decisions > 0 {
@@ -117,10 +134,22 @@ fn phase_reasons(phase: &PhaseRecord) -> Vec<(Exit, String)> {
         ));
     }
     if phase.errors > 0 {
-        reasons.push((
-            Exit::Nonconformant,
-            format!("{kind}: {} requests got no decision", phase.errors),
-        ));
+        // Not a wrong decision and no latency: environments restart, and what was asked meanwhile is lost.
+        let requests = if phase.errors == 1 {
+            "request"
+        } else {
+            "requests"
+        };
+        let ended = if phase.interrupted && status != RunStatus::Interrupted {
+            ", and the phase was ended early"
+        } else {
+            ""
+        };
+        let text = format!(
+            "{kind}: the target lost {} {requests}: no decision came{ended}",
+            phase.errors
+        );
+        reasons.push((Exit::TestbedFailed, text));
     }
     if phase.requests == 0 && !phase.interrupted {
         reasons.push((Exit::Invalid, format!("{kind}: nothing was measured")));

@@ -48,7 +48,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
-    let table: [(&[&str], &[&str]); 12] = [
+    let table: [(&[&str], &[&str]); 16] = [
         (
             &["run", "s.toml"],
             &["s.toml", "line 6", "`speed`", "`issuer`"],
@@ -73,9 +73,109 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         (&["mint", "--case", "no::case"], &["no::case", "list cases"]),
         (&["report", "r.json"], &["r.json", "schema version 99"]),
         (&["authorizer", "invoke", "none.json"], &["none.json"]),
+        (
+            &["load", "--mix", "no::case=1"],
+            &["--mix", "no::case", "list cases"],
+        ),
+        (
+            &["load", "--duration", "5s"],
+            &["rate with duration", "minted before"],
+        ),
+        (&["load", "--requests", "200001"], &["200001", "200000"]),
+        (&["run", "--force"], &["--out"]),
     ];
     for (arguments, parts) in table {
         refused(folder.path(), arguments, 2, parts);
+    }
+}
+
+const HEAD: &str =
+    "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\n";
+
+/// What is wrong between two files is told before anything starts: no folder, no process, no port.
+#[test]
+fn a_name_that_leads_nowhere_is_told_with_file_and_line_before_anything_starts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |name: &str, text: &str| {
+        std::fs::write(folder.path().join(name), text).expect("written");
+    };
+    let phase = "[[phase]]\nkind = \"verification\"\nusers = 1\nrequests = 5\n";
+    write("empty.toml", HEAD);
+    write(
+        "filter.toml",
+        &format!("{HEAD}[conformance]\ngate = \"high\"\nfilter = [\"rfc9999::\"]\n"),
+    );
+    write(
+        "mix.toml",
+        &format!("{HEAD}{phase}[phase.mix]\n\"no::case\" = 1\n"),
+    );
+    write("taken.toml", &format!("{HEAD}{phase}"));
+    let divergence = "[[divergence]]\ncase = \"no::case\"\nobserved = \"allow\"\nreason = \"r\"\nexpires = \"2999-01-01\"\n";
+    write(
+        "divergence.toml",
+        &format!("name = \"d\"\nkind = \"in-process\"\n{divergence}"),
+    );
+    std::fs::create_dir(folder.path().join("taken")).expect("a folder");
+    write("taken/run.json", "{}");
+    let table: [(&[&str], &[&str]); 5] = [
+        (&["run", "empty.toml"], &["empty.toml", "[[phase]]"]),
+        (
+            &["run", "filter.toml"],
+            &["filter.toml:8", "rfc9999::", "list cases"],
+        ),
+        (
+            &["run", "mix.toml"],
+            &["mix.toml:10", "no::case", "list cases"],
+        ),
+        (
+            &["conform", "--target", "divergence.toml"],
+            &["divergence.toml:4", "no::case", "list cases"],
+        ),
+        (
+            &["run", "taken.toml", "--out", "taken"],
+            &["taken/run.json", "--force"],
+        ),
+    ];
+    for (arguments, parts) in table {
+        refused(folder.path(), arguments, 2, parts);
+    }
+    assert!(!folder.path().join("authbench-results").exists());
+    let kept = std::fs::read_to_string(folder.path().join("taken/run.json"));
+    assert_eq!(kept.expect("still there"), "{}");
+}
+
+#[test]
+fn a_run_that_skips_everything_is_invalid() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let text = format!("{HEAD}[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"5s\"\n");
+    std::fs::write(folder.path().join("cold.toml"), text).expect("written");
+    let arguments = ["run", "cold.toml", "--target", "in-process"];
+    refused(folder.path(), &arguments, 13, &["nothing was measured"]);
+}
+
+#[test]
+fn a_cause_is_told_once() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    std::fs::write(folder.path().join("bad.toml"), "name = \"x\"\nspeed = 1\n").expect("written");
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let table: [(&[&str], &str); 4] = [
+        (&["conform", "--issuer", "bad.toml"], "unknown field"),
+        (&["conform", "--issuer", "none.toml"], "os error 2"),
+        (&["serve", "gateway", "--listen", &address], "os error 98"),
+        (
+            &["conform", "--issuer-listen", &address, "--out", "o"],
+            "os error 98",
+        ),
+    ];
+    for (arguments, cause) in table {
+        let output = authbench(folder.path(), arguments);
+        let message = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        assert_eq!(
+            message.matches(cause).count(),
+            1,
+            "{arguments:?}: {message}"
+        );
     }
 }
 

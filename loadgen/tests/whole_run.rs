@@ -299,11 +299,25 @@ fn children_of(parent: i32) -> Vec<i32> {
 }
 
 #[test]
-fn the_okta_profile_and_the_in_process_target_go_through_the_same_cases() {
+fn the_okta_profile_several_scopes_and_the_in_process_target_are_good() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     for arguments in [
         &["conform", "--issuer", "okta", "--out", "okta"][..],
         &["conform", "--target", "in-process", "--out", "in-process"],
+        // Okta's tokens hold scopes as a list, in which one item with a blank is another scope.
+        &[
+            "load",
+            "--issuer",
+            "okta",
+            "--scope",
+            "read:planets read:moons",
+            "--requests",
+            "20",
+            "--users",
+            "1",
+            "--out",
+            "scopes",
+        ],
     ] {
         let output = run(folder.path(), arguments);
         assert_eq!(

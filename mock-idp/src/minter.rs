@@ -65,12 +65,12 @@ impl MintDefaults {
 #[non_exhaustive]
 pub enum MintError {
     /// A placeholder or directive of the recipe.
-    #[error("recipe `{member}`: {source}")]
+    #[error("recipe `{member}`: {reason}")]
     Fill {
         /// The member of the recipe.
         member: &'static str,
         /// What is wrong with it.
-        source: FillError,
+        reason: FillError,
     },
     /// A tamper that cannot be applied to what the token is at that point, or that changes nothing.
     #[error("recipe `tamper[{index}]` {reason}")]
@@ -283,9 +283,9 @@ impl Minter {
                 bindings
                     .fill_text(text)
                     .map(String::into_bytes)
-                    .map_err(|source| MintError::Fill {
+                    .map_err(|reason| MintError::Fill {
                         member: "sign.secret",
-                        source,
+                        reason,
                     })
             }
         }
@@ -317,5 +317,5 @@ fn part_bytes(
             Ok(Value::Object(object).to_string().into_bytes())
         }),
     };
-    bytes.map_err(|source| MintError::Fill { member, source })
+    bytes.map_err(|reason| MintError::Fill { member, reason })
 }

@@ -18,7 +18,7 @@ const INIT_TIMEOUT: Duration = Duration::from_secs(10);
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The longest time-out of a Lambda function.
-const TIMEOUT_MAX: Duration = Duration::from_mins(15);
+pub const TIMEOUT_MAX: Duration = Duration::from_mins(15);
 
 /// The size at which Lambda gives one whole processor. The stand-in never throttles, so this is what comes near.
 const MEMORY_MB: u32 = 1_769;
@@ -27,7 +27,7 @@ const MEMORY_MB: u32 = 1_769;
 const MAX_ENVIRONMENTS: usize = 10;
 
 /// More processes than this on one machine measure its scheduler; Lambda's own default quota is 1,000.
-const MAX_ENVIRONMENTS_LIMIT: usize = 1_000;
+pub const MAX_ENVIRONMENTS_LIMIT: usize = 1_000;
 
 /// How a function is run.
 #[derive(Clone)]

@@ -43,7 +43,7 @@ pub enum FunctionError {
 #[derive(Debug, thiserror::Error)]
 pub enum InvokeError {
     /// The listener of the environment's Runtime API cannot be opened.
-    #[error("the Runtime API of an environment cannot listen on 127.0.0.1: {0}")]
+    #[error("the Runtime API of an environment cannot listen on 127.0.0.1")]
     Listen(#[source] io::Error),
     /// Every environment stayed at work.
     #[error("no environment was free within {waited:?}; raise max_environments or lower the load")]
@@ -63,7 +63,7 @@ pub enum InvokeError {
     #[error("the function is shut down")]
     ShutDown,
     /// The process cannot be started.
-    #[error("command `{command}` does not start: {source}")]
+    #[error("command `{command}` does not start")]
     Spawn {
         /// The command line.
         command: String,

@@ -1,12 +1,11 @@
 //! `authbench conform`: a scenario of cases alone.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use loadgen::conform::Severity;
 use loadgen::scenario::ConformancePlan;
 
 use super::Failure;
+use super::record_folder::RecordFolder;
 use super::subject::SubjectArguments;
 
 #[derive(Debug, Args)]
@@ -16,28 +15,17 @@ pub(crate) struct ConformArguments {
     /// Ask only cases whose id holds this text; may be given more than once
     #[arg(long, value_name = "TEXT")]
     filter: Vec<String>,
-    /// The folder for run.json and report.html [default: authbench-results/<time>-conform]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    folder: RecordFolder,
 }
 
 pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
-    let catalogue = loadgen::builtin::catalogue().map_err(Failure::usage)?;
-    if catalogue.filter(&arguments.filter).is_empty() {
-        let filter = arguments.filter.join(", ");
-        return Err(Failure::usage(anyhow::anyhow!(
-            "no case id holds {filter:?}; `authbench list cases` prints the ids"
-        )));
-    }
     let mut scenario = arguments.subject.scenario("conform");
     "Conformance cases alone.".clone_into(&mut scenario.description);
     scenario.conformance = Some(ConformancePlan {
         filter: arguments.filter.clone(),
+        filter_at: "--filter".to_owned(),
         gate: Severity::High,
     });
-    super::run::execute(
-        scenario,
-        arguments.subject.subject()?,
-        arguments.out.clone(),
-    )
+    super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
 }

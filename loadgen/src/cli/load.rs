@@ -1,13 +1,13 @@
 //! `authbench load`: a scenario of one or two phases of load.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use loadgen::scenario::{LoadPhase, Phase, PhaseEnd, Threshold, parse_duration, parse_rate};
 
 use super::Failure;
+use super::record_folder::RecordFolder;
 use super::subject::SubjectArguments;
 
 /// Requests of a verification phase when neither requests nor rate with duration is given.
@@ -41,9 +41,8 @@ pub(crate) struct LoadArguments {
     /// A limit on a quantile, such as p99=5ms; may be given more than once
     #[arg(long, value_name = "QUANTILE=LIMIT", value_parser = parse_threshold)]
     threshold: Vec<Threshold>,
-    /// The folder for run.json and report.html [default: authbench-results/<time>-load]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    folder: RecordFolder,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -70,6 +69,10 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
     )
 }
 
+fn usage(message: String) -> Failure {
+    Failure::usage(anyhow::anyhow!(message))
+}
+
 pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let end = match (arguments.phase, arguments.duration, arguments.requests) {
         (_, Some(duration), _) => PhaseEnd::Duration(duration),
@@ -85,16 +88,12 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
         mix,
         arguments.threshold.clone(),
     )
-    .map_err(|message| Failure::usage(anyhow::anyhow!(message)))?;
+    .map_err(usage)?;
     let mut scenario = arguments.subject.scenario("load");
     "Load alone; conformance is not asked.".clone_into(&mut scenario.description);
     scenario.phases.push(match arguments.phase {
         Kind::CacheHit => Phase::CacheHit(load),
-        Kind::Verification => Phase::Verification(load),
+        Kind::Verification => Phase::verification(load).map_err(usage)?,
     });
-    super::run::execute(
-        scenario,
-        arguments.subject.subject()?,
-        arguments.out.clone(),
-    )
+    super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
 }

@@ -1,16 +1,15 @@
 //! `authbench run`: a scenario from its file to its report.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use loadgen::builtin;
+use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{RecordStore, RunRecord};
-use loadgen::run::RunPlan;
 use loadgen::scenario::Scenario;
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
 
+use super::record_folder::RecordFolder;
 use super::{Failure, output};
 
 #[derive(Debug, Args, Default)]
@@ -26,9 +25,8 @@ pub(crate) struct RunArguments {
     /// The seed of keys and token pools, instead of the scenario's
     #[arg(long)]
     seed: Option<u64>,
-    /// The folder for run.json and report.html [default: authbench-results/<time>-<scenario>]
-    #[arg(long, value_name = "DIR")]
-    out: Option<PathBuf>,
+    #[command(flatten)]
+    folder: RecordFolder,
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
@@ -42,36 +40,25 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     }
     scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     let subject = builtin::subject(&scenario.target).map_err(Failure::usage)?;
-    execute(scenario, subject, arguments.out.clone())
+    execute(scenario, subject, &arguments.folder)
 }
 
 /// Runs a scenario, saves its record, then its report, then prints. Every command that measures ends here.
 pub(crate) fn execute(
     scenario: Scenario,
     subject: Subject,
-    out: Option<PathBuf>,
+    folder: &RecordFolder,
 ) -> Result<u8, Failure> {
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
     let catalogue = builtin::catalogue().map_err(Failure::usage)?;
-    let folder = out.unwrap_or_else(|| {
-        PathBuf::from("authbench-results").join(format!(
-            "{}-{}",
-            loadgen::clock::folder_stamp(),
-            scenario.name
-        ))
-    });
-    let store = RecordStore::create(folder).map_err(Failure::testbed)?;
+    let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
+    let store = folder.create(plan.name())?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
-    let plan = RunPlan {
-        scenario,
-        subject,
-        catalogue,
-        store,
-    };
+    let mut progress = Progress::on_stderr();
     let record = super::runtime()?
-        .block_on(loadgen::run::run(&plan, &mut Progress::on_stderr(), &stop))
+        .block_on(loadgen::run::run(&plan, &store, &mut progress, &stop))
         .map_err(Failure::testbed)?;
-    present(&record, &plan.store)?;
+    present(&record, &store)?;
     Ok(record.verdict.exit_code)
 }
 

@@ -66,12 +66,13 @@ fn minter() -> Minter {
     )
 }
 
-/// Runs the four cases against a script; the first two answers are for the probes.
-async fn outcomes(
+/// Asks cases of a script; the first two answers are for the probes, and one after each fault is for a genuine token.
+async fn run(
+    cases: &str,
     script: &[u16],
     features: &[Feature],
     divergences: &[Divergence],
-) -> Vec<Outcome> {
+) -> Result<ConformanceRecord, Box<Unfinished>> {
     let answers = script
         .iter()
         .map(|status| ScriptedAnswer {
@@ -80,7 +81,7 @@ async fn outcomes(
         })
         .collect();
     let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers)));
-    let catalogue = Catalogue::parse([("t.toml".to_owned(), CASES)]).expect("good cases");
+    let catalogue = Catalogue::parse([("t.toml".to_owned(), cases)]).expect("good cases");
     let minter = minter();
     let conformance = Conformance {
         target: &target,
@@ -89,10 +90,19 @@ async fn outcomes(
         minter: &minter,
         gate: Severity::High,
     };
-    let record = conformance
+    conformance
         .run(&catalogue.filter(&[]), &StopSignal::default(), |_| {})
         .await
-        .expect("the probes get a decision");
+}
+
+async fn outcomes(
+    script: &[u16],
+    features: &[Feature],
+    divergences: &[Divergence],
+) -> Vec<Outcome> {
+    let record = run(CASES, script, features, divergences)
+        .await
+        .expect("the target decides on genuine tokens");
     assert!(record.not_judged.is_none(), "{:?}", record.not_judged);
     record.cases.iter().map(|case| case.outcome).collect()
 }
@@ -117,7 +127,7 @@ async fn allow_or_deny_is_judged_first_and_the_status_apart() {
             [Pass, WrongStatus, WrongStatus, Note],
         ),
         (
-            &[200, 401, 500, 302, 404, 503],
+            &[200, 401, 500, 200, 302, 200, 404, 401, 503, 200],
             &[Feature::Scope],
             [Fault, Fault, Fault, Fault],
         ),
@@ -131,9 +141,10 @@ async fn allow_or_deny_is_judged_first_and_the_status_apart() {
 fn declared(observed: DivergentDecision, expires: &str) -> Vec<Divergence> {
     vec![Divergence {
         case: "t::bad".into(),
+        case_at: "t.toml:1".into(),
         observed,
         reason: "known".into(),
-        expires: expires.into(),
+        expires: expires.parse().expect("a day"),
     }]
 }
 
@@ -178,28 +189,7 @@ async fn a_declared_divergence_is_known_until_it_expires_and_fails_when_it_is_go
 
 #[tokio::test]
 async fn a_target_that_cannot_be_judged_is_told_as_that() {
-    let run = async |script: &[u16]| {
-        let answers = script
-            .iter()
-            .map(|status| ScriptedAnswer {
-                status: *status,
-                latency: Duration::ZERO,
-            })
-            .collect();
-        let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers)));
-        let catalogue = Catalogue::parse([("t.toml".to_owned(), CASES)]).expect("good cases");
-        let minter = minter();
-        let conformance = Conformance {
-            target: &target,
-            features: &[],
-            divergences: &[],
-            minter: &minter,
-            gate: Severity::High,
-        };
-        conformance
-            .run(&catalogue.filter(&[]), &StopSignal::default(), |_| {})
-            .await
-    };
+    let run = async |script: &[u16]| run(CASES, script, &[], &[]).await;
     let refuses_all = run(&[401]).await.expect("a decision");
     assert!(
         refuses_all
@@ -217,7 +207,59 @@ async fn a_target_that_cannot_be_judged_is_told_as_that() {
     );
     for status in [500, 302, 404] {
         let error = run(&[status]).await.expect_err("no decision");
+        assert!(matches!(error.cause, Unasked::NoDecision(_)), "{error:?}");
         assert!(error.to_string().contains(&status.to_string()), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_declared_divergence_that_gets_no_decision_stays_a_fault() {
+    let script: &[u16] = &[200, 401, 200, 500, 200, 403, 401];
+    let declared = declared(DivergentDecision::Allow, "2999-01-01");
+    let record = run(CASES, script, &[Feature::Scope], &declared)
+        .await
+        .expect("the target decides on genuine tokens");
+    assert_eq!(record.cases[1].outcome, Outcome::Fault);
+    assert_eq!(record.cases[1].reason.as_deref(), Some("scripted"));
+}
+
+#[tokio::test]
+async fn a_target_that_decides_nothing_after_a_case_ends_the_run_and_the_cases_are_kept() {
+    let unfinished = run(CASES, &[200, 401, 200, 500, 503], &[], &[])
+        .await
+        .expect_err("the target is gone");
+    let message = unfinished.to_string();
+    assert!(
+        message.contains("stopped answering after case t::bad") && message.contains("503"),
+        "{message}"
+    );
+    let outcomes: Vec<_> = unfinished
+        .judged
+        .cases
+        .iter()
+        .map(|case| case.outcome)
+        .collect();
+    assert_eq!(outcomes, [Outcome::Pass, Outcome::Fault]);
+}
+
+#[tokio::test]
+async fn a_case_that_cannot_be_asked_is_an_error_and_no_skip() {
+    let last = "impact = \"i\"\nfix = \"f\"\n";
+    let table = [
+        ("recipe = { tamper = [{ cut-end = 0 }] }\n", "tamper[0]"),
+        ("request = { method = \"A B\" }\n", "\"A B\""),
+    ];
+    for (spoilt, part) in table {
+        let (head, tail) = CASES.rsplit_once(last).expect("the last case");
+        let cases = format!("{head}{last}{spoilt}{tail}");
+        let unfinished = run(&cases, &[200, 401, 200, 401], &[], &[])
+            .await
+            .expect_err("the last case makes no request");
+        let message = unfinished.to_string();
+        assert!(
+            message.contains("case t::note cannot be asked") && message.contains(part),
+            "{message}"
+        );
     }
 }
 

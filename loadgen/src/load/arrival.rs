@@ -45,11 +45,11 @@ enum Pace {
 impl Arrival {
     /// A schedule that has not begun.
     pub fn new(rate: Option<f64>, end: PhaseEnd) -> Self {
-        let pace = match rate {
+        let pace = match rate.zip(end.requests(rate)) {
             None => Pace::Closed,
-            Some(rate) => Pace::Constant {
+            Some((rate, total)) => Pace::Constant {
                 interval: Duration::from_secs_f64(1.0 / rate),
-                total: open_loop_total(rate, end),
+                total,
                 due: Arc::new(Semaphore::new(0)),
             },
         };
@@ -120,19 +120,6 @@ impl Arrival {
             Pace::Closed => 0,
             Pace::Constant { total, .. } => total.saturating_sub(self.next.load(Ordering::Relaxed)),
         }
-    }
-}
-
-/// How many turns an open loop has.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "both factors are positive and bounded"
-)]
-pub(super) fn open_loop_total(rate: f64, end: PhaseEnd) -> u64 {
-    match end {
-        PhaseEnd::Requests(requests) => requests,
-        PhaseEnd::Duration(duration) => (rate * duration.as_secs_f64()).floor().max(1.0) as u64,
     }
 }
 

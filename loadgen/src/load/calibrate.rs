@@ -27,6 +27,7 @@ pub async fn calibrate(
         rate: None,
         end: PhaseEnd::Duration(CALIBRATION),
         mix: BTreeMap::new(),
+        mix_at: String::new(),
         thresholds: Vec::new(),
     };
     let bare = CaseRequest {

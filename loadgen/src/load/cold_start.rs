@@ -6,12 +6,14 @@ use std::time::{Duration, Instant};
 use mock_idp::Recipe;
 
 use super::phase::{judge_thresholds, millis};
+use super::tally::WRONG_SAMPLES;
 use crate::clock::unix_now;
 use crate::record::{PhaseRecord, WrongDecision};
 use crate::recorder::Distribution;
 use crate::scenario::ColdStartPhase;
 use crate::stop::StopSignal;
-use crate::testbed::{Testbed, TestbedError};
+use crate::target::Decision;
+use crate::testbed::{ColdSample, Testbed, TestbedError};
 
 /// The series in the order of the reports.
 const SERIES: [&str; 5] = [
@@ -22,64 +24,110 @@ const SERIES: [&str; 5] = [
     "after the keys",
 ];
 
-/// Measures cold starts until there are enough, the budget is used up, or the signal is raised.
+/// Cold starts as far as they went.
+#[derive(Debug)]
+pub struct ColdStarts {
+    /// What was measured.
+    pub record: PhaseRecord,
+    /// What ended it early, when a process could not be started at all.
+    pub failure: Option<TestbedError>,
+}
+
+#[derive(Debug, Default)]
+struct Samples {
+    series: BTreeMap<&'static str, Distribution>,
+    right: u64,
+    wrong: u64,
+    lost: u64,
+    answers: Vec<WrongDecision>,
+}
+
+/// Measures cold starts until there are enough, the budget is used up, the signal is raised, or a process gives no
+/// decision: the next one would, too, and an INIT that hangs takes its whole time-out each time.
 pub async fn cold_start(
     plan: &ColdStartPhase,
     testbed: &mut Testbed,
     run_started: Instant,
     stop: &StopSignal,
-    mut progress: impl FnMut(usize),
-) -> Result<PhaseRecord, TestbedError> {
+    progress: impl FnMut(usize),
+) -> ColdStarts {
     let started = Instant::now();
     let started_after = run_started.elapsed();
-    let mut series: BTreeMap<&str, Distribution> = BTreeMap::new();
-    let (mut right, mut wrong) = (0, Vec::new());
-    for sample in 0..plan.samples {
-        if stop.is_raised() || started.elapsed() >= plan.budget {
-            break;
-        }
-        let token = testbed
-            .minter()
-            .mint(&Recipe::default(), unix_now())
-            .map_err(|error| TestbedError::Authorizer(error.to_string()))?;
-        let cold = testbed.cold_start(&token).await?;
-        if cold.allowed {
-            right += 1;
-            for (name, span) in cold.spans {
-                series.entry(name).or_default().record(span);
-            }
-        } else {
-            wrong.push(WrongDecision {
-                class: crate::conform::GENUINE.to_owned(),
-                expected: "allow".to_owned(),
-                observed: cold.answer,
-            });
-        }
-        progress(sample + 1);
-    }
+    let mut samples = Samples::default();
+    let ended = stop
+        .unless_raised(collect(plan, testbed, &mut samples, progress))
+        .await;
     let elapsed = started.elapsed();
-    let total = series.get("total").cloned().unwrap_or_default();
-    Ok(PhaseRecord {
+    let total = samples.series.get("total").cloned().unwrap_or_default();
+    let record = PhaseRecord {
         kind: "cold-start".to_owned(),
         definition: "A fresh process each: from spawn to the first decision on a genuine token, keys fetched on the way."
             .to_owned(),
         arrival: format!("sequential, {} samples asked for", plan.samples),
         started_after_ms: millis(started_after),
         elapsed_ms: millis(elapsed),
-        interrupted: stop.is_raised(),
-        requests: right,
-        wrong_decisions: wrong.len() as u64,
-        errors: 0,
-        wrong_samples: wrong.into_iter().take(10).collect(),
-        requests_per_second: rate(right, elapsed),
+        interrupted: samples.lost > 0 || !matches!(ended, Some(Ok(()))),
+        requests: samples.right,
+        wrong_decisions: samples.wrong,
+        errors: samples.lost,
+        wrong_samples: samples.answers,
+        requests_per_second: rate(samples.right, elapsed),
         series: SERIES
             .iter()
-            .filter_map(|name| series.get(name).map(|distribution| distribution.to_series(name, "all")))
+            .filter_map(|name| samples.series.get(name).map(|distribution| distribution.to_series(name, "all")))
             .collect(),
         counters: Vec::new(),
         generator: None,
         thresholds: judge_thresholds(&plan.thresholds, &total),
-    })
+    };
+    ColdStarts {
+        record,
+        failure: ended.and_then(Result::err),
+    }
+}
+
+async fn collect(
+    plan: &ColdStartPhase,
+    testbed: &mut Testbed,
+    samples: &mut Samples,
+    mut progress: impl FnMut(usize),
+) -> Result<(), TestbedError> {
+    let started = Instant::now();
+    for sample in 0..plan.samples {
+        if started.elapsed() >= plan.budget || samples.lost > 0 {
+            break;
+        }
+        let token = testbed
+            .minter()
+            .mint(&Recipe::default(), unix_now())
+            .map_err(|error| TestbedError::Authorizer(error.to_string()))?;
+        samples.add(testbed.cold_start(&token).await?);
+        progress(sample + 1);
+    }
+    Ok(())
+}
+
+impl Samples {
+    fn add(&mut self, cold: ColdSample) {
+        match cold.decision {
+            Decision::Allow => {
+                self.right += 1;
+                for (name, span) in cold.spans {
+                    self.series.entry(name).or_default().record(span);
+                }
+                return;
+            }
+            Decision::Deny => self.wrong += 1,
+            Decision::Fault => self.lost += 1,
+        }
+        if self.answers.len() < WRONG_SAMPLES {
+            self.answers.push(WrongDecision {
+                class: crate::conform::GENUINE.to_owned(),
+                expected: "allow".to_owned(),
+                observed: cold.answer,
+            });
+        }
+    }
 }
 
 #[expect(

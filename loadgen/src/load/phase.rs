@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::arrival::{Arrival, open_loop_total};
+use super::arrival::Arrival;
 use super::cpu::process_cpu;
-use super::tally::Tally;
 use super::token_pool::{PoolError, TokenPool};
-use super::users::{LoadError, drive};
+use super::users::{Driven, LoadError, drive};
 use crate::conform::Catalogue;
 use crate::record::{CounterRecord, GeneratorHealth, PhaseRecord, ThresholdRecord};
 use crate::recorder::Distribution;
-use crate::scenario::{LoadPhase, PhaseEnd, Threshold};
+use crate::scenario::{LoadPhase, Threshold};
 use crate::stop::StopSignal;
-use crate::target::Target;
+use crate::target::{Decision, Target};
 use crate::testbed::{GatewayCounts, Testbed};
 
 /// A schedule kept worse than this says more about the generator than about the target.
@@ -51,8 +50,13 @@ pub enum PhaseError {
     #[error(transparent)]
     Users(#[from] LoadError),
     /// A cached phase whose cache cannot be primed.
-    #[error("the policy cache cannot be primed: {0}")]
-    Prime(String),
+    #[error("the policy cache cannot be primed: a token of {class} gets no decision: {answer}")]
+    Prime {
+        /// The case of the mix.
+        class: String,
+        /// What came.
+        answer: String,
+    },
 }
 
 /// Requests that the authorizer decides: keys warm, each token new.
@@ -60,13 +64,7 @@ pub async fn verification(
     plan: &LoadPhase,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let count = match (plan.end, plan.rate) {
-        (PhaseEnd::Requests(requests), _) => requests,
-        (end @ PhaseEnd::Duration(_), Some(rate)) => open_loop_total(rate, end),
-        (PhaseEnd::Duration(_), None) => {
-            return Err(PoolError::Endless.into());
-        }
-    };
+    let count = plan.end.requests(plan.rate).ok_or(PoolError::Endless)?;
     let pool = mint(plan, context, count)?;
     context.testbed.flush_policy_cache();
     let mut record = measure("verification", plan, &pool, context).await?;
@@ -89,7 +87,14 @@ pub async fn cache_hit(
 ) -> Result<PhaseRecord, PhaseError> {
     let pool = mint(plan, context, CACHE_POPULATION)?;
     context.testbed.flush_policy_cache();
-    prime(&pool, context.testbed.target()).await?;
+    // Stopped half-way, the phase ends before its first turn.
+    if let Some(primed) = context
+        .stop
+        .unless_raised(prime(&pool, context.testbed.target()))
+        .await
+    {
+        primed?;
+    }
     let mut record = measure("cache-hit", plan, &pool, context).await?;
     "The gateway decides from a cached policy; the authorizer is not asked."
         .clone_into(&mut record.definition);
@@ -124,8 +129,11 @@ async fn prime(pool: &TokenPool, target: &Target) -> Result<(), PhaseError> {
     for index in 0..pool.len() as u64 {
         let entry = pool.entry(index);
         let answer = connection.call(entry.request).await;
-        if let Some(fault) = answer.fault {
-            return Err(PhaseError::Prime(fault));
+        if answer.decision == Decision::Fault {
+            return Err(PhaseError::Prime {
+                class: entry.name.to_owned(),
+                answer: answer.summary(),
+            });
         }
     }
     Ok(())
@@ -163,9 +171,14 @@ pub(super) async fn measure_target(
     let started_after = run_started.elapsed();
     let arrival = Arc::new(Arrival::new(plan.rate, plan.end));
     let cpu_before = process_cpu();
-    let (tally, elapsed) = drive(target, pool, Arc::clone(&arrival), plan.users, stop).await?;
+    // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
+    let over = stop.child();
+    let driven = drive(target, pool, Arc::clone(&arrival), plan.users, &over).await?;
     let cpu = process_cpu().saturating_sub(cpu_before);
-    let interrupted = stop.is_raised();
+    let interrupted = over.is_raised();
+    let generator = health(plan, &driven, cpu, arrival.untaken(), interrupted);
+    let rate = per_second(driven.tally.right, span(plan, &driven));
+    let Driven { tally, elapsed, .. } = driven;
     let response = if plan.rate.is_some() {
         tally.recorder.response()
     } else {
@@ -181,17 +194,10 @@ pub(super) async fn measure_target(
         requests: tally.right,
         wrong_decisions: tally.wrong,
         errors: tally.errors,
-        requests_per_second: per_second(tally.right, elapsed),
+        requests_per_second: rate,
         series: tally.recorder.to_series(pool.class_names()),
         counters: Vec::new(),
-        generator: Some(health(
-            plan,
-            &tally,
-            elapsed,
-            cpu,
-            arrival.untaken(),
-            interrupted,
-        )),
+        generator: Some(generator),
         thresholds: judge_thresholds(&plan.thresholds, &response),
         wrong_samples: tally.samples,
     })
@@ -224,21 +230,31 @@ fn arrival_text(plan: &LoadPhase) -> String {
     }
 }
 
+/// What rates are divided by. In an open loop the time over which requests were sent, one interval for each: the wait
+/// for the last answers belongs to the target, and between n starts there are only n - 1 intervals.
+fn span(plan: &LoadPhase, driven: &Driven) -> Duration {
+    match plan.rate {
+        None => driven.elapsed,
+        Some(rate) => driven.sending + Duration::from_secs_f64(1.0 / rate),
+    }
+}
+
 fn health(
     plan: &LoadPhase,
-    tally: &Tally,
-    elapsed: Duration,
+    driven: &Driven,
     cpu: Duration,
     untaken: u64,
     interrupted: bool,
 ) -> GeneratorHealth {
+    let (tally, elapsed) = (&driven.tally, driven.elapsed);
     let lateness = Duration::from_nanos(tally.lateness.value_at_quantile(0.99));
-    let achieved = per_second(tally.right + tally.wrong + tally.errors, elapsed);
+    let sent = tally.right + tally.wrong + tally.errors;
+    let achieved = per_second(sent, span(plan, driven));
     let invalid = plan.rate.filter(|_| !interrupted).and_then(|rate| {
         if untaken > 0 {
             Some(format!("{untaken} requests were never sent: too few users for the rate"))
         } else if achieved < rate * ACHIEVED_LIMIT {
-            Some(format!("{achieved:.1} requests/s were achieved of {rate} asked: the generator or its users were the limit"))
+            Some(format!("{achieved:.1} requests/s were sent of {rate} asked: the generator or its users were the limit"))
         } else if lateness > LATENESS_LIMIT {
             Some(format!("requests were sent up to {lateness:?} late (p99); the limit is {LATENESS_LIMIT:?}"))
         } else {

@@ -1,6 +1,6 @@
 //! What one user has seen, and the sum over users.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::conform::Expectation;
 use crate::record::WrongDecision;
@@ -10,7 +10,7 @@ use crate::target::{CacheVerdict, Decision, Observation};
 use super::arrival::Turn;
 
 /// Wrong answers that are kept in full; the rest is counted.
-const WRONG_SAMPLES: usize = 10;
+pub(super) const WRONG_SAMPLES: usize = 10;
 
 /// The counts and distributions of one user, or of all of them after merging.
 #[derive(Debug, Default)]
@@ -29,6 +29,8 @@ pub struct Tally {
     pub lateness: Distribution,
     /// The largest lateness.
     pub lateness_max: Duration,
+    /// When the last request was sent.
+    pub last_sent: Option<Instant>,
     /// The first wrong answers.
     pub samples: Vec<WrongDecision>,
 }
@@ -43,6 +45,7 @@ impl Tally {
         expected: Expectation,
         answer: &Observation,
     ) {
+        self.last_sent = self.last_sent.max(Some(answer.sent));
         if let Some(intended) = turn.intended {
             let lateness = answer.sent.saturating_duration_since(intended);
             self.lateness.record(lateness);
@@ -85,6 +88,7 @@ impl Tally {
         self.cache_hits += other.cache_hits;
         self.lateness.merge(&other.lateness);
         self.lateness_max = self.lateness_max.max(other.lateness_max);
+        self.last_sent = self.last_sent.max(other.last_sent);
         let room = WRONG_SAMPLES.saturating_sub(self.samples.len());
         self.samples.extend(other.samples.into_iter().take(room));
     }

@@ -32,6 +32,7 @@ async fn measured(
         rate,
         end,
         mix: BTreeMap::new(),
+        mix_at: String::new(),
         thresholds: Vec::new(),
     };
     measure_target(
@@ -146,6 +147,83 @@ async fn a_rate_that_the_users_cannot_keep_is_invalid() {
     assert!(invalid.contains("500"), "{invalid}");
 }
 
+/// Twenty requests at ten a second are sent within two, however long the last answers take.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_target_does_not_make_the_rate_look_missed() {
+    let slow = ScriptedAnswer {
+        status: 200,
+        latency: Duration::from_millis(400),
+    };
+    let end = PhaseEnd::Requests(20);
+    let record = measured(vec![slow], 20, Some(20.0), end).await;
+    assert_eq!(record.requests, 20);
+    let rate = record.requests_per_second;
+    // Divided by the time until the last answer, it would be below 15.
+    assert!((16.0..=20.1).contains(&rate), "{rate}/s of 20/s");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_requests_at_a_rate_have_that_rate() {
+    let record = measured(vec![FAST], 2, Some(10.0), PhaseEnd::Requests(2)).await;
+    let rate = record.requests_per_second;
+    assert!((5.0..=10.1).contains(&rate), "{rate}/s of 10/s");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_that_decides_nothing_any_more_ends_the_phase_and_what_was_measured_is_kept() {
+    let dead = ScriptedAnswer {
+        status: 503,
+        latency: Duration::ZERO,
+    };
+    let mut answers = vec![FAST; 30];
+    answers.extend(vec![dead; 100_000]);
+    for rate in [None, Some(2000.0)] {
+        let end = PhaseEnd::Requests(50_000);
+        let record = measured(answers.clone(), 2, rate, end).await;
+        assert_eq!(record.requests, 30, "rate {rate:?}");
+        assert!(
+            (100..=102).contains(&record.errors),
+            "{} lost",
+            record.errors
+        );
+        assert!(record.interrupted, "the phase did not come to its end");
+    }
+}
+
+/// The signal is seen while a request waits: a target that hangs does not hold up the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_stop_signal_does_not_wait_for_an_answer() {
+    let stop = StopSignal::default();
+    let script = Arc::new(ScriptedTarget::new(vec![ScriptedAnswer {
+        status: 200,
+        latency: Duration::from_hours(1),
+    }]));
+    let target = Target::Scripted(Arc::clone(&script));
+    let request = target
+        .prepare(&RequestShape::default(), "token")
+        .expect("a plain request");
+    let pool = Arc::new(TokenPool::of_one(request));
+    let plan = LoadPhase {
+        users: 1,
+        rate: None,
+        end: PhaseEnd::Requests(5),
+        mix: BTreeMap::new(),
+        mix_at: String::new(),
+        thresholds: Vec::new(),
+    };
+    let raise = async {
+        while script.calls() < 1 {
+            tokio::task::yield_now().await;
+        }
+        stop.raise();
+    };
+    let (record, ()) = tokio::join!(
+        measure_target("verification", &plan, &pool, &target, Instant::now(), &stop),
+        raise
+    );
+    assert!(record.expect("a stopped phase is a phase").interrupted);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
     let stop = StopSignal::default();
@@ -164,6 +242,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         rate: None,
         end,
         mix: BTreeMap::new(),
+        mix_at: String::new(),
         thresholds: Vec::new(),
     };
     let raise = async {

@@ -6,10 +6,8 @@ use mock_idp::Minter;
 
 use crate::clock::unix_now;
 use crate::conform::{Catalogue, Expectation, GENUINE};
+use crate::scenario::TOKENS_LIMIT;
 use crate::target::{PreparedRequest, RequestError, RequestShape, Target};
-
-/// The most requests of one pool: some 2 KB each, and 300 µs of signing.
-const POOL_LIMIT: u64 = 200_000;
 
 /// A pool that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -19,8 +17,7 @@ pub enum PoolError {
     Case(String),
     /// A closed loop that ends by the clock: nobody knows how many tokens it needs.
     #[error(
-        "a verification phase needs requests, or rate with duration: each token is used once and minted before the \
-         clock starts, so their number has to be known"
+        "a verification phase needs requests, or rate with duration, so that the number of its tokens is known"
     )]
     Endless,
     /// A case of the mix cannot be minted.
@@ -36,7 +33,7 @@ pub enum PoolError {
     Request(#[from] RequestError),
     /// More tokens than are reasonable.
     #[error(
-        "the phase needs {0} tokens, each used once; the most is {POOL_LIMIT}: lower requests, or rate × duration"
+        "the phase needs {0} tokens, each used once; the most is {TOKENS_LIMIT}: lower requests, or rate × duration"
     )]
     TooLarge(u64),
 }
@@ -78,7 +75,7 @@ impl TokenPool {
         count: u64,
         target: &Target,
     ) -> Result<Self, PoolError> {
-        if count > POOL_LIMIT {
+        if count > TOKENS_LIMIT {
             return Err(PoolError::TooLarge(count));
         }
         let weights: Vec<(&str, u32)> = if mix.is_empty() {

@@ -3,7 +3,7 @@
 //! Goose launches the users and ends them; it does not time a request, because its clock starts late and its buckets
 //! are coarse. Each user runs one transaction that takes turns from the shared schedule until there are no more, over a
 //! connection that it holds, into a tally that nobody else touches. The last user to come to the end of the schedule
-//! ends the attack.
+//! ends the attack; the signal ends every user at once, wherever it waits.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,6 +15,7 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use tokio::sync::Barrier;
 
 use super::arrival::Arrival;
+use super::silence::Silence;
 use super::tally::Tally;
 use super::token_pool::TokenPool;
 use crate::stop::StopSignal;
@@ -55,7 +56,19 @@ struct Shared {
     running: AtomicUsize,
     tally: Mutex<Tally>,
     clock: Mutex<Clock>,
+    silence: Silence,
     stop: StopSignal,
+}
+
+/// What the users of one phase saw.
+#[derive(Debug)]
+pub struct Driven {
+    /// Every answer, counted.
+    pub tally: Tally,
+    /// From the start of the clock until the last user was through.
+    pub elapsed: Duration,
+    /// From the start of the clock until the last request was sent.
+    pub sending: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -64,14 +77,15 @@ struct Clock {
     finished: Option<Instant>,
 }
 
-/// Runs `users` users until the schedule ends or the signal is raised; returns what they saw and how long it took.
+/// Runs `users` users until the schedule ends or the signal is raised. A user that finds the target silent for too long
+/// raises it: `stop` is the phase's own.
 pub async fn drive(
     target: &Target,
     pool: &Arc<TokenPool>,
     arrival: Arc<Arrival>,
     users: usize,
     stop: &StopSignal,
-) -> Result<(Tally, Duration), LoadError> {
+) -> Result<Driven, LoadError> {
     let shared = Arc::new(Shared {
         target: target.clone(),
         pool: Arc::clone(pool),
@@ -81,6 +95,7 @@ pub async fn drive(
         running: AtomicUsize::new(users),
         tally: Mutex::default(),
         clock: Mutex::default(),
+        silence: Silence::new(users),
         stop: stop.clone(),
     });
     let for_users = Arc::clone(&shared);
@@ -109,35 +124,33 @@ pub async fn drive(
     Box::pin(attack.execute())
         .await
         .map_err(|error| LoadError::Goose(Box::new(error)))?;
-    let elapsed = {
-        let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+    let tally = std::mem::take(&mut *shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+    let since_start = |end: Option<Instant>| {
         clock
             .started
-            .zip(clock.finished)
-            .map_or(Duration::ZERO, |(started, finished)| finished - started)
+            .zip(end)
+            .map_or(Duration::ZERO, |(start, end)| {
+                end.saturating_duration_since(start)
+            })
     };
-    let tally = std::mem::take(&mut *shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok((tally, elapsed))
+    Ok(Driven {
+        elapsed: since_start(clock.finished),
+        sending: since_start(tally.last_sent),
+        tally,
+    })
 }
 
 async fn run_user(shared: &Shared) {
-    let mut connection = shared.target.connection();
-    connection.warm_up().await;
-    shared.ready.wait().await;
-    let started = shared.arrival.start(shared.users, &shared.stop);
     let mut tally = Tally::default();
-    while !shared.stop.is_raised() {
-        let Some(turn) = shared.arrival.next().await else {
-            break;
-        };
-        let entry = shared.pool.entry(turn.index);
-        let answer = connection.call(entry.request).await;
-        tally.add(turn, entry.class, entry.name, entry.expected, &answer);
-    }
+    // Raced as a whole and not call by call: a signal costs no request anything, and what was counted stays.
+    let _: Option<()> = shared
+        .stop
+        .unless_raised(take_turns(shared, &mut tally))
+        .await;
     let finished = Instant::now();
     {
         let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.started = Some(started);
         clock.finished = clock.finished.max(Some(finished));
     }
     shared
@@ -145,6 +158,29 @@ async fn run_user(shared: &Shared) {
         .lock()
         .unwrap_or_else(PoisonError::into_inner)
         .merge(tally);
+}
+
+async fn take_turns(shared: &Shared, tally: &mut Tally) {
+    let mut connection = shared.target.connection();
+    connection.warm_up().await;
+    shared.ready.wait().await;
+    let started = shared.arrival.start(shared.users, &shared.stop);
+    {
+        let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+        clock.started = Some(started);
+    }
+    // Looked at here, too: calls that are refused at once never yield, and a race is decided where its futures wait.
+    while !shared.stop.is_raised() {
+        let Some(turn) = shared.arrival.next().await else {
+            break;
+        };
+        let entry = shared.pool.entry(turn.index);
+        let answer = connection.call(entry.request).await;
+        tally.add(turn, entry.class, entry.name, entry.expected, &answer);
+        if shared.silence.hears(&answer) {
+            shared.stop.raise();
+        }
+    }
 }
 
 /// Nothing of goose's own output, metrics or servers. Not `iterations`: with it goose prints to standard output.

@@ -16,13 +16,13 @@ pub struct PhaseRecord {
     pub started_after_ms: u64,
     /// Length of the measured part in milliseconds; minting and priming are not in it.
     pub elapsed_ms: u64,
-    /// Whether a signal cut the phase short.
+    /// Whether the phase was cut short, by a signal or because the target had stopped answering.
     pub interrupted: bool,
     /// Requests answered with the decision that they had to get.
     pub requests: u64,
     /// Requests answered with another decision; they are in no histogram.
     pub wrong_decisions: u64,
-    /// Requests without an answer (connection lost, time-out); they are in no histogram.
+    /// Requests without a decision (connection lost, time-out, server error); they are in no histogram.
     pub errors: u64,
     /// Up to ten of the wrong decisions and errors, so that a reader sees what they were.
     pub wrong_samples: Vec<WrongDecision>,

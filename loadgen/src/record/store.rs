@@ -19,15 +19,21 @@ pub enum RecordError {
         reason: String,
     },
     /// The file or folder cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The system's reason.
         source: io::Error,
     },
+    /// The folder that was asked for holds a record.
+    #[error("{} is there already; choose another folder with --out, or replace it with --force", path.display())]
+    Taken {
+        /// The record.
+        path: PathBuf,
+    },
     /// The file or folder cannot be written.
-    #[error("cannot write {}: {source}; choose another folder with --out", path.display())]
+    #[error("cannot write {}; choose another folder with --out", path.display())]
     Write {
         /// The file.
         path: PathBuf,
@@ -46,14 +52,44 @@ impl RecordStore {
     /// The name of the record inside its folder.
     pub const FILE_NAME: &'static str = "run.json";
 
-    /// Makes the folder of one run.
-    pub fn create(folder: impl Into<PathBuf>) -> Result<Self, RecordError> {
+    /// The folder that somebody chose, made where it is missing. A record in it is a measurement that somebody may still
+    /// want: it is replaced when `replace` says so, and not otherwise.
+    pub fn create(folder: impl Into<PathBuf>, replace: bool) -> Result<Self, RecordError> {
         let folder = folder.into();
         fs::create_dir_all(&folder).map_err(|source| RecordError::Write {
             path: folder.clone(),
             source,
         })?;
-        Ok(Self { folder })
+        let store = Self { folder };
+        let path = store.record_path();
+        if path.exists() && !replace {
+            return Err(RecordError::Taken { path });
+        }
+        Ok(store)
+    }
+
+    /// A folder of that name that no other run has: where there is one already, `-2`, `-3` and so on follow the name.
+    pub fn create_beside(folder: &Path) -> Result<Self, RecordError> {
+        let failed = |path: &Path, source| RecordError::Write {
+            path: path.to_owned(),
+            source,
+        };
+        if let Some(parent) = folder.parent() {
+            fs::create_dir_all(parent).map_err(|source| failed(parent, source))?;
+        }
+        let mut candidate = folder.to_owned();
+        for number in 2.. {
+            // Making it is the question whether it is there: two runs of one second ask at the same time.
+            match fs::create_dir(&candidate) {
+                Ok(()) => break,
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(source) => return Err(failed(&candidate, source)),
+            }
+            let mut name = folder.as_os_str().to_owned();
+            name.push(format!("-{number}"));
+            candidate = PathBuf::from(name);
+        }
+        Ok(Self { folder: candidate })
     }
 
     /// The record's path.
@@ -114,5 +150,32 @@ impl RecordStore {
             None => return Err(format("it has no schema_version".to_owned())),
         }
         serde_json::from_value(value).map_err(|error| format(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_of_one_second_get_a_folder_each() {
+        let parent = tempfile::tempdir().expect("a temporary folder");
+        let wanted = parent.path().join("results/20260101T000000Z-quick");
+        let names: Vec<_> = (0..3)
+            .map(|_| RecordStore::create_beside(&wanted).expect("a folder of its own"))
+            .map(|store| {
+                store
+                    .folder
+                    .file_name()
+                    .expect("a name")
+                    .to_string_lossy()
+                    .into_owned()
+            })
+            .collect();
+        let stamp = "20260101T000000Z-quick";
+        assert_eq!(
+            names,
+            [stamp.to_owned(), format!("{stamp}-2"), format!("{stamp}-3")]
+        );
     }
 }

@@ -59,11 +59,44 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
 
 /// A duration in a file.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct DurationText(pub(super) Duration);
+pub(crate) struct DurationText(pub(crate) Duration);
 
 /// A rate in a file, requests per second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RateText(pub(super) f64);
+
+/// A count in a file. Serde's own message for a number names the Rust type.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WholeNumber(pub(crate) u64);
+
+impl WholeNumber {
+    /// As a size; what does not fit is above every limit that a size has here.
+    pub(crate) fn size(self) -> usize {
+        usize::try_from(self.0).unwrap_or(usize::MAX)
+    }
+}
+
+struct NumberVisitor;
+
+impl Visitor<'_> for NumberVisitor {
+    type Value = WholeNumber;
+
+    fn expecting(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("a whole number without quotes, such as 30")
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, number: i64) -> Result<WholeNumber, E> {
+        u64::try_from(number)
+            .map(WholeNumber)
+            .map_err(|_| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+}
+
+impl<'de> Deserialize<'de> for WholeNumber {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(NumberVisitor)
+    }
+}
 
 struct TextVisitor<T> {
     expected: &'static str,

@@ -1,7 +1,7 @@
 //! The values that only the testbed knows, filled into a target's arguments and environment.
 
 /// What a target file may ask for between braces.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Placeholders {
     /// `{audience}`: the audience that the authorizer has to check.
     pub audience: String,
@@ -56,6 +56,11 @@ impl Placeholders {
         }
         filled.push_str(rest);
         Ok(filled)
+    }
+
+    /// Whether a text names only what there is, which does not depend on the values.
+    pub fn check(text: &str) -> Result<(), PlaceholderError> {
+        Self::default().fill(text).map(drop)
     }
 
     fn value(&self, name: &str) -> Option<&str> {

@@ -93,10 +93,12 @@ impl HttpConnection {
         }
     }
 
+    /// Asks once. A connection that the server has closed is opened again after the clock has started: a client of this
+    /// server waits for it, too, so it is in the service time, and no lateness of the generator.
     pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
-        self.open().await;
         let message = request.to_http();
         let sent = Instant::now();
+        self.open().await;
         let Some(sender) = &mut self.sender else {
             return Observation::lost(self.failure.take().unwrap_or_default(), sent);
         };
@@ -176,4 +178,34 @@ fn observe(response: &Response<()>, sent: Instant, finished: Instant) -> Observa
 
 fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{RequestShape, Target};
+
+    /// A listener whose queue is full drops what asks for a connection: setting one up takes as long as it may.
+    #[tokio::test]
+    async fn setting_up_a_connection_is_in_the_service_time() {
+        let listener = tokio::net::TcpSocket::new_v4().expect("a socket");
+        listener
+            .bind("127.0.0.1:0".parse().expect("an address"))
+            .expect("a port");
+        let listener = listener.listen(1).expect("a listener");
+        let address = listener.local_addr().expect("an address");
+        // Linux queues one more than asked for.
+        let _queued = tokio::try_join!(TcpStream::connect(address), TcpStream::connect(address))
+            .expect("room for two");
+        let target = Target::Http(Arc::new(HttpTarget::new(address.to_string(), "/")));
+        let request = target
+            .prepare(&RequestShape::default(), "token")
+            .expect("a plain request");
+        let answer = target.connection().call(&request).await;
+        assert!(
+            answer.finished - answer.sent >= CONNECT_TIMEOUT,
+            "{}",
+            answer.summary()
+        );
+    }
 }

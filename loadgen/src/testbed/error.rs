@@ -1,4 +1,6 @@
 //! What can go wrong with the testbed, each named with what to do. None of it is a verdict on the subject.
+//!
+//! A message says its own part; the cause is the error's source, and whoever prints one prints both.
 
 use std::io;
 use std::path::PathBuf;
@@ -35,7 +37,7 @@ pub enum TestbedError {
         reason: io::Error,
     },
     /// The gateway stand-in does not start.
-    #[error("the gateway does not start: {0}")]
+    #[error("the gateway does not start")]
     Gateway(#[from] gateway::GatewayError),
     /// The server runs and never becomes ready.
     #[error(
@@ -52,10 +54,10 @@ pub enum TestbedError {
         log: String,
     },
     /// The issuer stand-in does not start.
-    #[error("the mock issuer does not start: {0}")]
+    #[error("the mock issuer does not start")]
     Idp(#[from] mock_idp::StartError),
     /// The function could not be invoked at all.
-    #[error("the authorizer could not be invoked: {0}")]
+    #[error("the authorizer could not be invoked")]
     Invoke(#[from] gateway::InvokeError),
     /// Test keys cannot be had.
     #[error(transparent)]
@@ -84,7 +86,7 @@ pub enum TestbedError {
     #[error("cannot find this program's own path: {0}")]
     OwnProgram(io::Error),
     /// A placeholder that there is not.
-    #[error("target file: {0}")]
+    #[error("the target file")]
     Placeholder(#[from] PlaceholderError),
     /// No port is free.
     #[error("no free port on 127.0.0.1: {0}")]
@@ -106,7 +108,7 @@ pub enum TestbedError {
     },
     /// The program cannot be started.
     #[error(
-        "target `{command}` does not start: {source}; check program, args and working_dir of the target file"
+        "target `{command}` does not start; check program, args and working_dir of the target file"
     )]
     Spawn {
         /// The command line.
@@ -114,11 +116,18 @@ pub enum TestbedError {
         /// The system's reason.
         source: io::Error,
     },
-    /// There is no folder to start the target in.
+    /// The target decided before, and decides no more.
     #[error(
-        "the target's working_dir {} is no folder; a relative one starts at the target file's folder", .0.display()
+        "the target stopped answering after {after}: a genuine token gets no decision: {answer}; {diagnosis}"
     )]
-    WorkingDir(PathBuf),
+    Stopped {
+        /// The case or the phase, which may be what ended it.
+        after: String,
+        /// What came.
+        answer: String,
+        /// What is known about the subject.
+        diagnosis: String,
+    },
 }
 
 /// Lines of a log shown in a message, at most.

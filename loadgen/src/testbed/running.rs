@@ -45,9 +45,9 @@ pub struct ColdSample {
     pub spans: Vec<(&'static str, Duration)>,
     /// When the decision was there.
     pub decided: Instant,
-    /// Whether the genuine token was let in.
-    pub allowed: bool,
-    /// What came instead, when it was not.
+    /// What the genuine token got; none at all from a process that crashed, or whose INIT ran out of time.
+    pub decision: Decision,
+    /// The answer in a few words.
     pub answer: String,
 }
 
@@ -177,7 +177,10 @@ pub(super) async fn cold_function(
     function.recycle().await;
     let event = gateway::token_event(&format!("Bearer {token}"), gateway::PLANETS_ARN);
     let invocation = function.invoke(event).await?;
-    let decision = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN);
+    let decided = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN);
+    let status = decided
+        .refusal()
+        .map_or(200, gateway::decision::Refusal::status);
     let mut spans = Vec::new();
     if let Some(cold) = invocation.cold_start() {
         spans.push(("total", invocation.answered() - cold.spawned));
@@ -191,8 +194,8 @@ pub(super) async fn cold_function(
     Ok(ColdSample {
         spans,
         decided: invocation.answered(),
-        allowed: decision.is_allow(),
-        answer: decision.rule().to_owned(),
+        decision: Decision::from_status(status),
+        answer: format!("{status} by {}", decided.rule()),
     })
 }
 
@@ -216,7 +219,7 @@ impl RunningServer {
                 ("first decision", observation.finished - observation.sent),
             ],
             decided: observation.finished,
-            allowed: observation.decision == Decision::Allow,
+            decision: observation.decision,
             answer: observation.summary(),
         };
         Ok((target, sample))

@@ -21,8 +21,12 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 /// From SIGTERM to SIGKILL; Lambda gives its runtimes two seconds, too.
 const TERMINATION_GRACE: Duration = Duration::from_secs(2);
 
-/// How long the last words of a process that has ended may still be on their way through its pipes.
-pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
+/// From the closed socket of a process that ends to its exit status, with its exit handlers in between.
+const SETTLE: Duration = Duration::from_millis(200);
+
+/// Lines of output that are kept for messages, and the longest of them.
+const LOG_LINES: usize = 50;
+const LOG_LINE_BYTES: usize = 2000;
 
 /// A port that was free a moment ago. Another process may take it before the target does: then the target says so.
 pub(super) fn free_port() -> Result<u16, TestbedError> {
@@ -133,6 +137,12 @@ impl ChildServer {
     /// How the process ended, if it has.
     pub(super) fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.exit_status()
+    }
+
+    /// Waits, for a moment, for a process that is ending: its closed socket is seen before its exit status.
+    pub(super) async fn settle(&mut self) {
+        // Whether it has ended is asked afterwards.
+        let _ = tokio::time::timeout(SETTLE, self.child.wait()).await;
     }
 
     /// The last lines that it printed.

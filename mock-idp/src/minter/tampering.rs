@@ -84,9 +84,9 @@ impl Minter {
             let spoilt =
                 self.apply(tamper, &token, &recipe.sign, bindings)
                     .map_err(|obstacle| match obstacle {
-                        Obstacle::Fill(source) => MintError::Fill {
+                        Obstacle::Fill(reason) => MintError::Fill {
                             member: "tamper",
-                            source,
+                            reason,
                         },
                         Obstacle::Unfit(reason) => MintError::Tamper { index, reason },
                     })?;
@@ -192,7 +192,7 @@ impl Minter {
         let signature = self
             .signature(sign, input.as_bytes(), bindings)
             .map_err(|error| match error {
-                MintError::Fill { source, .. } => Obstacle::Fill(source),
+                MintError::Fill { reason, .. } => Obstacle::Fill(reason),
                 MintError::Tamper { reason, .. } => Obstacle::Unfit(reason),
             })?;
         Ok(format!("{input}.{}", base64url(&signature)))

@@ -1,0 +1,57 @@
+//! What is asked before all cases, and again after one that got no decision: whether the target decides at all.
+
+use mock_idp::{Minter, Recipe};
+
+use super::CaseRequest;
+use crate::clock::unix_now;
+use crate::target::{Decision, Observation, RequestShape, Target};
+
+/// A target that gives no decision on a genuine token; the text is what came instead.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoDecision(String);
+
+/// Asks for a decision on a genuine token, over a connection of its own: one that was lost says nothing about the next.
+/// Either decision is good; what is wanted is that there is one.
+pub async fn ask_genuine(target: &Target, minter: &Minter) -> Result<Observation, NoDecision> {
+    let token = minter
+        .mint(&Recipe::default(), unix_now())
+        .map_err(|error| NoDecision(error.to_string()))?;
+    let answer = ask(target, &RequestShape::default(), &token).await?;
+    match answer.decision {
+        Decision::Allow | Decision::Deny => Ok(answer),
+        Decision::Fault => Err(NoDecision(answer.summary())),
+    }
+}
+
+/// Why cases would say nothing: a verdict on a single rule means nothing for a server that lets everybody in, or nobody.
+pub(super) async fn not_judged(
+    target: &Target,
+    minter: &Minter,
+) -> Result<Option<String>, NoDecision> {
+    let genuine = ask_genuine(target, minter).await?;
+    if genuine.decision == Decision::Deny {
+        return Ok(Some(format!(
+            "a genuine token is refused ({}): check issuer, audience, scope and JWKS of the target",
+            genuine.summary()
+        )));
+    }
+    let nobody = CaseRequest {
+        authorization: Some("$absent".to_owned()),
+        ..CaseRequest::default()
+    };
+    let answer = ask(target, &RequestShape::from(&nobody), "").await?;
+    Ok((answer.decision == Decision::Allow)
+        .then(|| "a request without any token is let in: the target protects nothing".to_owned()))
+}
+
+async fn ask(
+    target: &Target,
+    shape: &RequestShape,
+    token: &str,
+) -> Result<Observation, NoDecision> {
+    let request = target
+        .prepare(shape, token)
+        .map_err(|error| NoDecision(error.to_string()))?;
+    Ok(target.connection().call(&request).await)
+}

@@ -1,0 +1,95 @@
+//! A run, held against the files that it names.
+//!
+//! Scenario, target and cases are parsed one by one; what one of them says of another is looked at here, before anything
+//! is started. Behind this module a run can fail for reasons of the testbed alone.
+
+use crate::conform::Catalogue;
+use crate::scenario::{Phase, Scenario};
+use crate::subject::Subject;
+
+/// What a run does, of whom it asks, and what it may ask: all of it there.
+#[derive(Debug)]
+pub struct RunPlan {
+    pub(crate) scenario: Scenario,
+    pub(crate) subject: Subject,
+    pub(crate) catalogue: Catalogue,
+}
+
+/// A name that leads nowhere.
+#[derive(Debug, thiserror::Error)]
+pub enum PlanError {
+    /// A known divergence on a case that there is not: a typing mistake would be a divergence that nobody watches.
+    #[error(
+        "{at}: a divergence is declared on case {case:?}, which there is not; `authbench list cases` prints the ids"
+    )]
+    Divergence {
+        /// Where it stands.
+        at: String,
+        /// The id.
+        case: String,
+    },
+    /// A filter that no case passes.
+    #[error("{at}: no case id holds {filter:?}; `authbench list cases` prints the ids")]
+    Filter {
+        /// Where it stands.
+        at: String,
+        /// The filter's texts.
+        filter: String,
+    },
+    /// A mix with a case that there is not.
+    #[error(
+        "{at}: the mix names case {case:?}, which there is not; `authbench list cases` prints the ids"
+    )]
+    Mix {
+        /// Where it stands.
+        at: String,
+        /// The id.
+        case: String,
+    },
+}
+
+impl RunPlan {
+    /// The scenario's name.
+    pub fn name(&self) -> &str {
+        &self.scenario.name
+    }
+
+    /// Holds the three against each other.
+    pub fn new(
+        scenario: Scenario,
+        subject: Subject,
+        catalogue: Catalogue,
+    ) -> Result<Self, PlanError> {
+        if let Some(plan) = &scenario.conformance
+            && catalogue.filter(&plan.filter).is_empty()
+        {
+            return Err(PlanError::Filter {
+                at: plan.filter_at.clone(),
+                filter: plan.filter.join(", "),
+            });
+        }
+        for phase in &scenario.phases {
+            let (Phase::CacheHit(load) | Phase::Verification(load)) = phase else {
+                continue;
+            };
+            if let Some(case) = load.mix.keys().find(|id| catalogue.find(id).is_none()) {
+                return Err(PlanError::Mix {
+                    at: load.mix_at.clone(),
+                    case: case.clone(),
+                });
+            }
+        }
+        let stray = |id: &str| catalogue.find(id).is_none();
+        if let Some(divergence) = subject.divergences.iter().find(|known| stray(&known.case)) {
+            return Err(PlanError::Divergence {
+                at: divergence.case_at.clone(),
+                case: divergence.case.clone(),
+            });
+        }
+        Ok(Self {
+            scenario,
+            subject,
+            catalogue,
+        })
+    }
+}

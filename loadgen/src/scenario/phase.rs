@@ -1,0 +1,302 @@
+//! The phases of a scenario: their keys, and which of them go together.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use toml::Spanned;
+
+use super::units::{DurationText, RateText, WholeNumber};
+
+/// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
+const USERS_LIMIT: usize = 1024;
+
+/// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
+pub const TOKENS_LIMIT: u64 = 200_000;
+
+/// One measured phase.
+#[derive(Debug, Clone)]
+pub enum Phase {
+    /// Requests that the gateway decides from its cache.
+    CacheHit(LoadPhase),
+    /// A fresh process for each sample.
+    ColdStart(ColdStartPhase),
+    /// Requests that the authorizer decides, keys warm, each token new.
+    Verification(LoadPhase),
+}
+
+impl Phase {
+    /// A verification phase. Each token is used once and minted before the clock starts, so their number has to be known
+    /// and bounded.
+    pub fn verification(load: LoadPhase) -> Result<Self, String> {
+        match load.end.requests(load.rate) {
+            None => Err(
+                "a verification phase needs requests, or rate with duration: each token is used once and minted before \
+                 the clock starts, so their number has to be known"
+                    .to_owned(),
+            ),
+            Some(tokens) if tokens > TOKENS_LIMIT => Err(format!(
+                "the phase needs {tokens} tokens, each used once; the most is {TOKENS_LIMIT}: lower requests, or rate × \
+                 duration"
+            )),
+            Some(_) => Ok(Self::Verification(load)),
+        }
+    }
+
+    /// The word of the record.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::CacheHit(_) => "cache-hit",
+            Self::ColdStart(_) => "cold-start",
+            Self::Verification(_) => "verification",
+        }
+    }
+}
+
+/// Fresh processes, one after the other.
+#[derive(Debug, Clone)]
+pub struct ColdStartPhase {
+    /// How many.
+    pub samples: usize,
+    /// No sample is begun after this long; what has been measured by then counts.
+    pub budget: Duration,
+    /// Limits on the total.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// Load by virtual users.
+#[derive(Debug, Clone)]
+pub struct LoadPhase {
+    /// Virtual users: connections, and so the most requests in flight.
+    pub users: usize,
+    /// Requests per second over all users; a closed loop when absent.
+    pub rate: Option<f64>,
+    /// When the phase ends.
+    pub end: PhaseEnd,
+    /// Case ids with their weights; the plain genuine token alone when empty.
+    pub mix: BTreeMap<String, u32>,
+    /// Where the mix stands, for messages: `my.toml:12` or `--mix`.
+    pub mix_at: String,
+    /// Limits on response time, or on service time in a closed loop.
+    pub thresholds: Vec<Threshold>,
+}
+
+/// When a phase of load ends.
+#[derive(Debug, Clone, Copy)]
+pub enum PhaseEnd {
+    /// After so long.
+    Duration(Duration),
+    /// After so many requests.
+    Requests(u64),
+}
+
+impl PhaseEnd {
+    /// How many requests a phase with this end has; `None` for a closed loop that ends by the clock.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "both factors are positive, and a product beyond all numbers becomes the largest"
+    )]
+    pub fn requests(self, rate: Option<f64>) -> Option<u64> {
+        match (self, rate) {
+            (Self::Requests(requests), _) => Some(requests),
+            (Self::Duration(duration), Some(rate)) => {
+                Some((rate * duration.as_secs_f64()).floor().max(1.0) as u64)
+            }
+            (Self::Duration(_), None) => None,
+        }
+    }
+}
+
+/// A limit on one quantile.
+#[derive(Debug, Clone)]
+pub struct Threshold {
+    /// The quantile's name, such as `p99`.
+    pub name: String,
+    /// The quantile, such as 0.99.
+    pub quantile: f64,
+    /// The largest value that is good.
+    pub limit: Duration,
+}
+
+impl LoadPhase {
+    /// A phase of load, with its ranges checked; the message names the key.
+    pub fn new(
+        users: usize,
+        rate: Option<f64>,
+        end: PhaseEnd,
+        mix: BTreeMap<String, u32>,
+        thresholds: Vec<Threshold>,
+    ) -> Result<Self, String> {
+        if users == 0 || users > USERS_LIMIT {
+            return Err(format!("users is {users}; it takes 1 to {USERS_LIMIT}"));
+        }
+        let empty = match end {
+            PhaseEnd::Duration(duration) => duration.is_zero(),
+            PhaseEnd::Requests(requests) => requests == 0,
+        };
+        if empty {
+            return Err(
+                "a phase without an end above zero measures nothing; set duration or requests"
+                    .to_owned(),
+            );
+        }
+        if !mix.is_empty() && mix.values().all(|weight| *weight == 0) {
+            return Err("every weight in mix is 0; give at least one case a weight".to_owned());
+        }
+        Ok(Self {
+            users,
+            rate,
+            end,
+            mix,
+            mix_at: "--mix".to_owned(),
+            thresholds,
+        })
+    }
+}
+
+impl Threshold {
+    /// A limit on a quantile by its name: `p50`, `p90`, `p99`, `p999`.
+    pub fn new(name: &str, limit: Duration) -> Result<Self, String> {
+        let quantile = match name {
+            "p50" => 0.5,
+            "p90" => 0.9,
+            "p99" => 0.99,
+            "p999" => 0.999,
+            "max" => 1.0,
+            other => {
+                return Err(format!(
+                    "threshold {other:?} is unknown; there are p50, p90, p99, p999 and max"
+                ));
+            }
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            quantile,
+            limit,
+        })
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawKind {
+    CacheHit,
+    ColdStart,
+    Verification,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawPhase {
+    kind: RawKind,
+    samples: Option<WholeNumber>,
+    budget: Option<DurationText>,
+    users: Option<WholeNumber>,
+    rate: Option<RateText>,
+    duration: Option<DurationText>,
+    requests: Option<WholeNumber>,
+    mix: Option<Spanned<BTreeMap<String, WholeNumber>>>,
+    #[serde(default)]
+    thresholds: BTreeMap<String, DurationText>,
+}
+
+impl RawPhase {
+    /// The span of the mix, where there is one.
+    pub(super) fn mix_span(&self) -> Option<Range<usize>> {
+        self.mix.as_ref().map(Spanned::span)
+    }
+
+    /// `mix_at` says where the mix stands.
+    pub(super) fn into_phase(self, mix_at: String) -> Result<Phase, String> {
+        match self.kind {
+            RawKind::ColdStart => self.into_cold_start().map(Phase::ColdStart),
+            RawKind::CacheHit => self.into_load("cache-hit", mix_at).map(Phase::CacheHit),
+            RawKind::Verification => self
+                .into_load("verification", mix_at)
+                .and_then(Phase::verification),
+        }
+    }
+
+    fn into_cold_start(self) -> Result<ColdStartPhase, String> {
+        if self.users.is_some()
+            || self.rate.is_some()
+            || self.duration.is_some()
+            || self.requests.is_some()
+        {
+            return Err("a cold-start phase takes samples and budget; users, rate, duration and requests are for \
+                        verification and cache-hit"
+                .to_owned());
+        }
+        if self.mix.is_some() {
+            return Err(
+                "a cold-start phase has no mix: each sample is one genuine token".to_owned(),
+            );
+        }
+        let samples = self
+            .samples
+            .ok_or("a cold-start phase needs samples, such as samples = 30")?
+            .size();
+        if samples == 0 {
+            return Err("samples is 0; it takes at least 1".to_owned());
+        }
+        let budget = self
+            .budget
+            .ok_or("a cold-start phase needs a budget, such as budget = \"10s\"")?
+            .0;
+        if budget.is_zero() {
+            return Err(
+                "budget is 0s, in which nothing is begun; set one such as \"10s\"".to_owned(),
+            );
+        }
+        Ok(ColdStartPhase {
+            samples,
+            budget,
+            thresholds: thresholds(self.thresholds)?,
+        })
+    }
+
+    fn into_load(self, kind: &str, mix_at: String) -> Result<LoadPhase, String> {
+        if self.samples.is_some() || self.budget.is_some() {
+            return Err(format!(
+                "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
+            ));
+        }
+        let users = self
+            .users
+            .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?
+            .size();
+        let end = match (self.duration, self.requests) {
+            (Some(duration), None) => PhaseEnd::Duration(duration.0),
+            (None, Some(requests)) => PhaseEnd::Requests(requests.0),
+            _ => {
+                return Err(format!(
+                    "a {kind} phase needs either duration or requests, and not both"
+                ));
+            }
+        };
+        let mix = self.mix.map_or_else(BTreeMap::new, |mix| {
+            let weight = |weight: WholeNumber| u32::try_from(weight.0).unwrap_or(u32::MAX);
+            mix.into_inner()
+                .into_iter()
+                .map(|(case, number)| (case, weight(number)))
+                .collect()
+        });
+        let load = LoadPhase::new(
+            users,
+            self.rate.map(|rate| rate.0),
+            end,
+            mix,
+            thresholds(self.thresholds)?,
+        )?;
+        Ok(LoadPhase { mix_at, ..load })
+    }
+}
+
+fn thresholds(raw: BTreeMap<String, DurationText>) -> Result<Vec<Threshold>, String> {
+    raw.into_iter()
+        .map(|(name, limit)| Threshold::new(&name, limit.0))
+        .collect()
+}

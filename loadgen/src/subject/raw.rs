@@ -1,0 +1,279 @@
+//! The raw shape of a target file, and what becomes of it.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use toml::Spanned;
+
+use super::{
+    CommandPlan, DivergentDecision, HttpCommand, LambdaCommand, Placeholders, SetupPlan,
+    SubjectKind,
+};
+use crate::conform::Feature;
+use crate::scenario::{DurationText, WholeNumber};
+
+/// How long a target may take to become ready when its file does not say.
+const READY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Memory of a Lambda function when the target file names none, in megabytes: what Lambda itself gives.
+const DEFAULT_MEMORY_MB: u32 = 128;
+
+/// How long an authorizer may take for one event; the Auth0 tutorial sets 30 s, API Gateway waits for no longer.
+const DEFAULT_FUNCTION_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Execution environments when the target file names no number. More than the cores measure the scheduler.
+const DEFAULT_ENVIRONMENTS: usize = 4;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawSubject {
+    pub(super) name: String,
+    kind: Spanned<RawKind>,
+    #[serde(default)]
+    pub(super) description: String,
+    url: Option<Spanned<String>>,
+    command: Option<RawCommand>,
+    request: Option<Spanned<RawRequest>>,
+    ready: Option<Spanned<RawReady>>,
+    lambda: Option<Spanned<RawLambda>>,
+    #[serde(default = "every_feature")]
+    pub(super) features: Vec<Feature>,
+    #[serde(rename = "divergence", default)]
+    pub(super) divergences: Vec<RawDivergence>,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum RawKind {
+    Http,
+    InProcess,
+    Lambda,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawCommand {
+    program: Spanned<String>,
+    #[serde(default)]
+    args: Vec<Spanned<String>>,
+    #[serde(default)]
+    env: BTreeMap<String, Spanned<String>>,
+    working_dir: Option<PathBuf>,
+    #[serde(default)]
+    setup: Vec<String>,
+    setup_creates: Option<PathBuf>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRequest {
+    path: Spanned<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawReady {
+    path: Option<Spanned<String>>,
+    timeout: Option<DurationText>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawLambda {
+    handler: Option<String>,
+    memory_mb: Option<WholeNumber>,
+    timeout: Option<Spanned<DurationText>>,
+    max_environments: Option<Spanned<WholeNumber>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RawDivergence {
+    pub(super) case: Spanned<String>,
+    pub(super) observed: DivergentDecision,
+    pub(super) reason: String,
+    pub(super) expires: Spanned<String>,
+}
+
+/// What is wrong in a target file, and where.
+pub(super) struct Mistake {
+    pub(super) at: Range<usize>,
+    pub(super) message: String,
+}
+
+impl Mistake {
+    pub(super) fn at<T>(place: &Spanned<T>, message: impl Into<String>) -> Self {
+        Self {
+            at: place.span(),
+            message: message.into(),
+        }
+    }
+}
+
+pub(super) fn every_feature() -> Vec<Feature> {
+    vec![Feature::Scope]
+}
+
+impl RawSubject {
+    pub(super) fn into_kind(self, folder: &Path) -> Result<SubjectKind, Mistake> {
+        let kind = *self.kind.get_ref();
+        if let Some(lambda) = &self.lambda
+            && !matches!(kind, RawKind::Lambda)
+        {
+            return Err(Mistake::at(lambda, "[lambda] is for kind = \"lambda\""));
+        }
+        let request = self.request.as_ref().map(Spanned::span);
+        if let Some(at) = request.or(self.ready.as_ref().map(Spanned::span))
+            && (!matches!(kind, RawKind::Http) || self.url.is_some())
+        {
+            let message = "[request] and [ready] are for kind = \"http\" with [command]; a url holds its path, and \
+                           its server is there already";
+            return Err(Mistake {
+                at,
+                message: message.to_owned(),
+            });
+        }
+        let wrong = |message: &str| Mistake::at(&self.kind, message);
+        match (kind, self.command, self.url) {
+            (RawKind::InProcess, None, None) => Ok(SubjectKind::InProcess),
+            (RawKind::InProcess, _, _) => {
+                Err(wrong("kind = \"in-process\" takes neither command nor url"))
+            }
+            (RawKind::Lambda, Some(command), None) => {
+                let raw = self.lambda.map(Spanned::into_inner).unwrap_or_default();
+                let command = command.into_plan(folder, &self.kind)?;
+                raw.into_command(command).map(SubjectKind::Lambda)
+            }
+            (RawKind::Lambda, _, _) => Err(wrong("kind = \"lambda\" takes [command] and no url")),
+            (RawKind::Http, None, Some(url)) => {
+                parse_url(url.get_ref()).map_err(|message| Mistake::at(&url, message))
+            }
+            (RawKind::Http, Some(command), None) => {
+                let request = self.request.ok_or_else(|| {
+                    wrong("an http target needs [request] with path, such as path = \"/planets\"")
+                })?;
+                let ready = self.ready.map(Spanned::into_inner).unwrap_or_default();
+                let command = command.into_plan(folder, &self.kind)?;
+                http(command, request.into_inner(), ready).map(SubjectKind::HttpCommand)
+            }
+            (RawKind::Http, _, _) => Err(wrong(
+                "kind = \"http\" takes either url or [command], and not both",
+            )),
+        }
+    }
+}
+
+impl RawCommand {
+    fn into_plan(self, folder: &Path, kind: &Spanned<RawKind>) -> Result<CommandPlan, Mistake> {
+        let setup = match (self.setup.is_empty(), self.setup_creates) {
+            (true, None) => None,
+            (false, Some(creates)) => Some(SetupPlan {
+                command: self.setup,
+                creates,
+            }),
+            _ => return Err(Mistake::at(kind, "setup and setup_creates go together")),
+        };
+        for text in std::iter::once(&self.program)
+            .chain(&self.args)
+            .chain(self.env.values())
+        {
+            Placeholders::check(text.get_ref())
+                .map_err(|error| Mistake::at(text, error.to_string()))?;
+        }
+        let working_dir = self.working_dir.map(|dir| folder.join(dir));
+        Ok(CommandPlan {
+            program: self.program.into_inner(),
+            args: self.args.into_iter().map(Spanned::into_inner).collect(),
+            env: self
+                .env
+                .into_iter()
+                .map(|(name, value)| (name, value.into_inner()))
+                .collect(),
+            working_dir,
+            setup,
+        })
+    }
+}
+
+fn http(
+    command: CommandPlan,
+    request: RawRequest,
+    ready: RawReady,
+) -> Result<HttpCommand, Mistake> {
+    let path = |key: &str, path: Spanned<String>| {
+        if path.get_ref().starts_with('/') {
+            return Ok(path.into_inner());
+        }
+        let message = format!("{key} is {:?}; it starts with a slash", path.get_ref());
+        Err(Mistake::at(&path, message))
+    };
+    Ok(HttpCommand {
+        command,
+        path: path("path", request.path)?,
+        ready_path: ready.path.map(|ready| path("path", ready)).transpose()?,
+        ready_timeout: ready.timeout.map_or(READY_TIMEOUT, |timeout| timeout.0),
+    })
+}
+
+impl RawLambda {
+    fn into_command(self, command: CommandPlan) -> Result<LambdaCommand, Mistake> {
+        if let Some(timeout) = &self.timeout
+            && (timeout.get_ref().0.is_zero() || timeout.get_ref().0 > gateway::TIMEOUT_MAX)
+        {
+            let given = timeout.get_ref().0;
+            let message = format!("timeout is {given:?}; it must be above 0s and at most 15m");
+            return Err(Mistake::at(timeout, message));
+        }
+        if let Some(number) = &self.max_environments
+            && !(1..=gateway::MAX_ENVIRONMENTS_LIMIT).contains(&number.get_ref().size())
+        {
+            let (given, most) = (number.get_ref().0, gateway::MAX_ENVIRONMENTS_LIMIT);
+            let message = format!("max_environments is {given}; it takes 1 to {most}");
+            return Err(Mistake::at(number, message));
+        }
+        Ok(LambdaCommand {
+            command,
+            handler: self.handler.unwrap_or_else(|| "bootstrap".to_owned()),
+            memory_mb: self.memory_mb.map_or(DEFAULT_MEMORY_MB, |number| {
+                u32::try_from(number.0).unwrap_or(u32::MAX)
+            }),
+            timeout: self
+                .timeout
+                .map_or(DEFAULT_FUNCTION_TIMEOUT, |timeout| timeout.get_ref().0),
+            max_environments: self
+                .max_environments
+                .map_or(DEFAULT_ENVIRONMENTS, |number| number.get_ref().size()),
+        })
+    }
+}
+
+/// Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
+pub(super) fn parse_url(url: &str) -> Result<SubjectKind, String> {
+    let wrong = || {
+        format!(
+            "url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target"
+        )
+    };
+    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
+    let (authority, path) = rest
+        .split_once('/')
+        .map_or((rest, String::new()), |(a, p)| (a, format!("/{p}")));
+    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
+    let host = uri.host().ok_or_else(wrong)?;
+    let authority = if uri.port().is_some() {
+        authority.to_owned()
+    } else {
+        format!("{host}:80")
+    };
+    Ok(SubjectKind::HttpUrl {
+        authority,
+        path: if path.is_empty() {
+            "/".to_owned()
+        } else {
+            path
+        },
+    })
+}
