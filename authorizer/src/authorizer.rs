@@ -2,15 +2,26 @@
 //!
 //! Owns the order of the steps and the triage of what can go wrong. It does not know that Lambda exists.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use thiserror::Error;
 
 use crate::{
-    AuthorizerAnswer, CompactJws, CredentialSource, EventError, JwksCache, KeyError,
-    PolicyDocument, Rejection, Settings, TlsSetupError, VerifiedToken, Verifier, claims::Claims,
+    Answer, AuthorizerAnswer, CompactJws, ContextValue, CredentialSource, EventError, EventForm,
+    JwksCache, KeyError, KeyMetrics, MethodArn, PolicyDocument, PolicyTooLong, Rejection, Settings,
+    SetupError, VerifiedToken, Verifier,
+    claims::Claims,
     event::AuthorizerEvent,
+    settings::{AnswerStyle, Grants},
+    token_cache::{TokenCache, TokenDigest},
 };
+
+/// Bytes of most answers: room for them at once, so that writing one never moves it.
+const ANSWER_BYTES: usize = 1_024;
 
 /// Why there is no policy. The messages are fixed, because API Gateway acts on them: it gives 401 for exactly
 /// `Unauthorized` and 500 for any other; neither is cached.
@@ -22,28 +33,63 @@ pub enum AuthorizerError {
     /// The keys cannot be had. The client sees 500, never a Deny: an outage of the issuer must not be cached as a refusal.
     #[error("signing keys unavailable")]
     Keys(#[source] KeyError),
+    /// The policy for this stage would be too long. The client sees 500.
+    #[error("the policy is too long")]
+    Policy(#[source] PolicyTooLong),
     /// The credential was refused. The client sees 401.
     #[error("Unauthorized")]
     Unauthorized(Rejection),
 }
 
-/// Answers the TOKEN events of an API with the keys of one issuer.
+/// Answers the events of an API.
 #[derive(Debug, Clone)]
 pub struct Authorizer {
-    verifier: Verifier,
-    keys: JwksCache,
-    required_scopes: Vec<String>,
+    /// Never empty.
+    issuers: Vec<TrustedIssuer>,
+    grants: Grants,
     credential: CredentialSource,
+    style: AnswerStyle,
+    policy_ends_with_token: bool,
+    tokens: Option<Arc<TokenCache>>,
+    context: BTreeMap<String, String>,
+    api_key_claim: Option<String>,
+}
+
+/// One issuer: its keys are tried for its own tokens only (RFC 8725 §3.8).
+#[derive(Debug, Clone)]
+pub(crate) struct TrustedIssuer {
+    pub(crate) verifier: Verifier,
+    pub(crate) keys: JwksCache,
+}
+
+/// Where a verified token came from.
+struct Provenance {
+    /// The issuer, by its place.
+    issuer: usize,
+    /// The generation of its keys before the token's key was looked up.
+    generation: u64,
 }
 
 impl Authorizer {
     /// An authorizer with these settings. Nothing is fetched yet.
-    pub fn new(settings: Settings) -> Result<Authorizer, TlsSetupError> {
+    pub fn new(settings: Settings) -> Result<Authorizer, SetupError> {
+        let mut issuers = Vec::with_capacity(settings.issuers.len());
+        for issuer in settings.issuers {
+            issuers.push(TrustedIssuer {
+                keys: issuer.keys.into_cache(&issuer.rules)?,
+                verifier: Verifier::with_rules(issuer.rules),
+            });
+        }
+        let ttl_s = i64::from(settings.token_cache_ttl_s);
         Ok(Authorizer {
-            verifier: Verifier::new(settings.token_issuer, settings.audience),
-            keys: JwksCache::new(settings.jwks_uri)?,
-            required_scopes: settings.required_scopes,
-            credential: CredentialSource::default(),
+            issuers,
+            grants: settings.grants,
+            credential: settings.credential,
+            style: settings.answer,
+            policy_ends_with_token: settings.policy_ends_with_token,
+            tokens: TokenCache::new(settings.token_cache_entries, ttl_s).map(Arc::new),
+            context: settings.context,
+            api_key_claim: settings.api_key_claim,
         })
     }
 
@@ -52,16 +98,32 @@ impl Authorizer {
         &self.credential
     }
 
-    /// Fetches the issuer's keys ahead of the first event. A failure is remembered and bounds the next attempt; the
-    /// caller may ignore it.
+    /// Fetches the issuers' keys ahead of the first event. A failure is remembered and bounds the next attempt; the caller
+    /// may ignore it.
     pub async fn prefetch_keys(&self) -> Result<(), KeyError> {
-        self.keys.prefetch(now()).await
+        let mut result = Ok(());
+        for issuer in &self.issuers {
+            let fetched = issuer.keys.prefetch(now()).await;
+            result = result.and(fetched);
+        }
+        result
     }
 
-    /// Answers an event with the JSON text of a policy.
+    /// Counts of what the caches of keys did so far, summed over the issuers.
+    pub fn key_metrics(&self) -> KeyMetrics {
+        self.issuers
+            .iter()
+            .map(|issuer| issuer.keys.metrics())
+            .sum()
+    }
+
+    /// Answers an event with the JSON text of the answer.
     pub async fn authorize(&self, event: &[u8]) -> Result<Vec<u8>, AuthorizerError> {
         let answer = self.answer(event, now()).await?;
-        Ok(serde_json::to_vec(&answer).expect("strings and nothing else always serialize"))
+        let mut json = Vec::with_capacity(ANSWER_BYTES);
+        serde_json::to_writer(&mut json, &answer)
+            .expect("text, numbers and booleans always serialize into memory");
+        Ok(json)
     }
 
     /// Answers an event at the time `now`.
@@ -69,11 +131,7 @@ impl Authorizer {
     /// A valid token without a required scope gets an explicit Deny, which is right for the token's life and may be
     /// cached. A token that is refused gets an error, which is not cached, so that a client with a fresh token recovers
     /// at once.
-    pub async fn answer(
-        &self,
-        event: &[u8],
-        now: SystemTime,
-    ) -> Result<AuthorizerAnswer, AuthorizerError> {
+    pub async fn answer(&self, event: &[u8], now: SystemTime) -> Result<Answer, AuthorizerError> {
         let refused = AuthorizerError::Unauthorized;
         let event = AuthorizerEvent::parse(event).map_err(AuthorizerError::Event)?;
         let method_arn = event.method_arn().map_err(AuthorizerError::Event)?;
@@ -83,32 +141,132 @@ impl Authorizer {
             .token(credential.as_deref())
             .map_err(refused)?;
         let token = self.verify(token, now).await?;
-        let has_scopes = self
-            .required_scopes
-            .iter()
-            .all(|scope| token.has_scope(scope));
-        let policy = if has_scopes {
-            PolicyDocument::allow(&token, &method_arn)
-        } else {
-            PolicyDocument::deny(&method_arn)
-        };
-        Ok(AuthorizerAnswer::new(token, policy))
+        self.answer_to(&token, &method_arn, Some(event.form()))
     }
 
-    async fn verify(&self, token: &str, now: SystemTime) -> Result<VerifiedToken, AuthorizerError> {
+    /// The answer to a verified token. Without a form of event, in the form that the settings ask for.
+    pub(crate) fn answer_to(
+        &self,
+        token: &VerifiedToken,
+        method_arn: &MethodArn<'_>,
+        form: Option<EventForm>,
+    ) -> Result<Answer, AuthorizerError> {
+        let policy = self.policy(token, method_arn)?;
+        let answer = self.with_claims(AuthorizerAnswer::new(token, policy), token);
+        Ok(match (self.style, form) {
+            (AnswerStyle::Simple, Some(EventForm::Http2) | None) => {
+                Answer::Simple(answer.into_simple())
+            }
+            _ => Answer::Policy(answer),
+        })
+    }
+
+    /// The place of the issuer that a token names.
+    pub(crate) fn issuer_of(&self, claims: &Claims<'_>) -> Result<usize, Rejection> {
+        let named = claims.issuer()?;
+        let mut issuers = self.issuers.iter();
+        issuers
+            .position(|issuer| issuer.verifier.rules().issuer == named)
+            .ok_or(Rejection::IssuerMismatch)
+    }
+
+    pub(crate) fn issuer(&self, index: usize) -> Option<&TrustedIssuer> {
+        self.issuers.get(index)
+    }
+
+    fn policy(
+        &self,
+        token: &VerifiedToken,
+        method_arn: &MethodArn<'_>,
+    ) -> Result<PolicyDocument, AuthorizerError> {
+        let policy = match &self.grants {
+            Grants::Routes(table) => PolicyDocument::allow_routes(token, method_arn, table)
+                .map_err(AuthorizerError::Policy)?,
+            Grants::Stage(scopes) if scopes.iter().all(|scope| token.has_scope(scope)) => {
+                PolicyDocument::allow(token, method_arn)
+            }
+            Grants::Stage(_) => PolicyDocument::deny(method_arn),
+        };
+        Ok(if self.policy_ends_with_token {
+            policy.ending_with(token)
+        } else {
+            policy
+        })
+    }
+
+    /// Adds what the settings pass on from the token. A claim whose value an answer cannot hold is left out: the answer as
+    /// a whole would be invalid with it, and a good token would be answered by 500.
+    fn with_claims(&self, mut answer: AuthorizerAnswer, token: &VerifiedToken) -> AuthorizerAnswer {
+        for (key, claim) in &self.context {
+            if let Some(value) = token.carried(claim) {
+                answer = answer
+                    .clone()
+                    .with_context(key, value.clone())
+                    .unwrap_or(answer);
+            }
+        }
+        let api_key = self
+            .api_key_claim
+            .as_ref()
+            .and_then(|claim| token.carried(claim));
+        match api_key {
+            Some(ContextValue::Text(api_key)) => answer
+                .clone()
+                .with_usage_identifier_key(api_key.clone())
+                .unwrap_or(answer),
+            _ => answer,
+        }
+    }
+
+    /// Verifies a token, or remembers that it was verified a moment ago.
+    pub async fn verify(
+        &self,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<Arc<VerifiedToken>, AuthorizerError> {
+        let Some(cache) = &self.tokens else {
+            return Ok(Arc::new(self.verify_afresh(token, now).await?.0));
+        };
+        let now_s = numeric_date(now);
+        let digest = TokenDigest::of(token);
+        let fresh = |issuer: usize| self.issuers.get(issuer)?.keys.fresh_generation(now);
+        if let Some(token) = cache.get(digest, now_s, fresh) {
+            return Ok(token);
+        }
+        let (verified, provenance) = self.verify_afresh(token, now).await?;
+        let verified = Arc::new(verified);
+        let Provenance { issuer, generation } = provenance;
+        // Only if the keys are still those that it was verified with.
+        if fresh(issuer) == Some(generation) {
+            cache.insert(digest, issuer, generation, now_s, &verified);
+        }
+        Ok(verified)
+    }
+
+    /// Verifies a token; also says whose it is.
+    async fn verify_afresh(
+        &self,
+        token: &str,
+        now: SystemTime,
+    ) -> Result<(VerifiedToken, Provenance), AuthorizerError> {
         let refused = AuthorizerError::Unauthorized;
         let jws = CompactJws::parse(token).map_err(refused)?;
         let claims = Claims::read(jws.unverified_payload()).map_err(refused)?;
-        let candidate = self
+        let index = self.issuer_of(&claims).map_err(refused)?;
+        let issuer = &self.issuers[index];
+        let candidate = issuer
             .verifier
-            .examine(&jws, claims, numeric_date(now))
+            .examine(&jws, &claims, numeric_date(now))
             .map_err(refused)?;
-        let key = self
-            .keys
-            .key(jws.kid(), jws.algorithm(), now)
-            .await
-            .map_err(AuthorizerError::Keys)?;
-        key.and_then(|key| candidate.confirm(&key)).map_err(refused)
+        let generation = issuer.keys.generation();
+        let key = issuer.keys.key(jws.kid(), jws.algorithm(), now).await;
+        let key = key.map_err(AuthorizerError::Keys)?.map_err(refused)?;
+        let token = candidate.confirm(&key).map_err(refused)?;
+        let provenance = Provenance {
+            issuer: index,
+            generation,
+        };
+        Ok((token, provenance))
     }
 }
 
@@ -119,7 +277,7 @@ fn now() -> SystemTime {
 
 /// Whole seconds since the epoch, rounded down (RFC 7519 §2). A clock before the epoch reads as 0: everything that must
 /// lie in the past is then in the future, so every token with `nbf` or `iat` is refused rather than taken.
-fn numeric_date(time: SystemTime) -> i64 {
+pub(crate) fn numeric_date(time: SystemTime) -> i64 {
     let since_epoch = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX)
 }

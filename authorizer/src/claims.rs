@@ -2,11 +2,9 @@
 //!
 //! Pure: the time is an argument. It does not know whether the payload was signed; `verify` does.
 
-use std::borrow::Cow;
-
 use crate::{
-    Rejection, Rules, Shape,
-    strict_json::{Member, Number, ObjectFault, read_object},
+    ContextValue, Rejection, Rules, Shape,
+    strict_json::{Member, Number, ObjectFault, read_members, read_object},
 };
 
 /// Seconds by which `iat` may lie in the future, or the leeway where that is longer. RFC 7519 §4.1.6 has no rule; beyond
@@ -20,6 +18,7 @@ const MAX_NUMERIC_DATE: i64 = 1 << 53;
 /// The claims that some rule looks at, as the payload has them.
 #[derive(Debug)]
 pub(crate) struct Claims<'a> {
+    text: &'a str,
     iss: Member<'a>,
     aud: Member<'a>,
     exp: Member<'a>,
@@ -47,6 +46,8 @@ pub(crate) struct CheckedClaims {
     pub(crate) scope: String,
     /// `exp`, rounded down, in seconds since the epoch.
     pub(crate) expires_at: i64,
+    /// The claims that the rules carry, as far as the token has them with a value that an answer can hold.
+    pub(crate) carried: Vec<(String, ContextValue)>,
 }
 
 impl<'a> Claims<'a> {
@@ -97,6 +98,7 @@ impl<'a> Claims<'a> {
             c_hash,
         ] = members;
         Ok(Claims {
+            text,
             iss,
             aud,
             exp,
@@ -128,7 +130,7 @@ impl<'a> Claims<'a> {
     }
 
     /// Applies every claim rule. `now` is in seconds since the epoch.
-    pub(crate) fn check(self, rules: &Rules, now: i64) -> Result<CheckedClaims, Rejection> {
+    pub(crate) fn check(&self, rules: &Rules, now: i64) -> Result<CheckedClaims, Rejection> {
         if self.issuer()? != rules.issuer {
             return Err(Rejection::IssuerMismatch);
         }
@@ -140,13 +142,14 @@ impl<'a> Claims<'a> {
             return Err(Rejection::IdToken);
         }
         self.check_shape(rules.shape)?;
-        let roles = match rules.shape {
-            Shape::Entra => self.roles,
-            _ => Member::Absent,
+        let application_roles = match rules.shape {
+            Shape::Entra => &self.roles,
+            _ => &Member::Absent,
         };
         Ok(CheckedClaims {
-            principal: principal(self.sub, [self.client_id, self.cid, self.azp])?,
-            scope: scopes([self.scope, self.scp, roles])?,
+            carried: carried(self.text, &rules.carried),
+            principal: principal(&self.sub, [&self.client_id, &self.cid, &self.azp])?,
+            scope: scopes([&self.scope, &self.scp, application_roles])?,
             expires_at,
         })
     }
@@ -189,6 +192,28 @@ impl<'a> Claims<'a> {
             Err(Rejection::ClaimMissing)
         }
     }
+}
+
+/// The values of some claims. One that is null, an array or an object is left out, because an answer that held it would be
+/// invalid as a whole.
+fn carried(text: &str, names: &[String]) -> Vec<(String, ContextValue)> {
+    if names.is_empty() {
+        return Vec::new();
+    }
+    let members = read_members(text, names).unwrap_or_default();
+    let values = names.iter().zip(members).filter_map(|(name, member)| {
+        let value = match member {
+            Member::Bool(value) => ContextValue::from(value),
+            Member::Number(Number::Integer(value)) => ContextValue::from(value),
+            Member::Number(Number::Float(value)) => {
+                ContextValue::Number(serde_json::Number::from_f64(value)?)
+            }
+            Member::Text(value) => ContextValue::from(&*value),
+            _ => return None,
+        };
+        Some((name.clone(), value))
+    });
+    values.collect()
 }
 
 fn is_text(member: &Member<'_>, wanted: &str) -> bool {
@@ -253,13 +278,13 @@ fn check_issued_at(iat: &Member<'_>, now: i64, leeway_s: i64) -> Result<(), Reje
 
 /// Who the token speaks for: `sub`, or, in a client's own token without one, the client identifier (RFC 9068 §2.2
 /// `client_id`, Okta's `cid`, OpenID Connect's `azp`, in this order). API Gateway is always given a principal.
-fn principal(sub: Member<'_>, clients: [Member<'_>; 3]) -> Result<String, Rejection> {
+fn principal(sub: &Member<'_>, clients: [&Member<'_>; 3]) -> Result<String, Rejection> {
     match sub {
-        Member::Text(sub) if !sub.is_empty() => Ok(sub.into_owned()),
+        Member::Text(sub) if !sub.is_empty() => Ok(sub.to_string()),
         Member::Absent => clients
             .into_iter()
             .find_map(|client| match client {
-                Member::Text(client) if !client.is_empty() => Some(client.into_owned()),
+                Member::Text(client) if !client.is_empty() => Some(client.to_string()),
                 _ => None,
             })
             .ok_or(Rejection::PrincipalMissing),
@@ -270,13 +295,13 @@ fn principal(sub: Member<'_>, clients: [Member<'_>; 3]) -> Result<String, Reject
 /// All scopes, separated by single spaces: those of `scope` (RFC 9068 §2.2.3), of `scp` (Okta, Microsoft) where there is
 /// no `scope`, of `roles` where they count and there is neither. All are held to their type even if only one counts: a
 /// malformed list is invalid, not empty.
-fn scopes(members: [Member<'_>; 3]) -> Result<String, Rejection> {
+fn scopes(members: [&Member<'_>; 3]) -> Result<String, Rejection> {
     let [scope, scp, roles] = members.map(scope_list);
     let (scope, scp, roles) = (scope?, scp?, roles?);
     Ok(scope.or(scp).or(roles).unwrap_or_default())
 }
 
-fn scope_list(member: Member<'_>) -> Result<Option<String>, Rejection> {
+fn scope_list(member: &Member<'_>) -> Result<Option<String>, Rejection> {
     match member {
         Member::Absent => Ok(None),
         Member::Text(text) => Ok(Some(single_spaced(text))),
@@ -299,12 +324,12 @@ fn scope_list(member: Member<'_>) -> Result<Option<String>, Rejection> {
 }
 
 /// Scope tokens are separated by single spaces and by nothing else (RFC 6749 §3.3); surplus ones are dropped.
-fn single_spaced(text: Cow<'_, str>) -> String {
+fn single_spaced(text: &str) -> String {
     if text.split(' ').any(str::is_empty) {
         let tokens: Vec<_> = text.split(' ').filter(|token| !token.is_empty()).collect();
         return tokens.join(" ");
     }
-    text.into_owned()
+    text.to_owned()
 }
 
 /// A `NumericDate` (RFC 7519 §2): seconds since the epoch, a fraction allowed.

@@ -35,6 +35,7 @@ pub(crate) fn line(error: &AuthorizerError, event: &[u8], source: &CredentialSou
     let (level, reason, clause) = match error {
         AuthorizerError::Event(_) => ("ERROR", "event-malformed", None),
         AuthorizerError::Keys(_) => ("ERROR", "keys-unavailable", None),
+        AuthorizerError::Policy(_) => ("ERROR", "policy-too-long", None),
         AuthorizerError::Unauthorized(rejection) => {
             ("INFO", rejection.code(), Some(rejection.clause()))
         }

@@ -45,6 +45,13 @@ pub enum JwkSetError {
     },
 }
 
+/// What a token says about its key.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct WantedKey<'a> {
+    pub(crate) kid: Option<&'a str>,
+    pub(crate) algorithm: Algorithm,
+}
+
 /// The usable keys of one issuer.
 #[derive(Debug)]
 pub struct JwkSet {

@@ -6,7 +6,7 @@
 use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
 
 use crate::{
-    Algorithm, Rejection,
+    Algorithm, Rejection, VerificationKey,
     rules::TokenType,
     strict_json::{Member, ObjectFault, read_object},
 };
@@ -85,16 +85,21 @@ impl<'a> CompactJws<'a> {
         self.header.algorithm
     }
 
+    /// Whether the signature is one of this key for the token's algorithm. Says nothing about the claims.
+    pub fn is_signed_by(&self, key: &VerificationKey) -> bool {
+        key.verifies(self.algorithm(), self.signing_input(), self.signature())
+    }
+
     pub(crate) fn token_type(&self) -> TokenType {
         self.header.token_type
     }
 
     /// The bytes under the signature (RFC 7515 §5.2 step 8).
-    pub(crate) fn signing_input(&self) -> &[u8] {
+    fn signing_input(&self) -> &[u8] {
         self.signing_input.as_bytes()
     }
 
-    pub(crate) fn signature(&self) -> &[u8] {
+    fn signature(&self) -> &[u8] {
         &self.decoded[self.payload_bytes..]
     }
 

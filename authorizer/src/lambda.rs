@@ -2,7 +2,12 @@
 //!
 //! Owns start-up, the loop over the Runtime API and the log line of a failure. What an event means is `authorizer`'s.
 
-use std::{env, io::Write as _, sync::Arc};
+use std::{
+    env,
+    io::Write as _,
+    sync::{Arc, Mutex, PoisonError},
+    time::{SystemTime, UNIX_EPOCH},
+};
 
 use http::{HeaderValue, Method, Request, Uri};
 use http_body_util::Full;
@@ -15,7 +20,7 @@ use lambda_runtime::{Diagnostic, LambdaEvent, Runtime, service_fn};
 use serde_json::value::RawValue;
 use thiserror::Error;
 
-use crate::{Authorizer, AuthorizerAnswer, AuthorizerError, Settings, failure_log};
+use crate::{Answer, Authorizer, AuthorizerError, KeyMetrics, Settings, emf, failure_log};
 
 /// The settings file beside the function, for values that the environment does not have.
 const DOTENV: &str = ".env";
@@ -60,35 +65,66 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
             return Err(StartError::NotInLambda(name).into());
         }
     }
-    let authorizer = Arc::new(Authorizer::new(settings)?);
-    if let Err(error) = authorizer.prefetch_keys().await {
-        log(&failure_log::line(
-            &AuthorizerError::Keys(error),
-            b"",
-            authorizer.credential_source(),
-        ));
+    let metrics = settings.metrics;
+    let function = Arc::new(Function {
+        authorizer: Authorizer::new(settings)?,
+        reported: metrics.then(Mutex::default),
+    });
+    if let Err(error) = function.authorizer.prefetch_keys().await {
+        function.log_failure(&AuthorizerError::Keys(error), b"");
     }
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
-        let authorizer = Arc::clone(&authorizer);
-        async move { answer(&authorizer, event.payload.get().as_bytes()).await }
+        let function = Arc::clone(&function);
+        async move { function.answer(event.payload.get().as_bytes()).await }
     });
     // Not `lambda_runtime::run`: it adds a tracing layer that formats a span for each event.
     Runtime::new(handler).run().await
 }
 
-async fn answer(
-    authorizer: &Authorizer,
-    event: &[u8],
-) -> Result<AuthorizerAnswer, AuthorizerError> {
-    let answer = authorizer.answer(event, std::time::SystemTime::now()).await;
-    if let Err(error) = &answer {
-        log(&failure_log::line(
-            error,
-            event,
-            authorizer.credential_source(),
-        ));
+/// The authorizer and what it leaves in the log.
+struct Function {
+    authorizer: Authorizer,
+    /// What the metrics have said of the keys so far; absent where no metrics are asked for.
+    reported: Option<Mutex<KeyMetrics>>,
+}
+
+impl Function {
+    async fn answer(&self, event: &[u8]) -> Result<Answer, AuthorizerError> {
+        let now = SystemTime::now();
+        let answer = self.authorizer.answer(event, now).await;
+        if let Err(error) = &answer {
+            self.log_failure(error, event);
+        }
+        if let Some(reported) = &self.reported {
+            self.log_metrics(&answer, now, reported);
+        }
+        answer
     }
-    answer
+
+    fn log_failure(&self, error: &AuthorizerError, event: &[u8]) {
+        let source = self.authorizer.credential_source();
+        log(&failure_log::line(error, event, source));
+    }
+
+    fn log_metrics(
+        &self,
+        answer: &Result<Answer, AuthorizerError>,
+        started: SystemTime,
+        reported: &Mutex<KeyMetrics>,
+    ) {
+        let took = started.elapsed().unwrap_or_default();
+        let keys = self.authorizer.key_metrics();
+        let mut reported = reported.lock().unwrap_or_else(PoisonError::into_inner);
+        let measured = emf::Measured {
+            answer,
+            took,
+            keys: keys.since(*reported),
+        };
+        *reported = keys;
+        let since_epoch = started.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let timestamp_ms = u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX);
+        log(&emf::line(measured, timestamp_ms));
+    }
 }
 
 /// A log that cannot be written must not fail an answer.
@@ -102,6 +138,7 @@ impl From<AuthorizerError> for Diagnostic {
         let error_type = match error {
             AuthorizerError::Event(_) => "Authorizer.Event",
             AuthorizerError::Keys(_) => "Authorizer.Keys",
+            AuthorizerError::Policy(_) => "Authorizer.Policy",
             AuthorizerError::Unauthorized(_) => "Authorizer.Unauthorized",
         };
         Diagnostic {

@@ -30,7 +30,9 @@
 mod algorithm;
 mod authorizer;
 mod claims;
+mod emf;
 mod event;
+mod explain;
 mod failure_log;
 mod jwks;
 mod jws;
@@ -40,6 +42,7 @@ mod rejection;
 mod rules;
 mod settings;
 mod strict_json;
+mod token_cache;
 mod verify;
 
 pub use algorithm::{Algorithm, Algorithms};
@@ -47,6 +50,7 @@ pub use authorizer::{Authorizer, AuthorizerError};
 pub use event::{
     CredentialForm, CredentialSource, EventError, EventForm, MethodArn, MethodArnError,
 };
+pub use explain::{Check, CheckVerdict, Explanation};
 pub use jwks::{
     JwkSet, JwkSetError, VerificationKey,
     cache::{JwksCache, KeyError},
@@ -56,8 +60,13 @@ pub use jwks::{
     source::{Issuer, IssuerError, KeySource, PreloadedKeys},
 };
 pub use jws::CompactJws;
-pub use policy::{AuthorizerAnswer, PolicyDocument};
+pub(crate) use policy::is_context_key;
+pub use policy::{
+    Answer, AnswerError, AuthorizerAnswer, ContextValue, PolicyDocument, PolicyTooLong, RawRoute,
+    RawRouteTable, Route, RouteFault, RouteTable, RouteTableError, SimpleAnswer,
+};
 pub use rejection::Rejection;
 pub use rules::{MAX_LEEWAY_S, Rules, Shape, TypeRule};
-pub use settings::{DotenvFault, Settings, SettingsError};
+pub use settings::{DotenvFault, Settings, SettingsError, SetupError};
+pub use token_cache::MAX_TOKEN_CACHE_ENTRIES;
 pub use verify::{VerifiedToken, Verifier};

@@ -22,19 +22,14 @@ mod tests;
 use serde::Serialize;
 use thiserror::Error;
 
-pub use answer::AuthorizerAnswer;
-#[expect(
-    unused_imports,
-    unreachable_pub,
-    reason = "the crate's root does not export the table yet; this attribute goes when it does"
-)]
 pub use {
-    answer::{AnswerError, ContextValue},
+    answer::{Answer, AnswerError, AuthorizerAnswer, ContextValue, SimpleAnswer},
     route::{RawRoute, Route},
     route_fault::RouteFault,
     route_table::{RawRouteTable, RouteTable, RouteTableError},
 };
 
+pub(crate) use answer::is_context_key;
 use compile::Resources;
 use route_table::{RESOURCE_BYTES_MAX, policy_bytes};
 
@@ -133,6 +128,11 @@ impl PolicyDocument {
         self
     }
 
+    fn has_allow(&self) -> bool {
+        let mut statements = self.statement.iter();
+        statements.any(|statement| statement.effect == Effect::Allow)
+    }
+
     fn of_resources(
         [allowed, denied]: [Resources; 2],
         method_arn: &MethodArn<'_>,
@@ -144,7 +144,7 @@ impl PolicyDocument {
         let prefix = method_arn.stage_prefix();
         let [allowed, denied] = [allowed, denied].map(|patterns| {
             let resources = patterns.iter();
-            let resources = resources.map(|pattern| prefix.clone() + &pattern::text(pattern));
+            let resources = resources.map(|pattern| [prefix, &pattern::text(pattern)].concat());
             resources.collect::<Vec<String>>()
         });
         let mut all = allowed.iter().chain(&denied);

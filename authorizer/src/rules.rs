@@ -16,6 +16,8 @@ pub struct Rules {
     pub(crate) token_type: TypeRule,
     pub(crate) refuse_id_tokens: bool,
     pub(crate) shape: Shape,
+    /// Claims that are passed on to the answer.
+    pub(crate) carried: Vec<String>,
 }
 
 impl Rules {
@@ -30,6 +32,7 @@ impl Rules {
             token_type: TypeRule::Either,
             refuse_id_tokens: true,
             shape: Shape::Plain,
+            carried: Vec::new(),
         }
     }
 
@@ -76,6 +79,17 @@ impl Rules {
         }
         self.shape = shape;
         self
+    }
+
+    /// Claims whose values a verified token has at hand, for the answer's context.
+    #[must_use]
+    pub fn carry(mut self, claims: impl IntoIterator<Item = String>) -> Rules {
+        self.carried.extend(claims);
+        self
+    }
+
+    pub(crate) fn allowed_algorithms(&self) -> &Algorithms {
+        &self.algorithms
     }
 
     pub(crate) fn allows(&self, algorithm: Algorithm) -> bool {

@@ -1,9 +1,14 @@
-//! The settings: which issuer, which keys, which audience, which scope.
+//! The settings: which issuers, which keys, which audiences, which scopes, and how to answer.
 //!
-//! Owns their names, their source (the environment, or a `.env` file) and the refusal to start with less. After this
-//! module nothing is missing, empty or unparsed. It never changes the environment.
+//! Owns their names, their source (the environment, a `.env` file, or one TOML file) and the refusal to start with less or
+//! with what it does not know. After this module nothing is missing, empty or unparsed. It never changes the environment.
 
 mod dotenv;
+pub(crate) mod effective;
+mod file;
+mod names;
+mod parse;
+mod raw;
 
 use std::{
     collections::BTreeMap,
@@ -13,17 +18,15 @@ use std::{
 
 use http::Uri;
 use thiserror::Error;
-use url::{Host, Url};
 
 pub use dotenv::DotenvFault;
 
-const TOKEN_ISSUER: &str = "TOKEN_ISSUER";
-const JWKS_URI: &str = "JWKS_URI";
-const AUDIENCE: &str = "AUDIENCE";
-const REQUIRED_SCOPE: &str = "REQUIRED_SCOPE";
-
-/// Every setting, in the order in which they are documented.
-const NAMES: [&str; 4] = [TOKEN_ISSUER, JWKS_URI, AUDIENCE, REQUIRED_SCOPE];
+use crate::{
+    CredentialSource, Issuer, JwkSet, JwkSetError, JwksCache, KeyLimits, KeySource, PreloadedKeys,
+    RouteTable, RouteTableError, Rules, TlsSetupError,
+};
+use names::{CONFIG, NAMES, PREFIX};
+use raw::RawSettings;
 
 /// Why the settings cannot be used.
 #[derive(Debug, Error)]
@@ -39,6 +42,14 @@ pub enum SettingsError {
         /// What is wrong with it.
         fault: DotenvFault,
     },
+    /// The settings file is not what it has to be. The text names line, column and key.
+    #[error("{}: {fault}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        fault: String,
+    },
     /// Required settings are missing, or settings are empty.
     #[error("{}", incomplete(missing, empty))]
     Incomplete {
@@ -50,12 +61,12 @@ pub enum SettingsError {
     /// A setting has a value that cannot be right.
     #[error("setting {name} {problem}")]
     Invalid {
-        /// The setting.
+        /// The setting: its name in the environment, or its key in the file.
         name: &'static str,
         /// What is wrong, and what would be right.
-        problem: &'static str,
+        problem: String,
     },
-    /// The `.env` file cannot be read.
+    /// The file of the settings, or one that they name, cannot be read.
     #[error("cannot read the settings file {}", path.display())]
     Read {
         /// The file.
@@ -64,19 +75,126 @@ pub enum SettingsError {
         #[source]
         source: std::io::Error,
     },
+    /// The table of routes cannot be used.
+    #[error("the routes cannot be used")]
+    Routes(#[from] RouteTableError),
+    /// A variable of the environment is shaped like a setting and is none.
+    #[error("setting {0} is unknown; expected one of {known}", known = NAMES.join(", "))]
+    Unknown(String),
 }
 
 /// What an authorizer needs to know. Complete and parsed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    pub(crate) token_issuer: String,
-    pub(crate) jwks_uri: Uri,
-    pub(crate) audience: String,
-    pub(crate) required_scopes: Vec<String>,
+    /// Never empty, and no two of the same name.
+    pub(crate) issuers: Vec<IssuerSettings>,
+    pub(crate) grants: Grants,
+    pub(crate) credential: CredentialSource,
+    pub(crate) answer: AnswerStyle,
+    pub(crate) policy_ends_with_token: bool,
+    /// 0 for no cache.
+    pub(crate) token_cache_entries: usize,
+    pub(crate) token_cache_ttl_s: u16,
+    /// Whether each answer leaves a line of metrics in the log.
+    pub(crate) metrics: bool,
+    /// Keys of the context, each with the claim that it is taken from.
+    pub(crate) context: BTreeMap<String, String>,
+    /// The claim that holds the caller's API key.
+    pub(crate) api_key_claim: Option<String>,
+}
+
+/// One issuer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct IssuerSettings {
+    pub(crate) rules: Rules,
+    pub(crate) keys: KeyOrigin,
+}
+
+/// Where an issuer's keys come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum KeyOrigin {
+    /// From the issuer's metadata.
+    Discovery(Issuer),
+    /// From a file, and from nowhere else.
+    File(KeyFile),
+    /// From a file until it is old, then from a URI.
+    Preloaded(KeyFile, Uri),
+    /// From a URI.
+    Uri(Uri),
+}
+
+impl KeyOrigin {
+    /// A cache of these keys. Nothing is fetched yet.
+    pub(crate) fn into_cache(self, rules: &Rules) -> Result<JwksCache, SetupError> {
+        let algorithms = rules.allowed_algorithms();
+        let in_file = |path| move |source| SetupError::KeyFile { path, source };
+        let source = match self {
+            KeyOrigin::Discovery(issuer) => KeySource::Discovery { issuer },
+            KeyOrigin::File(file) => KeySource::Static(
+                JwkSet::parse_for(&file.document, algorithms).map_err(in_file(file.path))?,
+            ),
+            KeyOrigin::Preloaded(file, uri) => KeySource::Preloaded {
+                uri,
+                keys: PreloadedKeys::parse(&file.document, algorithms, file.got_at)
+                    .map_err(in_file(file.path))?,
+            },
+            KeyOrigin::Uri(uri) => KeySource::Uri(uri),
+        };
+        Ok(JwksCache::with_limits(
+            source,
+            algorithms,
+            KeyLimits::default(),
+        )?)
+    }
+}
+
+/// Why an authorizer cannot be made of its settings.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SetupError {
+    /// A key file has no keys that can be used.
+    #[error("the key file {} cannot be used", path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: JwkSetError,
+    },
+    /// The TLS client cannot be set up.
+    #[error(transparent)]
+    Tls(#[from] TlsSetupError),
+}
+
+/// A file with a JWK Set, as it was read at start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct KeyFile {
+    pub(crate) path: PathBuf,
+    pub(crate) document: Vec<u8>,
+    /// When the file was last changed, which is taken for the time at which the keys were got.
+    pub(crate) got_at: std::time::SystemTime,
+}
+
+/// What a verified token may do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Grants {
+    /// The whole stage, with all of these scopes.
+    Stage(Vec<String>),
+    /// The routes whose scopes it has.
+    Routes(RouteTable),
+}
+
+/// How an event of payload 2.0 is answered. The other forms know policies only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AnswerStyle {
+    /// By a policy, which every API takes.
+    Policy,
+    /// By `isAuthorized`, for an API with simple responses switched on.
+    Simple,
 }
 
 impl Settings {
-    /// Settings from the environment.
+    /// Settings from the environment, or from the TOML file that `AUTHORIZER_CONFIG` names there.
     pub fn from_env() -> Result<Settings, SettingsError> {
         Settings::from_sources(&BTreeMap::new())
     }
@@ -101,38 +219,31 @@ impl Settings {
         Settings::from_lookup(|name| file.get(name).cloned())
     }
 
+    /// Settings from a TOML file alone. It knows several issuers, which the environment does not.
+    pub fn from_toml(path: impl AsRef<Path>) -> Result<Settings, SettingsError> {
+        file::read(path.as_ref())
+    }
+
     /// Settings from any source of names and values.
     ///
-    /// `TOKEN_ISSUER`, `JWKS_URI` and `AUDIENCE` are required. `REQUIRED_SCOPE` may be absent, and then no scope is
-    /// required; several scopes, all of which are required, are separated by spaces. A setting that is there but empty is
-    /// an error: it means neither "any" nor "none".
+    /// `TOKEN_ISSUER` and `AUDIENCE` are required, and `JWKS_URI`, unless `AUTHORIZER_DISCOVERY` is `on`. `REQUIRED_SCOPE`
+    /// may be absent, and then no scope is required; several scopes, all of which are required, are separated by spaces, as
+    /// several audiences are, one of which has to be the token's. A setting that is there but empty is an error: it means
+    /// neither "any" nor "none".
     pub fn from_lookup(lookup: impl Fn(&str) -> Option<String>) -> Result<Settings, SettingsError> {
-        let [token_issuer, jwks_uri, audience, required_scope] = NAMES.map(&lookup);
-        let values = [&token_issuer, &jwks_uri, &audience, &required_scope];
-        let named = |wanted: fn(Option<&str>) -> bool| {
-            let names = NAMES.into_iter().zip(values);
-            names
-                .filter(|(_, value)| wanted(value.as_deref()))
-                .map(|(name, _)| name)
-                .collect::<Vec<_>>()
-        };
-        let mut missing = named(|value| value.is_none());
-        missing.retain(|name| *name != REQUIRED_SCOPE);
-        let empty = named(|value| value.is_some_and(|value| value.trim().is_empty()));
-        let (Some(token_issuer), Some(jwks_uri), Some(audience), [], []) =
-            (token_issuer, jwks_uri, audience, &*missing, &*empty)
-        else {
-            return Err(SettingsError::Incomplete { missing, empty });
-        };
-        Ok(Settings {
-            token_issuer: untouched(TOKEN_ISSUER, token_issuer)?,
-            jwks_uri: parse_jwks_uri(&untouched(JWKS_URI, jwks_uri)?)?,
-            audience: untouched(AUDIENCE, audience)?,
-            required_scopes: required_scope
-                .map(|scope| parse_scopes(&scope))
-                .transpose()?
-                .unwrap_or_default(),
-        })
+        if let Some(path) = lookup(CONFIG) {
+            if let Some(name) = NAMES
+                .iter()
+                .find(|name| **name != CONFIG && lookup(name).is_some())
+            {
+                return Err(SettingsError::Invalid {
+                    name,
+                    problem: format!("stands beside {CONFIG}; keep one source of settings"),
+                });
+            }
+            return Settings::from_toml(path);
+        }
+        RawSettings::from_lookup(&lookup)?.parse()
     }
 
     fn from_sources(file: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {
@@ -140,9 +251,15 @@ impl Settings {
             if let Err(VarError::NotUnicode(_)) = env::var(name) {
                 return Err(SettingsError::Invalid {
                     name,
-                    problem: "is not UTF-8",
+                    problem: "is not UTF-8".to_owned(),
                 });
             }
+        }
+        let is_unknown =
+            |name: &String| name.starts_with(PREFIX) && !NAMES.contains(&name.as_str());
+        let mut names = env::vars_os().filter_map(|(name, _)| name.into_string().ok());
+        if let Some(name) = names.find(is_unknown) {
+            return Err(SettingsError::Unknown(name));
         }
         Settings::from_lookup(|name| env::var(name).ok().or_else(|| file.get(name).cloned()))
     }
@@ -162,63 +279,12 @@ fn incomplete(missing: &[&str], empty: &[&str]) -> String {
     )
 }
 
-/// Issuer and audience are compared byte by byte, so a stray space would refuse every token; it is better said at start.
-fn untouched(name: &'static str, value: String) -> Result<String, SettingsError> {
-    if value.trim() == value {
-        return Ok(value);
-    }
-    Err(SettingsError::Invalid {
-        name,
-        problem: "starts or ends with white space; remove it",
-    })
-}
-
-/// Keys over plain HTTP could be anybody's, so `http` is for an issuer on the same machine only.
-fn parse_jwks_uri(text: &str) -> Result<Uri, SettingsError> {
-    let invalid = |problem| SettingsError::Invalid {
-        name: JWKS_URI,
-        problem,
-    };
-    let url = Url::parse(text).map_err(|_| {
-        invalid("is not a URL; expected https://{issuer}/.well-known/jwks.json or the like")
-    })?;
-    let is_loopback = match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback => {}
-        _ => {
-            return Err(invalid(
-                "must start with https:// (http:// only for a loopback host)",
-            ));
-        }
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(invalid("must not hold a user name or a password"));
-    }
-    Uri::try_from(url.as_str()).map_err(|_| invalid("is not a URL that can be requested"))
-}
-
-/// A space-separated list of scope tokens (RFC 6749 §3.3).
-fn parse_scopes(text: &str) -> Result<Vec<String>, SettingsError> {
-    let is_scope_char = |byte: u8| byte.is_ascii_graphic() && byte != b'"' && byte != b'\\';
-    let scopes: Vec<_> = text.split_ascii_whitespace().map(str::to_owned).collect();
-    if scopes.iter().all(|scope| scope.bytes().all(is_scope_char)) {
-        return Ok(scopes);
-    }
-    Err(SettingsError::Invalid {
-        name: REQUIRED_SCOPE,
-        problem: "holds a character that no scope has (RFC 6749 §3.3)",
-    })
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{
+        names::{AUDIENCE, JWKS_URI, REQUIRED_SCOPE, TOKEN_ISSUER},
+        *,
+    };
 
     fn complete(name: &str) -> Option<String> {
         let value = match name {
@@ -248,7 +314,7 @@ mod tests {
         };
         assert_eq!(missing, ["TOKEN_ISSUER", "JWKS_URI", "AUDIENCE"]);
         assert!(empty.is_empty());
-        for name in NAMES {
+        for name in NAMES.into_iter().filter(|name| *name != CONFIG) {
             for blank in ["", "  ", "\t"] {
                 let Err(SettingsError::Incomplete { missing, empty }) = with(name, Some(blank))
                 else {
@@ -262,17 +328,11 @@ mod tests {
 
     #[test]
     fn the_scope_is_optional_and_may_be_several() {
-        assert!(
-            with(REQUIRED_SCOPE, None)
-                .unwrap()
-                .required_scopes
-                .is_empty()
-        );
+        let grants = |scope| with(REQUIRED_SCOPE, scope).unwrap().grants;
+        assert_eq!(grants(None), Grants::Stage(vec![]));
         assert_eq!(
-            with(REQUIRED_SCOPE, Some("read:a write:a"))
-                .unwrap()
-                .required_scopes,
-            ["read:a", "write:a"]
+            grants(Some("read:a write:a")),
+            Grants::Stage(vec!["read:a".to_owned(), "write:a".to_owned()])
         );
     }
 
@@ -306,5 +366,48 @@ mod tests {
         ] {
             assert!(with(JWKS_URI, Some(value)).is_ok(), "{value}");
         }
+    }
+
+    #[test]
+    fn the_effective_settings_give_the_same_settings_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut environment = vec![];
+        environment.push(with(REQUIRED_SCOPE, Some("read:a write:a")).unwrap());
+        environment.push(
+            with(
+                "AUTHORIZER_ROUTES",
+                Some("GET,HEAD /a/{id} any:r,w; * /b none; PUT /a/{id} all:r,w"),
+            )
+            .unwrap(),
+        );
+        environment.push(
+            with(
+                "AUTHORIZER_CONTEXT",
+                Some("tenant=https://x/\"tenant\" plan=p"),
+            )
+            .unwrap(),
+        );
+        environment.push(with("AUTHORIZER_SHAPE", Some("okta")).unwrap());
+        environment.push(with(AUDIENCE, Some("a b")).unwrap());
+        for settings in environment {
+            let path = folder.path().join("authorizer.toml");
+            std::fs::write(&path, settings.to_string()).unwrap();
+            let again =
+                Settings::from_toml(&path).unwrap_or_else(|error| panic!("{error}\n{settings}"));
+            assert_eq!(again, settings, "{settings}");
+        }
+    }
+
+    #[test]
+    fn the_file_of_the_guide_is_taken() {
+        let guide = include_str!("../../docs/authorizer.md");
+        let (_, file) = guide.split_once("```toml\n").expect("the guide has a file");
+        let (file, _) = file.split_once("```").expect("the file ends");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("authorizer.toml");
+        std::fs::write(&path, file).unwrap();
+        let settings = Settings::from_toml(&path).unwrap_or_else(|error| panic!("{error}"));
+        assert_eq!(settings.issuers.len(), 2);
+        assert!(matches!(settings.grants, Grants::Routes(_)));
     }
 }

@@ -86,10 +86,29 @@ pub(crate) fn read_object<'a, const N: usize>(
     text: &'a str,
     names: &[&str; N],
 ) -> Result<[Member<'a>; N], ObjectFault> {
-    let mut reader = Reader::new(text);
-    let members = reader.top_level(names)?;
-    reader.end()?;
+    let mut members = [const { Member::Absent }; N];
+    read_into(text, names, &mut members)?;
     Ok(members)
+}
+
+/// The same for names that are known at run time only.
+pub(crate) fn read_members<'a>(
+    text: &'a str,
+    names: &[String],
+) -> Result<Vec<Member<'a>>, ObjectFault> {
+    let mut members = vec![Member::Absent; names.len()];
+    read_into(text, names, &mut members)?;
+    Ok(members)
+}
+
+fn read_into<'a>(
+    text: &'a str,
+    names: &[impl AsRef<str>],
+    members: &mut [Member<'a>],
+) -> Result<(), ObjectFault> {
+    let mut reader = Reader::new(text);
+    reader.top_level(names, members)?;
+    reader.end()
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@
 use std::fmt;
 
 use crate::{
-    CompactJws, JwkSet, Rejection, Rules, VerificationKey,
+    CompactJws, ContextValue, JwkSet, Rejection, Rules, VerificationKey,
     claims::{CheckedClaims, Claims},
 };
 
@@ -38,7 +38,7 @@ impl Verifier {
     /// Verifies a token in the compact serialization against a set of keys. `now` is in seconds since the epoch.
     pub fn verify(&self, token: &str, keys: &JwkSet, now: i64) -> Result<VerifiedToken, Rejection> {
         let jws = CompactJws::parse(token)?;
-        let candidate = self.examine(&jws, Claims::read(jws.unverified_payload())?, now)?;
+        let candidate = self.examine(&jws, &Claims::read(jws.unverified_payload())?, now)?;
         candidate.confirm(keys.select(jws.kid(), jws.algorithm())?)
     }
 
@@ -46,7 +46,7 @@ impl Verifier {
     pub(crate) fn examine<'a>(
         &self,
         jws: &'a CompactJws<'a>,
-        claims: Claims<'_>,
+        claims: &Claims<'_>,
         now: i64,
     ) -> Result<Candidate<'a>, Rejection> {
         if !self.rules.allows(jws.algorithm()) {
@@ -69,8 +69,7 @@ pub(crate) struct Candidate<'a> {
 impl Candidate<'_> {
     /// Verifies the signature with the issuer's key.
     pub(crate) fn confirm(self, key: &VerificationKey) -> Result<VerifiedToken, Rejection> {
-        let jws = self.jws;
-        if key.verifies(jws.algorithm(), jws.signing_input(), jws.signature()) {
+        if self.jws.is_signed_by(key) {
             Ok(VerifiedToken {
                 claims: self.claims,
             })
@@ -106,8 +105,27 @@ impl VerifiedToken {
         self.claims.expires_at
     }
 
-    pub(crate) fn into_principal_and_scope(self) -> (String, String) {
-        (self.claims.principal, self.claims.scope)
+    /// The value of a claim that the rules carry, if the token has it and an answer can hold it.
+    pub fn carried(&self, claim: &str) -> Option<&ContextValue> {
+        let mut carried = self.claims.carried.iter();
+        carried
+            .find(|(name, _)| name == claim)
+            .map(|(_, value)| value)
+    }
+}
+
+#[cfg(test)]
+impl VerifiedToken {
+    /// A token for tests of what comes behind the verification.
+    pub(crate) fn for_tests(principal: &str, expires_at: i64) -> VerifiedToken {
+        VerifiedToken {
+            claims: CheckedClaims {
+                principal: principal.to_owned(),
+                scope: String::new(),
+                expires_at,
+                carried: Vec::new(),
+            },
+        }
     }
 }
 

@@ -12,6 +12,13 @@ const MAX_RESOURCE_BYTES: usize = 512;
 /// The partitions in which API Gateway runs: standard, China, `GovCloud`.
 const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
 
+/// Every verb and path of a stage.
+const EVERYTHING: &str = "*/*";
+
+/// What stands for verb and path in the ARN of a WebSocket API. An authorizer is asked for this route only (API Gateway
+/// developer guide, "Control access to WebSocket APIs with AWS Lambda REQUEST authorizers").
+const CONNECT: &str = "$connect";
+
 /// Why a text is not the ARN of an API method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum MethodArnError {
@@ -30,8 +37,10 @@ pub enum MethodArnError {
     /// The region is empty or holds a character that no region has.
     #[error("the region is not a row of lower-case letters, digits and hyphens")]
     Region,
-    /// The last field is not `{api}/{stage}/{method}/{path}`.
-    #[error("the resource is not {{api}}/{{stage}}/{{method}}/{{path}}")]
+    /// The last field is neither `{api}/{stage}/{method}/{path}` nor `{api}/{stage}/$connect`.
+    #[error(
+        "the resource is neither {{api}}/{{stage}}/{{method}}/{{path}} nor {{api}}/{{stage}}/$connect"
+    )]
     Resource,
     /// The service is not `execute-api`.
     #[error("the service is not execute-api")]
@@ -44,12 +53,15 @@ pub enum MethodArnError {
     TooLong,
 }
 
-/// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/{method}/{path}`, taken apart.
+/// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/{method}/{path}`, taken apart. A WebSocket API has
+/// `$connect` in place of method and path.
 ///
 /// Every field that goes into a policy is checked against its alphabet, so that no `*` or `?` can widen the policy. The
 /// method and the path do not go into a policy, and the path may hold anything, `:` and `*` included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct MethodArn<'a> {
+    /// The whole text up to and including the slash behind the stage.
+    stage_prefix: &'a str,
     partition: &'a str,
     region: &'a str,
     account: &'a str,
@@ -65,11 +77,18 @@ impl<'a> MethodArn<'a> {
         if text.len() > MAX_METHOD_ARN_BYTES {
             return Err(MethodArnError::TooLong);
         }
-        // At most six fields: the path may hold colons.
-        let mut fields = text.splitn(6, ':');
-        let mut field = || fields.next().ok_or(MethodArnError::Fields);
+        // Six fields, the last of which is taken apart at slashes: the path may hold both.
+        let mut rest = text;
+        let mut field = || cut(&mut rest, b':').ok_or(MethodArnError::Fields);
         let (arn, partition, service) = (field()?, field()?, field()?);
-        let (region, account, resource) = (field()?, field()?, field()?);
+        let (region, account) = (field()?, field()?);
+        let mut segment = || cut(&mut rest, b'/').ok_or(MethodArnError::Resource);
+        let (api, stage) = (segment()?, segment()?);
+        let stage_prefix = &text[..text.len() - rest.len()];
+        let (method, path) = match rest.split_once('/') {
+            None if rest == CONNECT => (rest, ""),
+            parts => parts.ok_or(MethodArnError::Resource)?,
+        };
         if arn != "arn" {
             return Err(MethodArnError::Fields);
         }
@@ -79,9 +98,6 @@ impl<'a> MethodArn<'a> {
         if service != "execute-api" {
             return Err(MethodArnError::Service);
         }
-        let mut segments = resource.splitn(4, '/');
-        let mut segment = || segments.next().ok_or(MethodArnError::Resource);
-        let (api, stage, method, path) = (segment()?, segment()?, segment()?, segment()?);
         if method.is_empty() {
             return Err(MethodArnError::Resource);
         }
@@ -95,7 +111,11 @@ impl<'a> MethodArn<'a> {
         check(stage, MethodArnError::Stage, |b| {
             b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'$')
         })?;
-        let parsed = MethodArn {
+        if stage_prefix.len() + EVERYTHING.len() > MAX_RESOURCE_BYTES {
+            return Err(MethodArnError::TooLong);
+        }
+        Ok(MethodArn {
+            stage_prefix,
             partition,
             region,
             account,
@@ -103,11 +123,7 @@ impl<'a> MethodArn<'a> {
             stage,
             method,
             path,
-        };
-        if parsed.stage_resource().len() > MAX_RESOURCE_BYTES {
-            return Err(MethodArnError::TooLong);
-        }
-        Ok(parsed)
+        })
     }
 
     /// `aws`, `aws-cn` or `aws-us-gov`.
@@ -135,7 +151,7 @@ impl<'a> MethodArn<'a> {
         self.stage
     }
 
-    /// The verb of the call. It is the client's word and not checked.
+    /// The verb of the call, or `$connect` for a WebSocket API. It is the client's word and not checked.
     pub fn method(&self) -> &'a str {
         self.method
     }
@@ -146,36 +162,29 @@ impl<'a> MethodArn<'a> {
     }
 
     /// The policy resource that covers every method and path of the API's stage:
-    /// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*/*`.
+    /// `arn:{partition}:execute-api:{region}:{account}:{api}/{stage}/*/*`, and `…/{stage}/*` for a WebSocket API, whose
+    /// routes have no slash. The two cover the same where there are a method and a path.
     pub fn stage_resource(&self) -> String {
-        self.stage_prefix() + "*/*"
+        let routes = if self.method == CONNECT {
+            "*"
+        } else {
+            EVERYTHING
+        };
+        [self.stage_prefix, routes].concat()
     }
 
     /// What every resource of the API's stage starts with, up to and including the slash before the verb.
-    pub(crate) fn stage_prefix(&self) -> String {
-        let MethodArn {
-            partition,
-            region,
-            account,
-            api,
-            stage,
-            ..
-        } = self;
-        [
-            "arn:",
-            partition,
-            ":execute-api:",
-            region,
-            ":",
-            account,
-            ":",
-            api,
-            "/",
-            stage,
-            "/",
-        ]
-        .concat()
+    pub(crate) fn stage_prefix(&self) -> &'a str {
+        self.stage_prefix
     }
+}
+
+/// The text in front of the next separator; steps behind it.
+fn cut<'a>(rest: &mut &'a str, separator: u8) -> Option<&'a str> {
+    let at = rest.bytes().position(|byte| byte == separator)?;
+    let (field, behind) = rest.split_at(at);
+    *rest = &behind[1..];
+    Some(field)
 }
 
 fn check(
@@ -207,6 +216,10 @@ mod tests {
             (
                 "arn:aws-cn:execute-api:cn-north-1:123456789012:abc/$default/POST/a:b/c*d/?{x}~%20",
                 "arn:aws-cn:execute-api:cn-north-1:123456789012:abc/$default/*/*",
+            ),
+            (
+                "arn:aws:execute-api:us-east-1:123456789012:abcdef123/default/$connect",
+                "arn:aws:execute-api:us-east-1:123456789012:abcdef123/default/*",
             ),
             (
                 "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abc/my_stage-1/GET/",
@@ -262,6 +275,9 @@ mod tests {
             ("arn:aws:execute-api:us-east-1:1:a/*/GET/", E::Stage),
             ("arn:aws:execute-api:us-east-1:1:a/s?/GET/", E::Stage),
             ("arn:aws:execute-api:us-east-1:1:a/s", E::Resource),
+            ("arn:aws:execute-api:us-east-1:1:a/s/GET", E::Resource),
+            ("arn:aws:execute-api:us-east-1:1:a/s/$default", E::Resource),
+            ("arn:aws:execute-api:us-east-1:1:a/*/$connect", E::Stage),
             ("arn:aws:execute-api:us-east-1:1:a/s//x", E::Resource),
             ("arn:aws:execute-api:us-east-1:1:*", E::Resource),
             (&long_stage, E::TooLong),

@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use self::shared::{Shared, Step};
 use super::{
-    VerificationKey,
+    VerificationKey, WantedKey,
     fetch::{FetchError, JwksFetcher, TlsSetupError},
     ledger::{Begin, Flight as _, Need, Plan},
     limits::KeyLimits,
@@ -20,7 +20,7 @@ use super::{
     snapshot::{Lookup, Snapshot},
     source::KeySource,
 };
-use crate::{Algorithm, Rejection};
+use crate::{Algorithm, Algorithms, Rejection};
 
 /// Fetches that one request waits for. One is the rule; a second is for a request whose fetch was given up, which
 /// happens when the process was frozen under it. With the longest deadline that stays below the 10 s after which API
@@ -48,25 +48,30 @@ pub struct JwksCache {
 impl JwksCache {
     /// A cache of the keys of `source` with the default limits. Nothing is fetched yet.
     pub fn new(source: impl Into<KeySource>) -> Result<JwksCache, TlsSetupError> {
-        JwksCache::with_limits(source, KeyLimits::default())
+        JwksCache::with_limits(source, &Algorithms::default(), KeyLimits::default())
     }
 
-    /// A cache of the keys of `source`. Nothing is fetched yet.
+    /// A cache of the keys of `source` for these algorithms. Nothing is fetched yet.
     pub fn with_limits(
         source: impl Into<KeySource>,
+        algorithms: &Algorithms,
         limits: KeyLimits,
     ) -> Result<JwksCache, TlsSetupError> {
         let settings = *limits.settings();
         let (snapshot, fetcher) = match source.into() {
-            KeySource::Discovery { issuer } => {
-                (None, Some(JwksFetcher::from_issuer(issuer, &settings)?))
-            }
+            KeySource::Discovery { issuer } => (
+                None,
+                Some(JwksFetcher::from_issuer(issuer, algorithms, &settings)?),
+            ),
             KeySource::Preloaded { uri, keys } => (
                 Some(keys.into_snapshot(&settings)),
-                Some(JwksFetcher::from_uri(uri, &settings)?),
+                Some(JwksFetcher::from_uri(uri, algorithms, &settings)?),
             ),
             KeySource::Static(keys) => (Some(Snapshot::permanent(keys)), None),
-            KeySource::Uri(uri) => (None, Some(JwksFetcher::from_uri(uri, &settings)?)),
+            KeySource::Uri(uri) => (
+                None,
+                Some(JwksFetcher::from_uri(uri, algorithms, &settings)?),
+            ),
         };
         Ok(JwksCache {
             shared: Arc::new(Shared::new(settings, snapshot, fetcher)),
@@ -83,29 +88,27 @@ impl JwksCache {
         algorithm: Algorithm,
         now: SystemTime,
     ) -> Result<Result<Arc<VerificationKey>, Rejection>, KeyError> {
+        let wanted = WantedKey { kid, algorithm };
         if let Lookup::Fresh {
             answer,
             refresh_due,
-        } = self.shared.lookup(kid, now)
+        } = self.shared.lookup(wanted, now)
         {
-            if refresh_due && self.shared.would_refresh(now) && worth_a_fetch().is_ok() {
+            if refresh_due && self.shared.would_refresh(now) {
                 Shared::refresh(&self.shared, now);
             }
             return Ok(answer);
         }
-        if let Err(rejection) = worth_a_fetch() {
-            return Ok(Err(rejection));
-        }
         let mut now = now;
         for _ in 0..MAX_WAITS {
-            let flight = match Shared::next_step(&self.shared, kid, now) {
+            let flight = match Shared::next_step(&self.shared, wanted, now) {
                 Step::Answer(answer) => return answer,
                 Step::Wait(flight) => flight,
             };
             // A request that was frozen while it waited may have joined a fetch that began long after it.
             now = now.max(flight.started_at);
             if let Some(outcome) = flight.outcome().await {
-                return self.shared.answer_after(kid, &flight, outcome, now);
+                return self.shared.answer_after(wanted, &flight, outcome, now);
             }
         }
         Err(KeyError::Abandoned)
@@ -193,7 +196,7 @@ mod tests {
     fn preloaded() -> JwksCache {
         JwksCache::new(KeySource::Preloaded {
             uri: "http://127.0.0.1:9/jwks.json".parse().unwrap(),
-            keys: PreloadedKeys::parse(JWKS, at(0)).unwrap(),
+            keys: PreloadedKeys::parse(JWKS, &Algorithms::default(), at(0)).unwrap(),
         })
         .unwrap()
     }
@@ -205,7 +208,7 @@ mod tests {
         let taken = cache.shared.plans();
         // In the last part of the maximum age, too: who cannot have the lock leaves the refresh to who has it.
         for seconds in [0, 479, 480, 599] {
-            let key = pin!(cache.key(Some("a"), || Ok(()), at(seconds)));
+            let key = pin!(cache.key(Some("a"), Algorithm::Rs256, at(seconds)));
             match key.poll(&mut Context::from_waker(Waker::noop())) {
                 Poll::Ready(Ok(Ok(key))) => assert_eq!(key.kid(), Some("a")),
                 other => panic!("{seconds}: {other:?}"),

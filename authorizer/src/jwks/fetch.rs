@@ -29,6 +29,7 @@ use super::{
     snapshot::{Lifetime, Snapshot, age},
     source::Issuer,
 };
+use crate::Algorithms;
 
 /// Why a fetch brought no usable key set.
 #[derive(Debug, Error)]
@@ -82,6 +83,7 @@ pub(super) struct Fetched {
 pub(super) struct JwksFetcher {
     location: Location,
     client: HttpClient,
+    algorithms: Algorithms,
     settings: KeySettings,
 }
 
@@ -92,8 +94,13 @@ enum Location {
 }
 
 impl JwksFetcher {
-    pub(super) fn from_uri(uri: Uri, settings: &KeySettings) -> Result<JwksFetcher, TlsSetupError> {
+    pub(super) fn from_uri(
+        uri: Uri,
+        algorithms: &Algorithms,
+        settings: &KeySettings,
+    ) -> Result<JwksFetcher, TlsSetupError> {
         Ok(JwksFetcher {
+            algorithms: algorithms.clone(),
             client: HttpClient::new(&uri, settings)?,
             location: Location::Fixed(uri),
             settings: *settings,
@@ -102,10 +109,12 @@ impl JwksFetcher {
 
     pub(super) fn from_issuer(
         issuer: Issuer,
+        algorithms: &Algorithms,
         settings: &KeySettings,
     ) -> Result<JwksFetcher, TlsSetupError> {
         let discovery = Discovery::new(issuer, settings.rediscover_after);
         Ok(JwksFetcher {
+            algorithms: algorithms.clone(),
             client: HttpClient::new(&discovery.issuer().metadata[0], settings)?,
             location: Location::Discovered(Box::new(discovery)),
             settings: *settings,
@@ -196,7 +205,8 @@ impl JwksFetcher {
                 (Arc::clone(&previous.keys), previous.generation)
             }
             _ => {
-                let keys = JwkSet::parse(&body).map_err(FetchError::KeySet)?;
+                let keys =
+                    JwkSet::parse_for(&body, &self.algorithms).map_err(FetchError::KeySet)?;
                 let generation = previous.map_or(0, |previous| previous.generation);
                 (Arc::new(keys), generation + 1)
             }

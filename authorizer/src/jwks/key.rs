@@ -27,6 +27,20 @@ const UNCOMPRESSED: u8 = 4;
 /// Bytes of an Ed25519 public key (RFC 8032 §5.1.5).
 const ED25519_BYTES: usize = 32;
 
+/// The two points of order eight, without the sign bit. The other points of small order have a y of -1, 0 or 1.
+const ED25519_ORDER_EIGHT: [[u8; ED25519_BYTES]; 2] = [
+    [
+        0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98,
+        0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53,
+        0xfc, 0x05,
+    ],
+    [
+        0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67,
+        0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac,
+        0x03, 0x7a,
+    ],
+];
+
 /// A public key that may verify signatures, parsed once for each algorithm that it may serve.
 pub struct VerificationKey {
     kid: Option<String>,
@@ -41,7 +55,7 @@ impl VerificationKey {
     ///   (§4.2); `key_ops`, if present, holds `verify` (§4.3); `alg`, if present, is an allowed algorithm (§4.4), and the
     ///   only one that the key is then used with (RFC 8725 §3.1); `kid`, if present, is a string (§4.5);
     /// - an RSA modulus has 2048 to 8192 bits and is odd, the exponent is odd and at least 3 (RFC 7518 §3.3, RFC 8017
-    ///   §3.1); a point lies on its curve (RFC 8725 §3.4);
+    ///   §3.1); a point lies on its curve and not in its small subgroup (RFC 8725 §3.4);
     /// - it has no private member (RFC 7518 §6.3.2): a signing key that is published is everybody's, so a signature by it
     ///   proves nothing.
     pub(crate) fn from_jwk(jwk: &str, allowed: &Algorithms) -> Option<VerificationKey> {
@@ -178,6 +192,9 @@ impl Material<'_> {
             }
             KeyKind::Ed25519 if is_text(&self.kty, "OKP") && is_text(&self.crv, "Ed25519") => {
                 let point = octets(&self.x, ED25519_BYTES)?;
+                if has_small_order(&point) {
+                    return None;
+                }
                 ParsedPublicKey::new(algorithm.point_verification()?, point).ok()
             }
             _ => None,
@@ -192,6 +209,23 @@ fn octets(member: &Member<'_>, length: usize) -> Option<Vec<u8>> {
     };
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(text.as_bytes()).ok()?;
     (bytes.len() == length).then_some(bytes)
+}
+
+/// Whether an Ed25519 point has an order of at most eight, in any of its encodings. Signatures that hold for every message
+/// or for every eighth can be made up for such a key: it is what the exponent 1 is to RSA.
+fn has_small_order(point: &[u8]) -> bool {
+    let Some((last, rest)) = point.split_last() else {
+        return false;
+    };
+    // The top bit is the sign of x, and both signs have the same order.
+    let last = last & 0x7f;
+    let is = |y: &[u8; ED25519_BYTES]| y[..rest.len()] == *rest && y[rest.len()] == last;
+    // y is 0 or 1, or one of p - 1, p and p + 1 for p = 2^255 - 19: little-endian, so the first octet tells them apart.
+    let is_near_zero = last == 0 && rest[1..].iter().all(|octet| *octet == 0) && rest[0] <= 1;
+    let is_near_p = last == 0x7f
+        && rest[1..].iter().all(|octet| *octet == 0xff)
+        && (0xec..=0xee).contains(&rest[0]);
+    is_near_zero || is_near_p || ED25519_ORDER_EIGHT.iter().any(is)
 }
 
 fn rsa_key(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Option<ParsedPublicKey> {
@@ -210,3 +244,6 @@ fn rsa_key(algorithm: Algorithm, n: &[u8], e: &[u8]) -> Option<ParsedPublicKey> 
         .to_parsed_public_key(algorithm.rsa_parameters()?)
         .ok()
 }
+
+#[cfg(test)]
+mod vectors;

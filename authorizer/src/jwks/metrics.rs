@@ -20,6 +20,35 @@ pub struct KeyMetrics {
     pub unknown_kid_fetches: u64,
 }
 
+impl std::iter::Sum for KeyMetrics {
+    fn sum<I: Iterator<Item = KeyMetrics>>(metrics: I) -> KeyMetrics {
+        metrics.fold(KeyMetrics::default(), |sum, next| KeyMetrics {
+            abandoned: sum.abandoned + next.abandoned,
+            failures: sum.failures + next.failures,
+            fetches: sum.fetches + next.fetches,
+            not_modified: sum.not_modified + next.not_modified,
+            stale_uses: sum.stale_uses + next.stale_uses,
+            unknown_kid_fetches: sum.unknown_kid_fetches + next.unknown_kid_fetches,
+        })
+    }
+}
+
+impl KeyMetrics {
+    /// What was done since an earlier reading.
+    pub(crate) fn since(self, earlier: KeyMetrics) -> KeyMetrics {
+        KeyMetrics {
+            abandoned: self.abandoned.saturating_sub(earlier.abandoned),
+            failures: self.failures.saturating_sub(earlier.failures),
+            fetches: self.fetches.saturating_sub(earlier.fetches),
+            not_modified: self.not_modified.saturating_sub(earlier.not_modified),
+            stale_uses: self.stale_uses.saturating_sub(earlier.stale_uses),
+            unknown_kid_fetches: self
+                .unknown_kid_fetches
+                .saturating_sub(earlier.unknown_kid_fetches),
+        }
+    }
+}
+
 /// The counters behind [`KeyMetrics`]. They order nothing, so relaxed operations are enough.
 #[derive(Debug, Default)]
 pub(super) struct Counters {

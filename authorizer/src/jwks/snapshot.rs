@@ -8,7 +8,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{JwkSet, VerificationKey, fetch::Validators, fingerprint::Fingerprint};
+use super::{JwkSet, VerificationKey, WantedKey, fetch::Validators, fingerprint::Fingerprint};
 use crate::Rejection;
 
 /// How far the clock of one request may lie behind that of a concurrent one before it counts as set back. Above the
@@ -75,14 +75,14 @@ impl Snapshot {
         }
     }
 
-    /// What the set says about `kid` at the time `now`.
+    /// What the set says about a key at the time `now`.
     pub(super) fn lookup(
         &self,
-        kid: Option<&str>,
+        wanted: WantedKey<'_>,
         stale_bound: Duration,
         now: SystemTime,
     ) -> Lookup {
-        let selected = self.keys.select(kid);
+        let selected = self.keys.select(wanted.kid, wanted.algorithm);
         let Some(lifetime) = self.lifetime else {
             return Lookup::Fresh {
                 answer: selected.cloned(),

@@ -15,6 +15,7 @@ use super::{
     limits::KeySettings,
     snapshot::{Lifetime, Snapshot},
 };
+use crate::Algorithms;
 
 /// Where the keys come from.
 #[derive(Debug)]
@@ -66,9 +67,13 @@ pub struct PreloadedKeys {
 impl PreloadedKeys {
     /// Reads a JWK Set document that was fetched at `got_at`. It obeys the same maximum age and stale bound as a set that
     /// was fetched just then without cache headers, so a file that was packed weeks ago does no harm and no good.
-    pub fn parse(document: &[u8], got_at: SystemTime) -> Result<PreloadedKeys, JwkSetError> {
+    pub fn parse(
+        document: &[u8],
+        algorithms: &Algorithms,
+        got_at: SystemTime,
+    ) -> Result<PreloadedKeys, JwkSetError> {
         Ok(PreloadedKeys {
-            keys: JwkSet::parse(document)?,
+            keys: JwkSet::parse_for(document, algorithms)?,
             fingerprint: Fingerprint::of(document),
             got_at,
         })

@@ -13,10 +13,13 @@ use crate::VerifiedToken;
 /// Keys of the context that the back end sees beside API Gateway's own, and `claims`, which API Gateway reserves.
 const RESERVED_KEYS: [&str; 3] = ["claims", "integrationLatency", "principalId"];
 
+/// The key that every context has.
+const SCOPE: &str = "scope";
+
 /// Lengths that an API key can have (API Gateway quotas).
 const API_KEY_BYTES: std::ops::RangeInclusive<usize> = 20..=128;
 
-/// The answer to a TOKEN event, in the order in which it is written.
+/// The answer with a policy, in the order in which it is written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizerAnswer {
@@ -58,6 +61,39 @@ pub enum AnswerError {
     ValueNotScalar,
 }
 
+/// The answer to an event, in the form that its API takes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Answer {
+    /// A policy, which every API takes.
+    Policy(AuthorizerAnswer),
+    /// The verdict alone.
+    Simple(SimpleAnswer),
+}
+
+impl Answer {
+    /// Whether it lets the caller in anywhere.
+    pub fn is_allow(&self) -> bool {
+        match self {
+            Answer::Policy(answer) => answer.policy_document.has_allow(),
+            Answer::Simple(answer) => answer.is_authorized,
+        }
+    }
+}
+
+/// A simple response (API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda authorizers").
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SimpleAnswer {
+    is_authorized: bool,
+    context: AnswerContext,
+}
+
+/// Whether the context may have this key beside the scope.
+pub(crate) fn is_context_key(key: &str) -> bool {
+    !key.is_empty() && key != SCOPE && !RESERVED_KEYS.contains(&key)
+}
+
 /// What the integration gets to know: the scope first, then what was added, in that order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct AnswerContext {
@@ -74,13 +110,12 @@ impl AuthorizerAnswer {
     /// published one.
     pub const BYTES_MAX: usize = 8 * 1_024;
 
-    pub(crate) fn new(token: VerifiedToken, policy_document: PolicyDocument) -> AuthorizerAnswer {
-        let (principal_id, scope) = token.into_principal_and_scope();
+    pub(crate) fn new(token: &VerifiedToken, policy_document: PolicyDocument) -> AuthorizerAnswer {
         AuthorizerAnswer {
-            principal_id,
+            principal_id: token.principal().to_owned(),
             policy_document,
             context: AnswerContext {
-                scope,
+                scope: token.scope().to_owned(),
                 added: Vec::new(),
             },
             usage_identifier_key: None,
@@ -90,18 +125,16 @@ impl AuthorizerAnswer {
     /// Adds a value for the integration, which finds it under the key in `requestContext.authorizer`.
     pub fn with_context(
         mut self,
-        key: impl Into<String>,
+        key: &str,
         value: impl Into<ContextValue>,
     ) -> Result<AuthorizerAnswer, AnswerError> {
-        let key = key.into();
-        if key.is_empty() || RESERVED_KEYS.contains(&key.as_str()) {
-            return Err(AnswerError::ReservedContextKey(key));
+        if key == SCOPE || self.context.added.iter().any(|(other, _)| other == key) {
+            return Err(AnswerError::ContextKeyTwice(key.to_owned()));
         }
-        let mut added = self.context.added.iter();
-        if key == "scope" || added.any(|(other, _)| *other == key) {
-            return Err(AnswerError::ContextKeyTwice(key));
+        if !is_context_key(key) {
+            return Err(AnswerError::ReservedContextKey(key.to_owned()));
         }
-        self.context.added.push((key, value.into()));
+        self.context.added.push((key.to_owned(), value.into()));
         Ok(self)
     }
 
@@ -118,6 +151,14 @@ impl AuthorizerAnswer {
         Ok(self)
     }
 
+    /// The same answer for an HTTP API with simple responses: the policy becomes one verdict for every route.
+    pub(crate) fn into_simple(self) -> SimpleAnswer {
+        SimpleAnswer {
+            is_authorized: self.policy_document.has_allow(),
+            context: self.context,
+        }
+    }
+
     /// The bytes of the answer as JSON, to be compared with [`AuthorizerAnswer::BYTES_MAX`].
     pub fn json_bytes(&self) -> usize {
         serde_json::to_vec(self)
@@ -129,7 +170,7 @@ impl AuthorizerAnswer {
 impl Serialize for AnswerContext {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(1 + self.added.len()))?;
-        map.serialize_entry("scope", &self.scope)?;
+        map.serialize_entry(SCOPE, &self.scope)?;
         for (key, value) in &self.added {
             map.serialize_entry(key, value)?;
         }

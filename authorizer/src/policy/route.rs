@@ -9,6 +9,7 @@ use super::{
     route_path::RoutePath,
     scope_rule::{ScopeRule, checked_scopes},
 };
+use crate::settings::effective::{list, text};
 
 /// The verbs that a method of API Gateway can have, which are those that `ANY` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -97,6 +98,26 @@ pub struct Route {
     pub(super) verbs: Verbs,
     pub(super) path: RoutePath,
     pub(super) scopes: ScopeRule,
+}
+
+impl Route {
+    /// The route as a table of TOML.
+    pub(super) fn to_toml(&self) -> String {
+        let methods = match &self.verbs {
+            Verbs::Any => vec!["*"],
+            Verbs::Listed(listed) => listed.iter().map(|verb| verb.as_str()).collect(),
+        };
+        let scopes = match &self.scopes {
+            ScopeRule::AllOf(scopes) => format!("all_of = {}", list(scopes)),
+            ScopeRule::AnyOf(scopes) => format!("any_of = {}", list(scopes)),
+            ScopeRule::NoneNeeded => "no_scope = true".to_owned(),
+        };
+        format!(
+            "[[route]]\nmethods = {}\npath = {}\n{scopes}\n",
+            list(&methods),
+            text(&self.path.to_string())
+        )
+    }
 }
 
 impl FromStr for Route {

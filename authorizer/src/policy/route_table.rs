@@ -157,6 +157,17 @@ impl RouteTable {
         Ok(table)
     }
 
+    /// Compiles the routes of a file.
+    pub fn from_raw(routes: Vec<RawRoute>) -> Result<RouteTable, RouteTableError> {
+        RouteTable::try_from(RawRouteTable { route: routes })
+    }
+
+    /// The routes as tables of TOML.
+    pub(crate) fn to_toml(&self) -> String {
+        let tables: Vec<_> = self.routes.iter().map(Route::to_toml).collect();
+        tables.join("\n")
+    }
+
     /// Reads routes from a text, one on each line or separated by semicolons, each as [`Route`] says.
     pub fn parse(text: &str) -> Result<RouteTable, RouteTableError> {
         let routes = text

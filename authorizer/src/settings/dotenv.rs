@@ -21,7 +21,9 @@ pub enum DotenvFault {
     #[error("unexpected text after the closing quote")]
     TextAfterQuote,
     /// The name is none of the settings.
-    #[error("unknown setting; expected TOKEN_ISSUER, JWKS_URI, AUDIENCE or REQUIRED_SCOPE")]
+    #[error(
+        "unknown setting; expected TOKEN_ISSUER, JWKS_URI, AUDIENCE, REQUIRED_SCOPE or one of those that start with AUTHORIZER_"
+    )]
     Unknown,
     /// The closing quote is missing.
     #[error("the closing quote is missing")]

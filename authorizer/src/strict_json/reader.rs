@@ -24,10 +24,12 @@ impl<'a> Reader<'a> {
     }
 
     /// The object that is the whole text, up to its closing brace.
-    pub(super) fn top_level<const N: usize>(
+    /// `members` has a place for each wanted name.
+    pub(super) fn top_level(
         &mut self,
-        wanted: &[&str; N],
-    ) -> Read<[Member<'a>; N]> {
+        wanted: &[impl AsRef<str>],
+        members: &mut [Member<'a>],
+    ) -> Read<()> {
         match self.next_token() {
             Some(b'{') => {}
             Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
@@ -35,11 +37,10 @@ impl<'a> Reader<'a> {
             }
             _ => return Err(ObjectFault::NotJson),
         }
-        let mut members = [const { Member::Absent }; N];
         let mut others = SeenNames::default();
         let mut first = true;
         while let Some(name) = self.next_name(&mut first)? {
-            if let Some(index) = wanted.iter().position(|wanted| *wanted == name) {
+            if let Some(index) = index_of(&name, wanted) {
                 if members[index] != Member::Absent {
                     return Err(ObjectFault::DuplicateName);
                 }
@@ -50,7 +51,7 @@ impl<'a> Reader<'a> {
                 return Err(ObjectFault::DuplicateName);
             }
         }
-        Ok(members)
+        Ok(())
     }
 
     /// Nothing but white space is left.
@@ -304,4 +305,14 @@ impl<'a> Reader<'a> {
         }
         self.at - start
     }
+}
+
+/// The place of a name among the wanted ones. Most pairs differ in length or first byte, which is cheaper to see than a
+/// comparison is to call.
+fn index_of(name: &str, wanted: &[impl AsRef<str>]) -> Option<usize> {
+    let first = name.as_bytes().first();
+    wanted.iter().position(|wanted| {
+        let wanted = wanted.as_ref();
+        wanted.len() == name.len() && wanted.as_bytes().first() == first && wanted == name
+    })
 }

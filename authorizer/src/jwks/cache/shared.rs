@@ -16,7 +16,7 @@ use super::{KeyError, under_way::UnderWay};
 use crate::{
     Rejection,
     jwks::{
-        VerificationKey,
+        VerificationKey, WantedKey,
         absent::AbsentKids,
         fetch::{FetchError, Fetched, JwksFetcher, Mode},
         ledger::{Begin, Ledger, Need, Plan},
@@ -86,9 +86,9 @@ impl Shared {
         snapshot.as_ref().is_some_and(|set| set.is_fresh(now))
     }
 
-    pub(super) fn lookup(&self, kid: Option<&str>, now: SystemTime) -> Lookup {
+    pub(super) fn lookup(&self, wanted: WantedKey<'_>, now: SystemTime) -> Lookup {
         match &*self.snapshot.load() {
-            Some(set) => set.lookup(kid, self.settings.stale_bound, now),
+            Some(set) => set.lookup(wanted, self.settings.stale_bound, now),
             None => Lookup::Unusable,
         }
     }
@@ -114,16 +114,17 @@ impl Shared {
     }
 
     /// Answers from the present set if that can be done, and otherwise sees to it that there is a fetch to wait for.
-    pub(super) fn next_step(this: &Arc<Shared>, kid: Option<&str>, now: SystemTime) -> Step {
+    pub(super) fn next_step(this: &Arc<Shared>, wanted: WantedKey<'_>, now: SystemTime) -> Step {
         let mut plans = this.plans();
         // Looked up again under the lock: the set may have been replaced in between, and the fetch struck out.
-        let (need, permission, stale) = match this.lookup(kid, now) {
+        let (need, permission, stale) = match this.lookup(wanted, now) {
             Lookup::Fresh { answer, .. } => return Step::Answer(Ok(answer)),
             Lookup::Stale(key) => (Need::Scheduled, Begin::IfDue, Some(key)),
             Lookup::Unusable => (Need::Scheduled, Begin::IfDue, None),
             Lookup::Unknown => {
-                let is_held_back =
-                    kid.is_some_and(|kid| plans.absent.holds_back(kid, now, &this.settings));
+                let is_held_back = wanted
+                    .kid
+                    .is_some_and(|kid| plans.absent.holds_back(kid, now, &this.settings));
                 let permission = if is_held_back {
                     Begin::Never
                 } else {
@@ -154,19 +155,19 @@ impl Shared {
     /// Answers from what there is after a fetch.
     pub(super) fn answer_after(
         &self,
-        kid: Option<&str>,
+        wanted: WantedKey<'_>,
         flight: &UnderWay,
         outcome: Result<(), Arc<FetchError>>,
         now: SystemTime,
     ) -> Result<Result<Arc<VerificationKey>, Rejection>, KeyError> {
-        match (self.lookup(kid, now), outcome) {
+        match (self.lookup(wanted, now), outcome) {
             (Lookup::Fresh { answer, .. }, _) => Ok(answer),
             (Lookup::Stale(key), _) => {
                 self.counters.stale_uses.increment();
                 Ok(Ok(key))
             }
             (Lookup::Unknown, Ok(())) => {
-                if let Some(kid) = kid {
+                if let Some(kid) = wanted.kid {
                     let mut plans = self.plans();
                     plans.absent.prove(kid, flight.started_at, &self.settings);
                 }

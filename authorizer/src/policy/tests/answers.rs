@@ -17,7 +17,7 @@ fn answer() -> AuthorizerAnswer {
     let arn = MethodArn::parse("arn:aws:execute-api:us-east-1:1:a/s/GET/").unwrap();
     let token = token("read write");
     let policy = PolicyDocument::allow(&token, &arn);
-    AuthorizerAnswer::new(token, policy)
+    AuthorizerAnswer::new(&token, policy)
 }
 
 #[test]
