@@ -7,10 +7,16 @@
 )]
 
 mod acceptance;
+mod algorithms;
 mod bootstrap;
+mod differential;
+mod event_forms;
 mod events;
+mod issuers;
 mod jwks_life;
 mod key_sets;
 mod malleability;
 mod refusals;
+mod token_cache;
 mod tokens;
+mod vectors;

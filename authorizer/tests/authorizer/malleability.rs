@@ -15,10 +15,10 @@ fn keys() -> JwkSet {
 }
 
 /// Xorshift64: the same sequence in every run.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
         self.0 ^= self.0 << 17;
@@ -26,11 +26,11 @@ impl Random {
     }
 
     /// One of these bytes.
-    fn pick(&mut self, alphabet: &[u8]) -> u8 {
+    pub(crate) fn pick(&mut self, alphabet: &[u8]) -> u8 {
         alphabet[self.below(alphabet.len())]
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % u64::try_from(bound).unwrap()).unwrap()
     }
 }

@@ -87,7 +87,7 @@ impl TestKey {
         self.sign_as(&RSA_PSS_SHA256, header, payload)
     }
 
-    fn sign_as(
+    pub(crate) fn sign_as(
         &self,
         encoding: &'static dyn RsaEncoding,
         header: impl AsRef<[u8]>,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use authorizer::{FetchError, Issuer, JwksCache, KeyError, KeyLimits, KeySettings};
+use authorizer::{Algorithms, FetchError, Issuer, JwksCache, KeyError, KeyLimits, KeySettings};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -21,7 +21,12 @@ fn issuer(wire: &Wire) -> String {
 
 fn discovering(wire: &Wire, settings: KeySettings) -> JwksCache {
     let issuer = Issuer::parse(&issuer(wire)).unwrap();
-    JwksCache::with_limits(issuer, KeyLimits::new(settings).unwrap()).unwrap()
+    JwksCache::with_limits(
+        issuer,
+        &Algorithms::default(),
+        KeyLimits::new(settings).unwrap(),
+    )
+    .unwrap()
 }
 
 fn metadata(issuer: &str, jwks_uri: &str) -> String {

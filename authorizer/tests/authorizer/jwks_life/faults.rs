@@ -87,7 +87,11 @@ async fn a_key_source_that_cannot_be_spoken_with_is_an_error() {
     ];
     for uri in uris {
         let settings = Settings::from_lookup(|name| {
-            let value = if name == "JWKS_URI" { &uri } else { "x" };
+            let value = match name {
+                "JWKS_URI" => &uri,
+                "AUDIENCE" | "TOKEN_ISSUER" => "x",
+                _ => return None,
+            };
             Some(value.to_owned())
         });
         let authorizer = Authorizer::new(settings.unwrap()).unwrap();

@@ -1,6 +1,6 @@
 //! Keys that come with the function.
 
-use authorizer::{JwkSet, JwksCache, KeyLimits, KeySource, PreloadedKeys, Rejection};
+use authorizer::{Algorithms, JwkSet, JwksCache, KeyLimits, KeySource, PreloadedKeys, Rejection};
 
 use super::wire::{Found, Wire, ask, keys, patient};
 use crate::{
@@ -12,9 +12,15 @@ fn preloaded(wire: &Wire, got: i64) -> JwksCache {
     let document = keys(&[KID]);
     let source = KeySource::Preloaded {
         uri: wire.uri(),
-        keys: PreloadedKeys::parse(document.as_bytes(), at(NOW + got)).unwrap(),
+        keys: PreloadedKeys::parse(document.as_bytes(), &Algorithms::default(), at(NOW + got))
+            .unwrap(),
     };
-    JwksCache::with_limits(source, KeyLimits::new(patient()).unwrap()).unwrap()
+    JwksCache::with_limits(
+        source,
+        &Algorithms::default(),
+        KeyLimits::new(patient()).unwrap(),
+    )
+    .unwrap()
 }
 
 #[tokio::test]

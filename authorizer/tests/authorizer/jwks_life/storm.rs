@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use authorizer::{CompactJws, JwksCache, KeyLimits, KeySettings, VerifiedJws};
+use authorizer::{Algorithm, Algorithms, CompactJws, JwksCache, KeyLimits, KeySettings};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -106,11 +106,27 @@ impl Turncoat {
 
 /// Whether `key`, found under either key id, is the issuer's or the next one.
 async fn is_issuers(cache: &JwksCache, kid: &str, now: i64, token: &str) -> bool {
-    let key = cache.key(Some(kid), || Ok(()), at(NOW + now)).await;
+    let key = cache.key(Some(kid), Algorithm::Rs256, at(NOW + now)).await;
     let key = key
         .expect("the issuer always answers")
         .expect("both are in every set");
-    VerifiedJws::check(&CompactJws::parse(token).unwrap(), &key).is_ok()
+    CompactJws::parse(token).unwrap().is_signed_by(&key)
+}
+
+/// A cache whose sets live for ten seconds.
+fn short_lived(uri: http::Uri) -> JwksCache {
+    JwksCache::with_limits(
+        uri,
+        &Algorithms::default(),
+        KeyLimits::new(KeySettings {
+            min_max_age: Duration::from_secs(10),
+            default_max_age: Duration::from_secs(10),
+            unknown_kid_cooldown: Duration::from_secs(1),
+            ..patient()
+        })
+        .unwrap(),
+    )
+    .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -121,17 +137,7 @@ async fn threads_see_whole_sets_and_never_two_fetches() {
         .unwrap();
     let issuer = Arc::new(Turncoat::default());
     tokio::spawn(Arc::clone(&issuer).serve(listener));
-    let cache = JwksCache::with_limits(
-        uri,
-        KeyLimits::new(KeySettings {
-            min_max_age: Duration::from_secs(10),
-            default_max_age: Duration::from_secs(10),
-            unknown_kid_cooldown: Duration::from_secs(1),
-            ..patient()
-        })
-        .unwrap(),
-    )
-    .unwrap();
+    let cache = short_lived(uri);
     let clock = Arc::new(AtomicI64::new(0));
     let token = Arc::new(ISSUER_KEY.sign(header().to_string(), claims().to_string()));
     let readers: Vec<_> = (0..8)
@@ -150,7 +156,9 @@ async fn threads_see_whole_sets_and_never_two_fetches() {
                     }
                     if reader == 0 {
                         let junk = format!("junk-{now}");
-                        let unknown = cache.key(Some(&junk), || Ok(()), at(NOW + now)).await;
+                        let unknown = cache
+                            .key(Some(&junk), Algorithm::Rs256, at(NOW + now))
+                            .await;
                         assert!(unknown.unwrap().is_err());
                     }
                     tokio::task::yield_now().await;

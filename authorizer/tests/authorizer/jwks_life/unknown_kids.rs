@@ -7,12 +7,9 @@ use super::{
     Issuer, KID_UNKNOWN, Verdict, current, long_lived, serving,
     wire::{Found, Wire, ask, keys},
 };
-use crate::{
-    events::at,
-    tokens::{
-        ATTACKER_KEY, ISSUER_KEY, KID, NEXT_KEY, NOW, changed, claims, header, valid_token,
-        with_claims, with_header,
-    },
+use crate::tokens::{
+    ATTACKER_KEY, ISSUER_KEY, KID, NEXT_KEY, NOW, changed, claims, header, valid_token,
+    with_claims, with_header,
 };
 
 const UNKNOWN: Found = Found::Refused(Rejection::KidUnknown);
@@ -182,21 +179,4 @@ async fn fetches_for_unknown_key_ids_do_not_use_up_the_scheduled_ones() {
     cache.settle().await;
     assert_eq!(cache.metrics().fetches, 10, "the refresh did not wait");
     assert_eq!(cache.metrics().unknown_kid_fetches, 8);
-}
-
-#[tokio::test]
-async fn a_token_that_cannot_be_accepted_starts_no_refresh_ahead_either() {
-    let mut wire = Wire::bind().await;
-    let cache = wire.cache();
-    wire.serve(&cache, KID, 0, &keys(&[KID])).await;
-    let refused = || Err(Rejection::Expired);
-    let key = cache.key(Some(KID), refused, at(NOW + 500)).await;
-    assert!(
-        key.unwrap().is_ok(),
-        "the set knows the key, whatever the token is worth"
-    );
-    assert_eq!(cache.metrics().fetches, 1);
-    let key = cache.key(Some("junk"), refused, at(NOW + 500)).await;
-    assert_eq!(key.unwrap().unwrap_err(), Rejection::Expired);
-    assert_eq!(cache.metrics().fetches, 1);
 }
