@@ -2,9 +2,12 @@
 //!
 //! The set-up is a library so that a test can hold that all of them accept the same token before anything is timed.
 
+use std::future::Future as _;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use authorizer::{Authorizer, JwkSet, Settings, Verifier};
+use authorizer::{Authorizer, AuthorizerError, JwkSet, Settings, Verifier};
 use aws_lc_rs::signature as lc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -25,6 +28,8 @@ pub struct Subject {
     // The authorizer keeps its keys for minutes, and fetches them again from here after that.
     _idp: MockIdp,
     authorizer: Authorizer,
+    /// The same with a warm cache of verified tokens.
+    remembering: Authorizer,
     verifier: Verifier,
     keys: JwkSet,
     token: String,
@@ -36,7 +41,16 @@ pub struct Subject {
     decoding_key: jsonwebtoken::DecodingKey,
     validation: jsonwebtoken::Validation,
     event: Vec<u8>,
+    rejected: Rejected,
     now: i64,
+}
+
+/// Events that are refused before the signature.
+#[derive(Debug)]
+struct Rejected {
+    expired: Vec<u8>,
+    malformed: Vec<u8>,
+    unknown_kid: Vec<u8>,
 }
 
 impl Subject {
@@ -68,8 +82,22 @@ impl Subject {
         };
         let (modulus, exponent) = (decode("n"), decode("e"));
         let (signing_input, signature) = token.rsplit_once('.').expect("a token has three parts");
-        let authorizer = Authorizer::new(settings(&idp)).expect("settings of a loopback issuer");
+        let authorizer = |token_cache| {
+            Authorizer::new(settings(&idp, token_cache)).expect("settings of a loopback issuer")
+        };
+        let (plain, remembering) = (authorizer(""), authorizer("1024"));
+        let mint = |recipe: &Value| {
+            let recipe: Recipe = serde_json::from_value(recipe.clone()).expect("a small recipe");
+            event(&minter.mint(&recipe, now).expect("it can be minted"))
+        };
+        let rejected = Rejected {
+            expired: mint(&json!({ "claims": { "exp": "$now-60" } })),
+            malformed: event(&token[..token.len() - 1]),
+            unknown_kid: mint(&json!({ "header": { "kid": "nobody" } })),
+        };
         Self {
+            remembering,
+            rejected,
             verifier: Verifier::new(idp.issuer(), AUDIENCE),
             keys: JwkSet::parse(jwks.to_string().as_bytes()).expect("our own key set"),
             signing_input: signing_input.as_bytes().to_vec(),
@@ -82,7 +110,7 @@ impl Subject {
             event: event(&token),
             runtime,
             _idp: idp,
-            authorizer,
+            authorizer: plain,
             token,
             modulus,
             exponent,
@@ -123,11 +151,50 @@ impl Subject {
             .is_ok()
     }
 
-    /// Our authorizer: the event's bytes in, the answer's bytes out.
+    /// Our authorizer: the event's bytes in, the answer's bytes out, for a token that it has never seen.
     pub fn decision(&self) -> bool {
-        self.runtime
-            .block_on(self.authorizer.authorize(&self.event))
-            .is_ok()
+        self.answer(&self.authorizer, &self.event).is_ok()
+    }
+
+    /// The same for a token that was verified a moment ago.
+    pub fn cached_decision(&self) -> bool {
+        self.answer(&self.remembering, &self.event).is_ok()
+    }
+
+    /// A token whose signature lacks a character.
+    pub fn reject_malformed(&self) -> bool {
+        self.answer(&self.authorizer, &self.rejected.malformed)
+            .is_err()
+    }
+
+    /// A token that expired a minute ago.
+    pub fn reject_expired(&self) -> bool {
+        self.answer(&self.authorizer, &self.rejected.expired)
+            .is_err()
+    }
+
+    /// A token whose key the issuer does not have.
+    pub fn reject_unknown_kid(&self) -> bool {
+        self.answer(&self.authorizer, &self.rejected.unknown_kid)
+            .is_err()
+    }
+
+    /// Polled by hand: with warm keys a decision never waits, and what a runtime adds is not the authorizer's. A decision
+    /// that does wait, as the first one for its keys, goes through the runtime.
+    fn answer(&self, authorizer: &Authorizer, event: &[u8]) -> Result<Vec<u8>, AuthorizerError> {
+        // For the fetch that a decision may start.
+        let context = self.runtime.enter();
+        let mut decision = pin!(authorizer.authorize(event));
+        match decision
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => {
+                drop(context);
+                self.runtime.block_on(decision)
+            }
+        }
     }
 }
 
@@ -158,8 +225,10 @@ fn config(keys: &std::path::Path) -> MockIdpConfig {
     }
 }
 
-fn settings(idp: &MockIdp) -> Settings {
+/// `token_cache` is the number of entries; nothing for no cache.
+fn settings(idp: &MockIdp, token_cache: &str) -> Settings {
     Settings::from_lookup(|name| match name {
+        "AUTHORIZER_TOKEN_CACHE" if !token_cache.is_empty() => Some(token_cache.to_owned()),
         "AUDIENCE" => Some(AUDIENCE.to_owned()),
         "JWKS_URI" => Some(idp.jwks_uri().to_owned()),
         "REQUIRED_SCOPE" => Some(SCOPE.to_owned()),
@@ -217,5 +286,17 @@ mod tests {
         assert!(subject.jsonwebtoken());
         assert!(subject.verifier());
         assert!(subject.decision());
+        assert!(subject.cached_decision());
+        assert!(subject.cached_decision());
+    }
+
+    #[test]
+    fn what_is_timed_as_a_rejection_is_one() {
+        let keys = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-keys");
+        let subject = Subject::new(&keys);
+        assert!(subject.decision(), "the keys are there");
+        assert!(subject.reject_malformed());
+        assert!(subject.reject_expired());
+        assert!(subject.reject_unknown_kid());
     }
 }
