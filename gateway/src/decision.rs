@@ -58,10 +58,15 @@ impl Decision {
     }
 }
 
-/// Decides on an authorizer's answer with the default switches and an empty request context.
-pub fn decide(answer: &FunctionAnswer, method_arn: &str) -> Decision {
+/// Decides on an authorizer's answer with the default switches, for a request of which nothing is known but its time,
+/// `now` in seconds since the epoch.
+pub fn decide(answer: &FunctionAnswer, method_arn: &str, now: i64) -> Decision {
+    let context = RequestContext {
+        now: Some(now),
+        ..RequestContext::default()
+    };
     match read_answer(answer, &Switches::default()) {
-        Ok(output) => judge(&Arc::new(output), method_arn, &RequestContext::default()),
+        Ok(output) => judge(&Arc::new(output), method_arn, &context),
         Err(refusal) => Decision::Refuse(refusal),
     }
 }
@@ -127,7 +132,7 @@ mod tests {
 
     /// Rule, status, error type and body of one answer.
     fn check(answer: &FunctionAnswer, want: (&str, u16, &str, &str)) {
-        let decision = decide(answer, PETS);
+        let decision = decide(answer, PETS, 0);
         let refusal = decision.refusal().expect("this answer is refused");
         let got = GatewayResponses::default().render(refusal, &ErrorContext::default());
         let body = String::from_utf8(got.body.to_vec()).unwrap();
@@ -224,7 +229,7 @@ mod tests {
     fn an_allow_passes_the_principal_and_the_context_as_texts() {
         let answer = json!({"principalId": "user \"1\"", "policyDocument": policy("Allow", "*/test/*"),
                             "context": {"n": 1, "f": 1.5, "yes": true, "text": "a"}, "usageIdentifierKey": "key"});
-        let Decision::Allow { rule, output } = decide(&payload(&answer), PETS) else {
+        let Decision::Allow { rule, output } = decide(&payload(&answer), PETS, 0) else {
             panic!("this answer allows")
         };
         assert_eq!(rule.id(), "R-ALLOW");
@@ -242,7 +247,7 @@ mod tests {
     #[test]
     fn the_switches_change_what_they_name_and_nothing_else() {
         let nameless = payload(&json!({"policyDocument": policy("Allow", "*")}));
-        assert!(decide(&nameless, PETS).is_allow());
+        assert!(decide(&nameless, PETS, 0).is_allow());
         let strict = Switches {
             principal: PrincipalId::Strict,
             ..Switches::default()
@@ -264,7 +269,7 @@ mod tests {
         let long = payload(
             &json!({"principalId": "u".repeat(9000), "policyDocument": policy("Allow", "*")}),
         );
-        assert!(decide(&long, PETS).is_allow());
+        assert!(decide(&long, PETS, 0).is_allow());
         let short = Switches {
             output_limit: crate::switches::OutputLimit::Refuse,
             ..Switches::default()

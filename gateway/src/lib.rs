@@ -28,8 +28,8 @@ pub use api::{
 pub use child::ChildProcess;
 pub use decision::FunctionAnswer;
 pub use function::{
-    ColdStart, Function, FunctionConfig, FunctionCounters, FunctionError, Invocation, InvokeError,
-    MAX_ENVIRONMENTS_LIMIT, TIMEOUT_MAX,
+    ColdStart, Failure, FailurePhase, Function, FunctionConfig, FunctionCounters, FunctionError,
+    Invocation, InvokeError, MAX_ENVIRONMENTS_LIMIT, TIMEOUT_MAX,
 };
 pub use gateway::{Counters, Gateway, GatewayConfig, GatewayError};
 pub use log_tail::{LogLine, LogTail};

@@ -7,6 +7,7 @@ use loadgen::exit::Exit;
 
 mod authorizer;
 mod conform;
+mod explain;
 mod lint;
 mod list;
 mod load;
@@ -16,6 +17,7 @@ mod record_folder;
 mod report;
 mod run;
 mod serve;
+mod settings;
 mod subject;
 
 /// Is a JWT authorizer right, how fast is it, and how much of it will be needed: on one laptop, with no cloud account.
@@ -28,7 +30,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant, \
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant or found wrong, \
 11 threshold missed, 13 invalid, 14 the testbed failed or the target stopped answering, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
@@ -43,6 +45,8 @@ enum Command {
     Conform(conform::ConformArguments),
     /// Say what is wrong with a policy, a trust policy, an authorizer's answer, its settings or a document about them
     Lint(lint::LintArguments),
+    /// Say why this project's authorizer answers a token as it does
+    Explain(explain::ExplainArguments),
     /// Print the built-in cases, issuers, scenarios or targets
     List(list::ListArguments),
     /// Put load on a target and print latencies
@@ -120,6 +124,7 @@ fn dispatch(command: Option<Command>) -> Result<u8, Failure> {
         Some(Command::Bootstrap) => unreachable!("handled before, on a runtime of its own"),
         Some(Command::Conform(arguments)) => conform::run(&arguments),
         Some(Command::Lint(arguments)) => lint::run(&arguments),
+        Some(Command::Explain(arguments)) => explain::run(&arguments),
         Some(Command::List(arguments)) => list::run(&arguments),
         Some(Command::Load(arguments)) => load::run(&arguments),
         Some(Command::Mint(arguments)) => mint::run(&arguments),

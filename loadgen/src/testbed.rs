@@ -173,7 +173,8 @@ impl Testbed {
         }
     }
 
-    /// What the subject last printed and how often it fetched the keys: for a message when it gives no decision.
+    /// What is known of the subject when it gives no decision: how often it fetched the keys, what failed last, what it
+    /// printed.
     pub fn diagnosis(&mut self) -> String {
         let mut facts = vec![format!(
             "the JWKS was fetched {} times",

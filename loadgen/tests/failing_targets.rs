@@ -154,7 +154,7 @@ fn a_server_that_dies_among_the_cases_is_told_with_the_case_and_the_cases_before
         &[
             "stopped answering after case ",
             "exit status: 101",
-            "test result: FAILED",
+            "dying_server",
         ],
     );
     assert_eq!(record.status, RunStatus::Failed);

@@ -3,22 +3,22 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use authorizer::{Authorizer, AuthorizerError, Settings};
+use authorizer::AuthorizerError;
 use clap::{Args, Subcommand};
 use loadgen::authorizer_bundle;
 
+use super::settings::SettingsArguments;
 use super::{Failure, output};
 
 /// The exit code of an invocation that ends in an error, as `Unauthorized` is one.
 const INVOCATION_ERROR: u8 = 1;
 
-/// The settings file that the function looks for in its working directory, too.
-const DOTENV: &str = ".env";
-
 #[derive(Debug, Subcommand)]
 pub(crate) enum AuthorizerCommand {
     /// Write the zip that Lambda's provided.al2023 takes
     Bundle(BundleArguments),
+    /// Print the settings as they count, as the TOML file that gives the same ones
+    Config(ConfigArguments),
     /// Run one event and print the policy
     Invoke(InvokeArguments),
 }
@@ -40,14 +40,23 @@ pub(crate) struct BundleArguments {
 pub(crate) struct InvokeArguments {
     /// The event, such as {"type":"TOKEN","authorizationToken":"Bearer …","methodArn":"arn:aws:execute-api:…"}
     event: PathBuf,
-    /// Read the settings from this file alone [default: the environment, and .env for what it does not have]
-    #[arg(long, value_name = "FILE")]
-    env_file: Option<PathBuf>,
+    #[command(flatten)]
+    settings: SettingsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    #[command(flatten)]
+    settings: SettingsArguments,
 }
 
 pub(crate) fn run(command: AuthorizerCommand) -> Result<u8, Failure> {
     match command {
         AuthorizerCommand::Bundle(arguments) => bundle(&arguments),
+        AuthorizerCommand::Config(arguments) => {
+            output::print(&arguments.settings.read()?.to_string())?;
+            Ok(0)
+        }
         AuthorizerCommand::Invoke(arguments) => invoke(&arguments),
     }
 }
@@ -79,11 +88,7 @@ fn invoke(arguments: &InvokeArguments) -> Result<u8, Failure> {
     let event = std::fs::read(&arguments.event)
         .with_context(|| format!("cannot read the event {}", arguments.event.display()))
         .map_err(Failure::usage)?;
-    let settings = match &arguments.env_file {
-        Some(path) => Settings::from_dotenv(path).map_err(Failure::usage)?,
-        None => Settings::from_env_or_dotenv(DOTENV).map_err(Failure::usage)?,
-    };
-    let authorizer = Authorizer::new(settings).map_err(Failure::usage)?;
+    let authorizer = arguments.settings.authorizer()?;
     match super::runtime()?.block_on(authorizer.authorize(&event)) {
         Ok(answer) => {
             let answer: serde_json::Value = serde_json::from_slice(&answer)

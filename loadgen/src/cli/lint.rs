@@ -74,7 +74,7 @@ pub(crate) fn run(arguments: &LintArguments) -> Result<u8, Failure> {
         lint::json(&reports)
     } else {
         lint::terminal(&reports)
-    });
+    })?;
     let denied = |severity| match severity {
         Severity::Error => true,
         Severity::Warning => arguments.deny == Some(Deny::Warnings),

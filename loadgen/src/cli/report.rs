@@ -35,15 +35,15 @@ pub(crate) fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
     }
     let mut code = 0;
     for path in &arguments.paths {
-        let record = RecordStore::load(path).map_err(|error| match error {
-            RecordError::Write { .. } => Failure::testbed(error),
-            RecordError::Format { .. } | RecordError::Read { .. } | RecordError::Taken { .. } => {
-                Failure::usage(error)
+        match RecordStore::load(path) {
+            Ok(record) if html => output::print(&loadgen::report::html(&record))?,
+            Ok(record) => output::print(&loadgen::report::terminal(&record, output::style()))?,
+            // One bad file among many must not hide the others.
+            Err(error) => {
+                let failure = Failure::usage(error);
+                output::error(&failure);
+                code = failure.exit.code();
             }
-        })?;
-        match arguments.format {
-            Format::Html => output::print(&loadgen::report::html(&record)),
-            Format::Terminal => output::print(&loadgen::report::terminal(&record, output::style())),
         }
     }
     Ok(code)

@@ -194,6 +194,7 @@ impl RawCommand {
                 .collect(),
             working_dir,
             setup,
+            files: None,
         })
     }
 }

@@ -6,6 +6,7 @@ use authorizer::{Authorizer, Settings};
 use gateway::{FunctionAnswer, PLANETS_ARN, decision, token_event};
 
 use super::{CacheVerdict, Decision, Observation, PreparedRequest};
+use crate::clock::unix_now;
 use crate::subject::Placeholders;
 use crate::testbed::TestbedError;
 
@@ -47,7 +48,7 @@ impl InProcessTarget {
                 error_type: String::new(),
             },
         };
-        let decided = decision::decide(&answer, PLANETS_ARN);
+        let decided = decision::decide(&answer, PLANETS_ARN, unix_now());
         // What the back end behind an Allow answers.
         let status = decided.refusal().map_or(200, decision::Refusal::status);
         observation(status, decided.rule(), sent)

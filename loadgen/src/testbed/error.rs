@@ -128,6 +128,11 @@ pub enum TestbedError {
         /// What is known about the subject.
         diagnosis: String,
     },
+    /// There is no folder to start the target in.
+    #[error(
+        "the target's working_dir {} is no folder; a relative one starts at the target file's folder", .0.display()
+    )]
+    WorkingDir(PathBuf),
 }
 
 /// Lines of a log shown in a message, at most.

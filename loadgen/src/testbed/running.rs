@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use super::server::{self, ChildServer};
 use super::{ANY_PORT, TestbedError, setup};
+use crate::clock::unix_now;
 use crate::scenario::Scenario;
 use crate::subject::{CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind};
 use crate::target::{Decision, HttpTarget, InProcessTarget, RequestShape, Target};
@@ -177,7 +178,7 @@ pub(super) async fn cold_function(
     function.recycle().await;
     let event = gateway::token_event(&format!("Bearer {token}"), gateway::PLANETS_ARN);
     let invocation = function.invoke(event).await?;
-    let decided = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN);
+    let decided = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN, unix_now());
     let status = decided
         .refusal()
         .map_or(200, gateway::decision::Refusal::status);

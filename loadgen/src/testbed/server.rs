@@ -21,12 +21,11 @@ const PROBE_INTERVAL: Duration = Duration::from_millis(2);
 /// From SIGTERM to SIGKILL; Lambda gives its runtimes two seconds, too.
 const TERMINATION_GRACE: Duration = Duration::from_secs(2);
 
+/// How long the last words of a process that has ended may still be on their way through its pipes.
+pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// From the closed socket of a process that ends to its exit status, with its exit handlers in between.
 const SETTLE: Duration = Duration::from_millis(200);
-
-/// Lines of output that are kept for messages, and the longest of them.
-const LOG_LINES: usize = 50;
-const LOG_LINE_BYTES: usize = 2000;
 
 /// A port that was free a moment ago. Another process may take it before the target does: then the target says so.
 pub(super) fn free_port() -> Result<u16, TestbedError> {
