@@ -6,6 +6,7 @@ use std::{sync::Arc, time::SystemTime};
 
 use http::Uri;
 
+pub(crate) use issuer::is_plain_loopback;
 pub use issuer::{Issuer, IssuerError};
 
 use super::{

@@ -3,12 +3,13 @@
 use std::fs;
 
 use http::Uri;
-use url::{Host, Url};
+use url::Url;
 
 use super::{
     AnswerStyle, Grants, IssuerSettings, KeyFile, KeyOrigin, Settings, SettingsError, names,
     raw::{Origin, RawIssuer, RawSettings},
 };
+use crate::jwks::source::is_plain_loopback;
 use crate::{
     Algorithm, Algorithms, CredentialForm, CredentialSource, Issuer, MAX_LEEWAY_S,
     MAX_TOKEN_CACHE_ENTRIES, RouteTable, Rules, Shape, TypeRule,
@@ -219,16 +220,8 @@ fn jwks_uri(origin: Origin, text: &str) -> Result<Uri, SettingsError> {
             "is not a URL; expected https://{issuer}/.well-known/jwks.json or the like",
         );
     };
-    let is_loopback = match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    };
-    match url.scheme() {
-        "https" => {}
-        "http" if is_loopback => {}
-        _ => return invalid("must start with https:// (http:// only for a loopback host)"),
+    if url.scheme() != "https" && !is_plain_loopback(&url) {
+        return invalid("must start with https:// (http:// only for a loopback host)");
     }
     if !url.username().is_empty() || url.password().is_some() {
         return invalid("must not hold a user name or a password");

@@ -82,7 +82,8 @@ impl Issuer {
     }
 }
 
-fn is_plain_loopback(url: &Url) -> bool {
+/// Plain HTTP to a host that is this machine: no network in between that could change an answer.
+pub(crate) fn is_plain_loopback(url: &Url) -> bool {
     url.scheme() == "http"
         && match url.host() {
             Some(Host::Domain(domain)) => domain == "localhost",
