@@ -160,3 +160,95 @@ fn an_expired_token_is_unauthorized_and_says_why_at_the_desk() {
         text(&output.stderr)
     );
 }
+
+/// A token for the tutorial's settings, minted with further arguments.
+fn tutorial_token(folder: &Path, base: &str, further: &[&str]) -> String {
+    let audience = format!("{base}/api/v2/");
+    let mint = ["mint", "--base", base, "--aud", &audience];
+    let output = run(folder, &[&mint, further].concat());
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).trim().to_owned()
+}
+
+#[test]
+fn a_token_is_explained_check_by_check_and_never_shown() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let base = serve_jwks(folder.path());
+    let good = tutorial_token(folder.path(), &base, &[]);
+    let expired = tutorial_token(folder.path(), &base, &["--expires-in", "-60"]);
+    let short = tutorial_token(folder.path(), &base, &["--expires-in", "100"]);
+    tutorial_files(folder.path(), &base, &good);
+    // Not one of the four characters that 256 bytes can end with.
+    let forged = format!("{}B", &good[..good.len() - 1]);
+    let cases: [(&str, i32, &[&str]); 4] = [
+        (
+            &good,
+            0,
+            &[
+                "ok  signature",
+                "API Gateway calls the API and caches the answer for 300 s",
+            ],
+        ),
+        (&short, 0, &["the cached answer outlives it by 20"]),
+        (
+            &expired,
+            1,
+            &[
+                "NO  algorithm, type and claims",
+                "expired (RFC 7519 §4.1.4)",
+                "-  signature",
+                "answers 401 and caches nothing",
+            ],
+        ),
+        (&forged, 1, &["NO ", "answers 401"]),
+    ];
+    for (token, code, expected) in cases {
+        let output = run(folder.path(), &["explain", token]);
+        let printed = text(&output.stdout);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{printed}{}",
+            text(&output.stderr)
+        );
+        for part in expected {
+            assert!(printed.contains(part), "{part:?} is missing in:\n{printed}");
+        }
+        assert!(!printed.contains(&token[..40]), "{printed}");
+    }
+}
+
+#[test]
+fn the_settings_are_printed_as_they_count() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    tutorial_files(folder.path(), "http://127.0.0.1:1", "x");
+    let output = run(folder.path(), &["authorizer", "config"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let printed = text(&output.stdout);
+    assert!(
+        printed.contains("issuer = \"http://127.0.0.1:1/\""),
+        "{printed}"
+    );
+    // What was printed is a file of settings.
+    std::fs::write(folder.path().join("authorizer.toml"), &printed).expect("written");
+    let again = run(
+        folder.path(),
+        &["authorizer", "config", "--config", "authorizer.toml"],
+    );
+    assert_eq!(text(&again.stdout), printed);
+    std::fs::write(
+        folder.path().join("wrong.toml"),
+        printed.replace("leeway_s", "leway_s"),
+    )
+    .expect("written");
+    let wrong = run(
+        folder.path(),
+        &["authorizer", "config", "--config", "wrong.toml"],
+    );
+    assert_eq!(wrong.status.code(), Some(2));
+    let message = text(&wrong.stderr);
+    assert!(
+        message.contains("wrong.toml") && message.contains("leway_s"),
+        "{message}"
+    );
+}
