@@ -39,7 +39,10 @@ static AUTHORIZERS: LazyLock<[Authorizer; 2]> = LazyLock::new(|| {
         authorizer([
             ("AUTHORIZER_TOKEN_FORM", "raw"),
             ("AUTHORIZER_TOKEN_HEADER", "x-token"),
-            ("AUTHORIZER_ROUTES", "GET /planets any:a; * /files/{proxy+} any:zz"),
+            (
+                "AUTHORIZER_ROUTES",
+                "GET /planets any:a; * /files/{proxy+} any:zz",
+            ),
         ]),
     ]
 });

@@ -27,7 +27,9 @@ fuzz_target!(|input: &[u8]| {
         let arn = format!("{PREFIX}{method}");
         let arn = MethodArn::parse(&arn).expect("a method's ARN");
         let policy = PolicyDocument::allow_routes(&TOKEN, &arn, &table);
-        let policy = policy.expect("a short stage leaves room").ending_with(&TOKEN);
+        let policy = policy
+            .expect("a short stage leaves room")
+            .ending_with(&TOKEN);
         serde_json::to_string(&policy).expect("a policy always serializes")
     };
     let policy = policy_of("GET/planets");

@@ -9,14 +9,18 @@ use std::{path::PathBuf, sync::LazyLock};
 use authorizer::{Authorizer, Settings};
 use libfuzzer_sys::fuzz_target;
 
-static FILE: LazyLock<PathBuf> =
-    LazyLock::new(|| std::env::temp_dir().join(format!("fuzz-settings-{}.toml", std::process::id())));
+static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
+    std::env::temp_dir().join(format!("fuzz-settings-{}.toml", std::process::id()))
+});
 
 fuzz_target!(|input: &[u8]| {
     let Ok(text) = str::from_utf8(input) else {
         return;
     };
-    let lines: Vec<_> = text.lines().filter_map(|line| line.split_once('=')).collect();
+    let lines: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
     let settings = Settings::from_lookup(|name| {
         if matches!(name, "AUTHORIZER_CONFIG" | "AUTHORIZER_JWKS_FILE") {
             return None;

@@ -23,7 +23,9 @@ static VERIFIERS: LazyLock<Vec<Verifier>> = LazyLock::new(|| {
             .shape(shape)
     };
     let shapes = Shape::ALL.iter().map(|(_, shape)| *shape);
-    shapes.map(|shape| Verifier::with_rules(lenient(shape))).collect()
+    shapes
+        .map(|shape| Verifier::with_rules(lenient(shape)))
+        .collect()
 });
 
 fn verify(token: &str) {
@@ -39,7 +41,10 @@ fuzz_target!(|input: &[u8]| {
         verify(token);
     }
     let mut parts = input.splitn(2, |byte| *byte == b'\n');
-    let (header, payload) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let (header, payload) = (
+        parts.next().unwrap_or_default(),
+        parts.next().unwrap_or_default(),
+    );
     let encode = |part| BASE64_URL_SAFE_NO_PAD.encode(part);
     verify(&format!("{}.{}.AAAA", encode(header), encode(payload)));
 });

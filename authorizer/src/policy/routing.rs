@@ -7,14 +7,14 @@
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
 use super::{
-    pattern::{Token, without_covered},
+    pattern::{Token, without_covered_in},
     route::{Route, Verb, Verbs},
     route_path::Segment,
 };
 
 /// Steps that the search for overlaps may take: well under a second even unoptimised. A table of a hundred ordinary routes
 /// takes a hundredth of them; one that needs more has a product of parameters that nobody can read.
-const MAX_STEPS: u32 = 2_000_000;
+const MAX_STEPS: usize = 2_000_000;
 
 /// The search took more than [`MAX_STEPS`].
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub(super) struct Routing<'a> {
     routes: &'a [Route],
     by_verb: [Vec<usize>; Verb::ALL.len()],
     segments_max: usize,
-    steps: Cell<u32>,
+    steps: Cell<usize>,
 }
 
 /// One segment of the requests for a route.
@@ -109,7 +109,7 @@ impl<'a> Routing<'a> {
                 }
             }
         }
-        Ok(without_covered(shared.into_iter().collect()))
+        without_covered_in(shared.into_iter().collect(), |more| self.steps(more))
     }
 
     /// The requests that `winner` loses because a segment is empty where it has a parameter, or at the end, where routing
@@ -199,7 +199,11 @@ impl<'a> Routing<'a> {
     }
 
     fn step(&self) -> Result<(), TooManySteps> {
-        let steps = self.steps.get() + 1;
+        self.steps(1)
+    }
+
+    fn steps(&self, more: usize) -> Result<(), TooManySteps> {
+        let steps = self.steps.get().saturating_add(more);
         self.steps.set(steps);
         if steps > MAX_STEPS {
             Err(TooManySteps)
