@@ -16,6 +16,7 @@ use crate::{
     SetupError, VerifiedToken, Verifier,
     claims::Claims,
     event::AuthorizerEvent,
+    policy::is_api_key,
     settings::{AnswerStyle, Grants},
     token_cache::{TokenCache, TokenDigest},
 };
@@ -27,7 +28,7 @@ const ANSWER_BYTES: usize = 1_024;
 /// `Unauthorized` and 500 for any other; neither is cached.
 #[derive(Debug, Clone, Error)]
 pub enum AuthorizerError {
-    /// The platform sent something that is no TOKEN event. The client sees 500.
+    /// The platform sent something that is no event for an authorizer. The client sees 500.
     #[error("malformed authorizer event")]
     Event(#[source] EventError),
     /// The keys cannot be had. The client sees 500, never a Deny: an outage of the issuer must not be cached as a refusal.
@@ -200,9 +201,8 @@ impl Authorizer {
         for (key, claim) in &self.context {
             if let Some(value) = token.carried(claim) {
                 answer = answer
-                    .clone()
                     .with_context(key, value.clone())
-                    .unwrap_or(answer);
+                    .expect("the settings hold each key once, and none that is taken");
             }
         }
         let api_key = self
@@ -210,10 +210,9 @@ impl Authorizer {
             .as_ref()
             .and_then(|claim| token.carried(claim));
         match api_key {
-            Some(ContextValue::Text(api_key)) => answer
-                .clone()
-                .with_usage_identifier_key(api_key.clone())
-                .unwrap_or(answer),
+            Some(ContextValue::Text(api_key)) if is_api_key(api_key) => answer
+                .with_usage_identifier_key(api_key.as_str())
+                .expect("its length was looked at"),
             _ => answer,
         }
     }
@@ -270,7 +269,7 @@ impl Authorizer {
     }
 }
 
-/// The only place where a clock is read.
+/// For a caller that brings no time of its own.
 fn now() -> SystemTime {
     SystemTime::now()
 }

@@ -29,7 +29,7 @@ pub use {
     route_table::{RawRouteTable, RouteTable, RouteTableError},
 };
 
-pub(crate) use answer::is_context_key;
+pub(crate) use answer::{is_api_key, is_context_key};
 use compile::Resources;
 use route_table::{RESOURCE_BYTES_MAX, policy_bytes};
 

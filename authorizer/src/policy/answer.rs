@@ -89,6 +89,11 @@ pub struct SimpleAnswer {
     context: AnswerContext,
 }
 
+/// Whether a text is as long as an API key has to be.
+pub(crate) fn is_api_key(text: &str) -> bool {
+    API_KEY_BYTES.contains(&text.len())
+}
+
 /// Whether the context may have this key beside the scope.
 pub(crate) fn is_context_key(key: &str) -> bool {
     !key.is_empty() && key != SCOPE && !RESERVED_KEYS.contains(&key)
@@ -144,7 +149,7 @@ impl AuthorizerAnswer {
         api_key: impl Into<String>,
     ) -> Result<AuthorizerAnswer, AnswerError> {
         let api_key = api_key.into();
-        if !API_KEY_BYTES.contains(&api_key.len()) {
+        if !is_api_key(&api_key) {
             return Err(AnswerError::ApiKeyLength);
         }
         self.usage_identifier_key = Some(ApiKey(api_key));
