@@ -15,27 +15,27 @@ const ISSUED_AT_LEEWAY_S: i64 = 60;
 /// Largest magnitude of a `NumericDate`: 2^53, up to which every JSON reader agrees on an integer (RFC 7493 §2.2).
 const MAX_NUMERIC_DATE: i64 = 1 << 53;
 
-/// The claims that some rule looks at, as the payload has them.
-#[derive(Debug)]
-pub(crate) struct Claims<'a> {
-    text: &'a str,
-    iss: Member<'a>,
-    aud: Member<'a>,
-    exp: Member<'a>,
-    nbf: Member<'a>,
-    iat: Member<'a>,
-    sub: Member<'a>,
-    jti: Member<'a>,
-    scope: Member<'a>,
-    scp: Member<'a>,
-    roles: Member<'a>,
-    client_id: Member<'a>,
-    cid: Member<'a>,
-    azp: Member<'a>,
-    typ: Member<'a>,
-    token_use: Member<'a>,
-    at_hash: Member<'a>,
-    c_hash: Member<'a>,
+/// Declares the claims that some rule looks at, once for the type and once for the reader.
+macro_rules! claims {
+    ($($name:ident)+) => {
+        /// The claims that some rule looks at, as the payload has them.
+        #[derive(Debug)]
+        pub(crate) struct Claims<'a> {
+            text: &'a str,
+            $($name: Member<'a>,)+
+        }
+
+        impl<'a> Claims<'a> {
+            fn from_text(text: &'a str) -> Result<Claims<'a>, ObjectFault> {
+                let [$($name),+] = read_object(text, &[$(stringify!($name)),+])?;
+                Ok(Claims { text, $($name),+ })
+            }
+        }
+    };
+}
+
+claims! {
+    iss aud exp nbf iat sub jti scope scp roles client_id cid azp typ token_use at_hash c_hash
 }
 
 /// The claims that matter once a token is accepted.
@@ -53,69 +53,11 @@ pub(crate) struct CheckedClaims {
 impl<'a> Claims<'a> {
     pub(crate) fn read(payload: &'a [u8]) -> Result<Claims<'a>, Rejection> {
         let text = str::from_utf8(payload).map_err(|_| Rejection::PayloadNotJson)?;
-        let names = [
-            "iss",
-            "aud",
-            "exp",
-            "nbf",
-            "iat",
-            "sub",
-            "jti",
-            "scope",
-            "scp",
-            "roles",
-            "client_id",
-            "cid",
-            "azp",
-            "typ",
-            "token_use",
-            "at_hash",
-            "c_hash",
-        ];
-        let members = read_object(text, &names).map_err(|fault| match fault {
+        Claims::from_text(text).map_err(|fault| match fault {
             ObjectFault::DuplicateName => Rejection::PayloadDuplicateName,
             ObjectFault::NotAnObject => Rejection::PayloadNotObject,
             ObjectFault::NotJson => Rejection::PayloadNotJson,
             ObjectFault::TooDeep => Rejection::PayloadTooDeep,
-        })?;
-        let [
-            iss,
-            aud,
-            exp,
-            nbf,
-            iat,
-            sub,
-            jti,
-            scope,
-            scp,
-            roles,
-            client_id,
-            cid,
-            azp,
-            typ,
-            token_use,
-            at_hash,
-            c_hash,
-        ] = members;
-        Ok(Claims {
-            text,
-            iss,
-            aud,
-            exp,
-            nbf,
-            iat,
-            sub,
-            jti,
-            scope,
-            scp,
-            roles,
-            client_id,
-            cid,
-            azp,
-            typ,
-            token_use,
-            at_hash,
-            c_hash,
         })
     }
 
