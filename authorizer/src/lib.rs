@@ -1,9 +1,11 @@
-//! A Lambda authorizer for REST APIs of API Gateway: it verifies RS256 access tokens against the JWKS of one issuer and
-//! answers with a policy that is safe to cache.
+//! A Lambda authorizer for API Gateway: it verifies access tokens against the JWKS of their issuers and answers with a
+//! policy that is safe to cache.
 //!
-//! The way of an event, downwards: [`Authorizer`] takes the event apart, [`CompactJws`] holds a well-formed token,
-//! [`JwksCache`] finds its key, [`VerifiedToken`] is the proof of claims and signature, and [`PolicyDocument::allow`] needs that proof. What a client can do wrong is a [`Rejection`], one for each rule; what
-//! the issuer or the platform can do wrong is an error of its own.
+//! The way of an event, downwards: [`Authorizer`] takes the event apart, [`CompactJws`] holds a well-formed token, the rules
+//! of its issuer ([`Rules`]) refuse what needs no key to be refused, [`JwksCache`] finds the key, [`VerifiedToken`] is the
+//! proof of claims and signature, and there is no Allow ([`PolicyDocument::allow`], [`PolicyDocument::allow_routes`]) without
+//! that proof. What a client can do wrong is a [`Rejection`], one for each rule; what the issuer or the platform can do
+//! wrong is an error of its own.
 //!
 //! [`Verifier`] and [`JwkSet`] do no I/O and read no clock, and can be used without the rest:
 //!

@@ -16,7 +16,7 @@ macro_rules! rejections {
         }
 
         impl Rejection {
-            /// Every rejection, in alphabetical order.
+            /// Every rejection.
             pub const ALL: &'static [Rejection] = &[$(Rejection::$variant),+];
 
             /// The stable reason code, in kebab-case, for logs and metrics.

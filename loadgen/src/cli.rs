@@ -30,7 +30,7 @@ struct Arguments {
     command: Option<Command>,
 }
 
-const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error, 2 usage, 10 nonconformant or found wrong, \
+const EXIT_CODES: &str = "Exit codes: 0 good, 1 the invoked authorizer answered with an error or the explained token is not let in, 2 usage, 10 nonconformant or found wrong, \
 11 threshold missed, 13 invalid, 14 the testbed failed or the target stopped answering, 130 interrupted.";
 
 #[derive(Debug, Subcommand)]
