@@ -3,7 +3,10 @@
 //! The list comes from the settings and never from the token (RFC 8725 §3.1). `none` and the HMAC algorithms are not
 //! here: no setting can allow them.
 
-use aws_lc_rs::signature::{self, RsaParameters, VerificationAlgorithm};
+use aws_lc_rs::{
+    digest,
+    signature::{self, RsaParameters, VerificationAlgorithm},
+};
 
 /// A signature algorithm that can be allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -102,6 +105,16 @@ impl Algorithm {
                 coordinate_bytes: 48,
             },
             _ => KeyKind::Rsa,
+        }
+    }
+
+    /// The hash that is signed; `None` where the signature takes the message itself (RFC 8032 §5.1).
+    pub(crate) fn hash(self) -> Option<&'static digest::Algorithm> {
+        match self {
+            Algorithm::EdDsa => None,
+            Algorithm::Es256 | Algorithm::Ps256 | Algorithm::Rs256 => Some(&digest::SHA256),
+            Algorithm::Es384 | Algorithm::Ps384 | Algorithm::Rs384 => Some(&digest::SHA384),
+            Algorithm::Ps512 | Algorithm::Rs512 => Some(&digest::SHA512),
         }
     }
 

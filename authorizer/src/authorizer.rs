@@ -19,10 +19,8 @@ use crate::{
     policy::is_api_key,
     settings::{AnswerStyle, Grants},
     token_cache::{TokenCache, TokenDigest},
+    verify::Candidate,
 };
-
-/// Bytes of most answers: room for them at once, so that writing one never moves it.
-const ANSWER_BYTES: usize = 1_024;
 
 /// Why there is no policy. The messages are fixed, because API Gateway acts on them: it gives 401 for exactly
 /// `Unauthorized` and 500 for any other; neither is cached.
@@ -67,8 +65,8 @@ pub(crate) struct TrustedIssuer {
 struct Provenance {
     /// The issuer, by its place.
     issuer: usize,
-    /// The generation of its keys before the token's key was looked up.
-    generation: u64,
+    /// The generation of its keys before the token's key was looked up, if tokens are remembered.
+    generation: Option<u64>,
 }
 
 impl Authorizer {
@@ -121,10 +119,7 @@ impl Authorizer {
     /// Answers an event with the JSON text of the answer.
     pub async fn authorize(&self, event: &[u8]) -> Result<Vec<u8>, AuthorizerError> {
         let answer = self.answer(event, now()).await?;
-        let mut json = Vec::with_capacity(ANSWER_BYTES);
-        serde_json::to_writer(&mut json, &answer)
-            .expect("text, numbers and booleans always serialize into memory");
-        Ok(json)
+        Ok(answer.to_json().into_bytes())
     }
 
     /// Answers an event at the time `now`.
@@ -153,7 +148,8 @@ impl Authorizer {
         form: Option<EventForm>,
     ) -> Result<Answer, AuthorizerError> {
         let policy = self.policy(token, method_arn)?;
-        let answer = self.with_claims(AuthorizerAnswer::new(token, policy), token);
+        let mut answer = AuthorizerAnswer::new(token.clone(), policy);
+        self.add_claims(&mut answer, token);
         Ok(match (self.style, form) {
             (AnswerStyle::Simple, Some(EventForm::Http2) | None) => {
                 Answer::Simple(answer.into_simple())
@@ -197,11 +193,11 @@ impl Authorizer {
 
     /// Adds what the settings pass on from the token. A claim whose value an answer cannot hold is left out: the answer as
     /// a whole would be invalid with it, and a good token would be answered by 500.
-    fn with_claims(&self, mut answer: AuthorizerAnswer, token: &VerifiedToken) -> AuthorizerAnswer {
+    fn add_claims(&self, answer: &mut AuthorizerAnswer, token: &VerifiedToken) {
         for (key, claim) in &self.context {
             if let Some(value) = token.carried(claim) {
-                answer = answer
-                    .with_context(key, value.clone())
+                answer
+                    .add_context(key, value.clone())
                     .expect("the settings hold each key once, and none that is taken");
             }
         }
@@ -209,11 +205,12 @@ impl Authorizer {
             .api_key_claim
             .as_ref()
             .and_then(|claim| token.carried(claim));
-        match api_key {
-            Some(ContextValue::Text(api_key)) if is_api_key(api_key) => answer
-                .with_usage_identifier_key(api_key.as_str())
-                .expect("its length was looked at"),
-            _ => answer,
+        if let Some(ContextValue::Text(api_key)) = api_key
+            && is_api_key(api_key)
+        {
+            answer
+                .set_usage_identifier_key(api_key.as_str())
+                .expect("its length was looked at");
         }
     }
 
@@ -222,9 +219,9 @@ impl Authorizer {
         &self,
         token: &str,
         now: SystemTime,
-    ) -> Result<Arc<VerifiedToken>, AuthorizerError> {
+    ) -> Result<VerifiedToken, AuthorizerError> {
         let Some(cache) = &self.tokens else {
-            return Ok(Arc::new(self.verify_afresh(token, now).await?.0));
+            return Ok(self.verify_afresh(token, now).await?.0);
         };
         let now_s = numeric_date(now);
         let digest = TokenDigest::of(token);
@@ -233,13 +230,27 @@ impl Authorizer {
             return Ok(token);
         }
         let (verified, provenance) = self.verify_afresh(token, now).await?;
-        let verified = Arc::new(verified);
         let Provenance { issuer, generation } = provenance;
         // Only if the keys are still those that it was verified with.
-        if fresh(issuer) == Some(generation) {
+        if let Some(generation) = generation
+            && fresh(issuer) == Some(generation)
+        {
             cache.insert(digest, issuer, generation, now_s, &verified);
         }
         Ok(verified)
+    }
+
+    /// Applies every rule of the token's issuer that needs no key. Not a part of the step below, which would keep the
+    /// claims for as long as it waits for a key.
+    fn examine<'a>(
+        &self,
+        jws: &'a CompactJws<'a>,
+        now_s: i64,
+    ) -> Result<(usize, Candidate<'a>), Rejection> {
+        let claims = Claims::read(jws.unverified_payload())?;
+        let index = self.issuer_of(&claims)?;
+        let verifier = &self.issuers[index].verifier;
+        Ok((index, verifier.examine(jws, &claims, now_s)?))
     }
 
     /// Verifies a token; also says whose it is.
@@ -250,14 +261,9 @@ impl Authorizer {
     ) -> Result<(VerifiedToken, Provenance), AuthorizerError> {
         let refused = AuthorizerError::Unauthorized;
         let jws = CompactJws::parse(token).map_err(refused)?;
-        let claims = Claims::read(jws.unverified_payload()).map_err(refused)?;
-        let index = self.issuer_of(&claims).map_err(refused)?;
+        let (index, candidate) = self.examine(&jws, numeric_date(now)).map_err(refused)?;
         let issuer = &self.issuers[index];
-        let candidate = issuer
-            .verifier
-            .examine(&jws, &claims, numeric_date(now))
-            .map_err(refused)?;
-        let generation = issuer.keys.generation();
+        let generation = self.tokens.as_ref().map(|_| issuer.keys.generation());
         let key = issuer.keys.key(jws.kid(), jws.algorithm(), now).await;
         let key = key.map_err(AuthorizerError::Keys)?.map_err(refused)?;
         let token = candidate.confirm(&key).map_err(refused)?;

@@ -4,7 +4,7 @@
 
 use crate::{
     ContextValue, Rejection, Rules, Shape,
-    strict_json::{Member, Number, ObjectFault, read_members, read_object},
+    strict_json::{Member, Number, ObjectFault, Wanted, read_in_place, read_members},
 };
 
 /// Seconds by which `iat` may lie in the future, or the leeway where that is longer. RFC 7519 §4.1.6 has no rule; beyond
@@ -15,21 +15,26 @@ const ISSUED_AT_LEEWAY_S: i64 = 60;
 /// Largest magnitude of a `NumericDate`: 2^53, up to which every JSON reader agrees on an integer (RFC 7493 §2.2).
 const MAX_NUMERIC_DATE: i64 = 1 << 53;
 
-/// Declares the claims that some rule looks at, once for the type and once for the reader.
+/// Declares the claims that some rule looks at, once for the reader and once for the rules.
 macro_rules! claims {
     ($($name:ident)+) => {
+        #[expect(non_camel_case_types, reason = "these are the names of the claims")]
+        enum Place { $($name),+ }
+
+        static NAMES: Wanted<{ [$(stringify!($name)),+].len() }> =
+            Wanted::new([$(stringify!($name)),+]);
+
         /// The claims that some rule looks at, as the payload has them.
         #[derive(Debug)]
         pub(crate) struct Claims<'a> {
             text: &'a str,
-            $($name: Member<'a>,)+
+            members: [Member<'a>; [$(stringify!($name)),+].len()],
         }
 
         impl<'a> Claims<'a> {
-            fn from_text(text: &'a str) -> Result<Claims<'a>, ObjectFault> {
-                let [$($name),+] = read_object(text, &[$(stringify!($name)),+])?;
-                Ok(Claims { text, $($name),+ })
-            }
+            $(fn $name(&self) -> &Member<'a> {
+                &self.members[Place::$name as usize]
+            })+
         }
     };
 }
@@ -41,30 +46,56 @@ claims! {
 /// The claims that matter once a token is accepted.
 #[derive(Debug)]
 pub(crate) struct CheckedClaims {
-    pub(crate) principal: String,
-    /// All scopes, separated by single spaces.
-    pub(crate) scope: String,
+    /// The principal, then all scopes, separated by single spaces.
+    text: String,
+    principal_bytes: usize,
     /// `exp`, rounded down, in seconds since the epoch.
     pub(crate) expires_at: i64,
     /// The claims that the rules carry, as far as the token has them with a value that an answer can hold.
     pub(crate) carried: Vec<(String, ContextValue)>,
 }
 
+impl CheckedClaims {
+    pub(crate) fn principal(&self) -> &str {
+        &self.text[..self.principal_bytes]
+    }
+
+    /// All scopes, separated by single spaces.
+    pub(crate) fn scope(&self) -> &str {
+        &self.text[self.principal_bytes..]
+    }
+
+    #[cfg(test)]
+    pub(crate) fn for_tests(principal: &str, expires_at: i64) -> CheckedClaims {
+        CheckedClaims {
+            text: principal.to_owned(),
+            principal_bytes: principal.len(),
+            expires_at,
+            carried: Vec::new(),
+        }
+    }
+}
+
 impl<'a> Claims<'a> {
     pub(crate) fn read(payload: &'a [u8]) -> Result<Claims<'a>, Rejection> {
         let text = str::from_utf8(payload).map_err(|_| Rejection::PayloadNotJson)?;
-        Claims::from_text(text).map_err(|fault| match fault {
-            ObjectFault::DuplicateName => Rejection::PayloadDuplicateName,
-            ObjectFault::NotAnObject => Rejection::PayloadNotObject,
-            ObjectFault::NotJson => Rejection::PayloadNotJson,
-            ObjectFault::TooDeep => Rejection::PayloadTooDeep,
-        })
+        let mut claims = Claims {
+            text,
+            members: [const { Member::Absent }; _],
+        };
+        match read_in_place(text, &NAMES, &mut claims.members) {
+            Ok(()) => Ok(claims),
+            Err(ObjectFault::DuplicateName) => Err(Rejection::PayloadDuplicateName),
+            Err(ObjectFault::NotAnObject) => Err(Rejection::PayloadNotObject),
+            Err(ObjectFault::NotJson) => Err(Rejection::PayloadNotJson),
+            Err(ObjectFault::TooDeep) => Err(Rejection::PayloadTooDeep),
+        }
     }
 
     /// `iss`, which says whose rules and keys apply. Compared byte by byte, the trailing slash included (RFC 7519 §2
     /// `StringOrURI`, RFC 8725 §3.8).
     pub(crate) fn issuer(&self) -> Result<&str, Rejection> {
-        match &self.iss {
+        match self.iss() {
             Member::Absent => Err(Rejection::IssuerMissing),
             Member::Text(iss) => Ok(iss),
             _ => Err(Rejection::IssuerMalformed),
@@ -77,29 +108,38 @@ impl<'a> Claims<'a> {
             return Err(Rejection::IssuerMismatch);
         }
         check_audience(self.audience(rules.shape), &rules.audiences)?;
-        let expires_at = check_expiry(&self.exp, now, rules.leeway_s)?;
-        check_not_before(&self.nbf, now, rules.leeway_s)?;
-        check_issued_at(&self.iat, now, rules.leeway_s.max(ISSUED_AT_LEEWAY_S))?;
+        let expires_at = check_expiry(self.exp(), now, rules.leeway_s)?;
+        check_not_before(self.nbf(), now, rules.leeway_s)?;
+        check_issued_at(self.iat(), now, rules.leeway_s.max(ISSUED_AT_LEEWAY_S))?;
         if rules.refuse_id_tokens && self.is_id_token() {
             return Err(Rejection::IdToken);
         }
         self.check_shape(rules.shape)?;
         let application_roles = match rules.shape {
-            Shape::Entra => &self.roles,
+            Shape::Entra => self.roles(),
             _ => &Member::Absent,
         };
+        let principal = principal(self.sub(), [self.client_id(), self.cid(), self.azp()])?;
+        // Room at once where the scopes are one text, as they nearly always are.
+        let scope_bytes = match self.scope() {
+            Member::Text(scopes) => scopes.len(),
+            _ => 0,
+        };
+        let mut text = String::with_capacity(principal.len() + scope_bytes);
+        text.push_str(principal);
+        push_scopes(&mut text, [self.scope(), self.scp(), application_roles])?;
         Ok(CheckedClaims {
-            carried: carried(self.text, &rules.carried),
-            principal: principal(&self.sub, [&self.client_id, &self.cid, &self.azp])?,
-            scope: scopes([&self.scope, &self.scp, application_roles])?,
+            text,
+            principal_bytes: principal.len(),
             expires_at,
+            carried: carried(self.text, &rules.carried),
         })
     }
 
     fn audience(&self, shape: Shape) -> &Member<'a> {
         match shape {
-            Shape::Cognito => &self.client_id,
-            _ => &self.aud,
+            Shape::Cognito => self.client_id(),
+            _ => self.aud(),
         }
     }
 
@@ -107,24 +147,24 @@ impl<'a> Claims<'a> {
     /// §3.1.3.6, §3.3.2.11), or the issuer's own mark (Cognito's `token_use`, Keycloak's `typ`). Not by `nonce`: older
     /// Keycloak versions put it into access tokens, too.
     fn is_id_token(&self) -> bool {
-        self.at_hash != Member::Absent
-            || self.c_hash != Member::Absent
-            || is_text(&self.token_use, "id")
-            || is_text(&self.typ, "ID")
+        *self.at_hash() != Member::Absent
+            || *self.c_hash() != Member::Absent
+            || is_text(self.token_use(), "id")
+            || is_text(self.typ(), "ID")
     }
 
     fn check_shape(&self, shape: Shape) -> Result<(), Rejection> {
         let required: &[&Member<'_>] = match shape {
-            Shape::Cognito if !is_text(&self.token_use, "access") => {
+            Shape::Cognito if !is_text(self.token_use(), "access") => {
                 return Err(Rejection::TypeNotAccessToken);
             }
-            Shape::Keycloak if !is_text(&self.typ, "Bearer") => {
+            Shape::Keycloak if !is_text(self.typ(), "Bearer") => {
                 return Err(Rejection::TypeNotAccessToken);
             }
             Shape::Cognito | Shape::Entra | Shape::Keycloak | Shape::Plain => &[],
-            Shape::Okta => &[&self.cid],
-            Shape::Rfc9068 if self.iat == Member::Absent => return Err(Rejection::ClaimMissing),
-            Shape::Rfc9068 => &[&self.sub, &self.client_id, &self.jti],
+            Shape::Okta => &[self.cid()],
+            Shape::Rfc9068 if *self.iat() == Member::Absent => return Err(Rejection::ClaimMissing),
+            Shape::Rfc9068 => &[self.sub(), self.client_id(), self.jti()],
         };
         let is_there =
             |member: &&Member<'_>| matches!(member, Member::Text(text) if !text.is_empty());
@@ -220,13 +260,13 @@ fn check_issued_at(iat: &Member<'_>, now: i64, leeway_s: i64) -> Result<(), Reje
 
 /// Who the token speaks for: `sub`, or, in a client's own token without one, the client identifier (RFC 9068 §2.2
 /// `client_id`, Okta's `cid`, OpenID Connect's `azp`, in this order). API Gateway is always given a principal.
-fn principal(sub: &Member<'_>, clients: [&Member<'_>; 3]) -> Result<String, Rejection> {
+fn principal<'a>(sub: &'a Member<'_>, clients: [&'a Member<'_>; 3]) -> Result<&'a str, Rejection> {
     match sub {
-        Member::Text(sub) if !sub.is_empty() => Ok(sub.to_string()),
+        Member::Text(sub) if !sub.is_empty() => Ok(sub),
         Member::Absent => clients
             .into_iter()
             .find_map(|client| match client {
-                Member::Text(client) if !client.is_empty() => Some(client.to_string()),
+                Member::Text(client) if !client.is_empty() => Some(&**client),
                 _ => None,
             })
             .ok_or(Rejection::PrincipalMissing),
@@ -234,44 +274,49 @@ fn principal(sub: &Member<'_>, clients: [&Member<'_>; 3]) -> Result<String, Reje
     }
 }
 
-/// All scopes, separated by single spaces: those of `scope` (RFC 9068 §2.2.3), of `scp` (Okta, Microsoft) where there is
-/// no `scope`, of `roles` where they count and there is neither. All are held to their type even if only one counts: a
-/// malformed list is invalid, not empty.
-fn scopes(members: [&Member<'_>; 3]) -> Result<String, Rejection> {
-    let [scope, scp, roles] = members.map(scope_list);
-    let (scope, scp, roles) = (scope?, scp?, roles?);
-    Ok(scope.or(scp).or(roles).unwrap_or_default())
+/// Appends all scopes, separated by single spaces: those of `scope` (RFC 9068 §2.2.3), of `scp` (Okta, Microsoft) where
+/// there is no `scope`, of `roles` where they count and there is neither. All are held to their type even if only one
+/// counts: a malformed list is invalid, not empty.
+fn push_scopes(text: &mut String, members: [&Member<'_>; 3]) -> Result<(), Rejection> {
+    let mut end = None;
+    for member in members {
+        push_scope_list(text, member)?;
+        match end {
+            Some(end) => text.truncate(end),
+            None if *member == Member::Absent => {}
+            None => end = Some(text.len()),
+        }
+    }
+    Ok(())
 }
 
-fn scope_list(member: &Member<'_>) -> Result<Option<String>, Rejection> {
+fn push_scope_list(text: &mut String, member: &Member<'_>) -> Result<(), Rejection> {
+    let start = text.len();
+    let mut push = |scope: &str| {
+        if text.len() > start {
+            text.push(' ');
+        }
+        text.push_str(scope);
+    };
     match member {
-        Member::Absent => Ok(None),
-        Member::Text(text) => Ok(Some(single_spaced(text))),
-        Member::Texts(texts) => {
-            let mut list = String::new();
-            for text in texts.iter() {
+        Member::Absent => {}
+        // Scope tokens are separated by single spaces and by nothing else (RFC 6749 §3.3); surplus ones are dropped.
+        Member::Text(scopes) => scopes
+            .split(' ')
+            .filter(|scope| !scope.is_empty())
+            .for_each(push),
+        Member::Texts(scopes) => {
+            for scope in scopes.iter() {
                 // A space inside an element would turn one scope into two in the list that is passed on.
-                if text.is_empty() || text.contains(' ') {
+                if scope.is_empty() || scope.contains(' ') {
                     return Err(Rejection::ScopeMalformed);
                 }
-                if !list.is_empty() {
-                    list.push(' ');
-                }
-                list.push_str(&text);
+                push(&scope);
             }
-            Ok(Some(list))
         }
-        _ => Err(Rejection::ScopeMalformed),
+        _ => return Err(Rejection::ScopeMalformed),
     }
-}
-
-/// Scope tokens are separated by single spaces and by nothing else (RFC 6749 §3.3); surplus ones are dropped.
-fn single_spaced(text: &str) -> String {
-    if text.split(' ').any(str::is_empty) {
-        let tokens: Vec<_> = text.split(' ').filter(|token| !token.is_empty()).collect();
-        return tokens.join(" ");
-    }
-    text.to_owned()
+    Ok(())
 }
 
 /// A `NumericDate` (RFC 7519 §2): seconds since the epoch, a fraction allowed.

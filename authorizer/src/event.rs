@@ -14,12 +14,23 @@ pub use method_arn::{MethodArn, MethodArnError};
 
 use crate::{
     Rejection,
-    strict_json::{Member, ObjectFault, read_object},
+    strict_json::{Member, ObjectFault, Wanted, read_object},
 };
 
 /// Largest event that is read: the payload limit of a synchronous Lambda invocation (Lambda quotas, 6 MB). An oversize
 /// *token* is refused by its own, smaller bound, because it must give 401 and not 500.
 const MAX_EVENT_BYTES: usize = 6 * 1024 * 1024;
+
+/// The members of an event that matter.
+static EVENT_NAMES: Wanted<7> = Wanted::new([
+    "type",
+    "authorizationToken",
+    "methodArn",
+    "version",
+    "routeArn",
+    "headers",
+    "multiValueHeaders",
+]);
 
 /// Why an event cannot be answered. The fault is the platform's or the configuration's, never the client's.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -79,15 +90,6 @@ impl<'a> AuthorizerEvent<'a> {
             return Err(EventError::TooLarge(bytes.len()));
         }
         let text = str::from_utf8(bytes).map_err(|_| EventError::NotAnObject("it is not UTF-8"))?;
-        let names = [
-            "type",
-            "authorizationToken",
-            "methodArn",
-            "version",
-            "routeArn",
-            "headers",
-            "multiValueHeaders",
-        ];
         let [
             kind,
             authorization_token,
@@ -96,7 +98,7 @@ impl<'a> AuthorizerEvent<'a> {
             route_arn,
             headers,
             multi_value_headers,
-        ] = read_object(text, &names).map_err(|fault| {
+        ] = read_object(text, &EVENT_NAMES).map_err(|fault| {
             EventError::NotAnObject(match fault {
                 ObjectFault::DuplicateName => "it names a member twice",
                 ObjectFault::NotAnObject => "it is another JSON value",

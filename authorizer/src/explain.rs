@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use serde_json::Value;
 
 use crate::{
-    Answer, Authorizer, AuthorizerError, CompactJws, MethodArn, Rejection,
+    Answer, Authorizer, AuthorizerError, CompactJws, MethodArn, Rejection, VerifiedToken,
     authorizer::numeric_date, claims::Claims,
 };
 
@@ -101,7 +101,7 @@ impl Authorizer {
         let mut course = Course(Vec::new());
         self.walk(token, now, &mut course).await;
         let verified = self.verify(token, now).await;
-        let expires_at = verified.as_ref().ok().map(|token| token.expires_at());
+        let expires_at = verified.as_ref().ok().map(VerifiedToken::expires_at);
         let answer = verified.and_then(|token| self.answer_to(&token, method_arn, None));
         Explanation {
             checks: course.complete(),

@@ -3,12 +3,14 @@
 //! A [`CompactJws`] is well formed and names an algorithm that there is; nothing in it is trusted yet. It does not choose
 //! a key and never follows one that the token brings along.
 
-use base64_simd::{AsOut as _, URL_SAFE_NO_PAD};
+use std::{borrow::Cow, ops::Range};
+
+use base64_simd::URL_SAFE_NO_PAD;
 
 use crate::{
     Algorithm, Rejection, VerificationKey,
     rules::TokenType,
-    strict_json::{Member, ObjectFault, read_object},
+    strict_json::{Member, ObjectFault, Wanted, read_object},
 };
 
 /// Longest token that is looked at. API Gateway lets 10,240 bytes of headers through (API Gateway quotas), so no real
@@ -18,22 +20,33 @@ const MAX_TOKEN_BYTES: usize = 16 * 1024;
 /// Longest header part that is decoded. A header with `x5c` stays below 6 KiB; the rest of the token is for claims.
 const MAX_HEADER_BYTES: usize = 8 * 1024;
 
+/// The header parameters that some rule looks at.
+static HEADER_NAMES: Wanted<5> = Wanted::new(["alg", "kid", "typ", "crit", "b64"]);
+
 /// A token in the compact serialization whose header obeys every rule. The signature is not verified.
 #[derive(Debug)]
 pub struct CompactJws<'a> {
     signing_input: &'a str,
     header: Header,
-    /// The payload's bytes, then the signature's: one buffer for both.
+    /// The bytes of header, payload and signature: one buffer for all.
     decoded: Vec<u8>,
-    payload_bytes: usize,
+    payload: Range<usize>,
 }
 
 /// What the header says.
 #[derive(Debug)]
-pub(crate) struct Header {
-    pub(crate) algorithm: Algorithm,
-    pub(crate) kid: Option<String>,
-    pub(crate) token_type: TokenType,
+struct Header {
+    algorithm: Algorithm,
+    kid: Option<Kid>,
+    token_type: TokenType,
+}
+
+#[derive(Debug)]
+enum Kid {
+    /// Where it stands in the decoded bytes.
+    At(Range<usize>),
+    /// One that is written with escapes.
+    Unescaped(String),
 }
 
 impl<'a> CompactJws<'a> {
@@ -45,39 +58,36 @@ impl<'a> CompactJws<'a> {
         if token.len() > MAX_TOKEN_BYTES {
             return Err(Rejection::TokenTooLarge);
         }
-        let (signing_input, signature) = token.rsplit_once('.').ok_or(Rejection::NotThreeParts)?;
-        let (header, payload) = signing_input
-            .split_once('.')
-            .filter(|(_, payload)| !payload.contains('.'))
-            .ok_or(Rejection::NotThreeParts)?;
+        let [header, payload, signature] = three_parts(token).ok_or(Rejection::NotThreeParts)?;
+        let signing_input = &token[..header.len() + 1 + payload.len()];
         if header.len() > MAX_HEADER_BYTES {
             return Err(Rejection::HeaderTooLarge);
         }
-        // Large enough for payload and signature, and for the header alone, which is done with before they come.
-        let mut decoded = vec![0; token.len() / 4 * 3 + 3];
-        let header_bytes = decode(header, &mut decoded, Rejection::HeaderEncoding)?;
-        let header = read_header(&decoded[..header_bytes])?;
+        let mut decoded = Vec::with_capacity(token.len() / 4 * 3 + 3);
+        decode(header, &mut decoded, Rejection::HeaderEncoding)?;
+        let header = read_header(&decoded)?;
         if signature.is_empty() {
             return Err(Rejection::SignatureMissing);
         }
-        let payload_bytes = decode(payload, &mut decoded, Rejection::PayloadEncoding)?;
-        let signature_bytes = decode(
-            signature,
-            &mut decoded[payload_bytes..],
-            Rejection::SignatureEncoding,
-        )?;
-        decoded.truncate(payload_bytes + signature_bytes);
+        let payload_start = decoded.len();
+        decode(payload, &mut decoded, Rejection::PayloadEncoding)?;
+        let payload = payload_start..decoded.len();
+        decode(signature, &mut decoded, Rejection::SignatureEncoding)?;
         Ok(CompactJws {
             signing_input,
             header,
             decoded,
-            payload_bytes,
+            payload,
         })
     }
 
     /// The `kid` of the header. Only ever compared with the issuer's keys.
     pub fn kid(&self) -> Option<&str> {
-        self.header.kid.as_deref()
+        match self.header.kid.as_ref()? {
+            // The range is that of a text, so this is always one.
+            Kid::At(range) => str::from_utf8(&self.decoded[range.clone()]).ok(),
+            Kid::Unescaped(kid) => Some(kid),
+        }
     }
 
     /// The `alg` of the header. Only ever compared with what the settings and the key allow.
@@ -100,30 +110,43 @@ impl<'a> CompactJws<'a> {
     }
 
     fn signature(&self) -> &[u8] {
-        &self.decoded[self.payload_bytes..]
+        &self.decoded[self.payload.end..]
     }
 
     /// The payload before the signature is verified: good for finding the issuer and for refusing, and for nothing that
     /// grants anything.
     pub(crate) fn unverified_payload(&self) -> &[u8] {
-        &self.decoded[..self.payload_bytes]
+        &self.decoded[self.payload.clone()]
     }
 }
 
-/// Decodes base64url without padding into the front of `out` and returns the number of bytes; padding, foreign characters
-/// and non-zero trailing bits are refused (RFC 7515 §2, RFC 4648 §3.5).
-fn decode(part: &str, out: &mut [u8], rejection: Rejection) -> Result<usize, Rejection> {
-    match URL_SAFE_NO_PAD.decode(part.as_bytes(), out.as_out()) {
-        Ok(decoded) => Ok(decoded.len()),
-        Err(_) => Err(rejection),
+/// The parts of a text with exactly two dots.
+fn three_parts(token: &str) -> Option<[&str; 3]> {
+    let mut dots = memchr::memchr_iter(b'.', token.as_bytes());
+    let (first, second) = (dots.next()?, dots.next()?);
+    if dots.next().is_some() {
+        return None;
     }
+    Some([
+        &token[..first],
+        &token[first + 1..second],
+        &token[second + 1..],
+    ])
+}
+
+/// Appends what base64url without padding stands for; padding, foreign characters and non-zero trailing bits are refused
+/// (RFC 7515 §2, RFC 4648 §3.5).
+fn decode(part: &str, decoded: &mut Vec<u8>, rejection: Rejection) -> Result<(), Rejection> {
+    URL_SAFE_NO_PAD
+        .decode_append(part, decoded)
+        .map_err(|_| rejection)
 }
 
 /// Reads the header and checks it as far as that needs no settings.
 fn read_header(header: &[u8]) -> Result<Header, Rejection> {
     let text = str::from_utf8(header).map_err(|_| Rejection::HeaderNotJson)?;
-    let [alg, kid, typ, crit, b64] = read_object(text, &["alg", "kid", "typ", "crit", "b64"])
-        .map_err(|fault| match fault {
+    let [alg, kid, typ, crit, b64] =
+        read_object(text, &HEADER_NAMES).map_err(|fault| match fault {
             ObjectFault::DuplicateName => Rejection::HeaderDuplicateName,
             ObjectFault::NotAnObject => Rejection::HeaderNotObject,
             ObjectFault::NotJson => Rejection::HeaderNotJson,
@@ -147,7 +170,11 @@ fn read_header(header: &[u8]) -> Result<Header, Rejection> {
     };
     let kid = match kid {
         Member::Absent => None,
-        Member::Text(kid) => Some(kid.into_owned()),
+        Member::Text(Cow::Borrowed(kid)) => {
+            let start = kid.as_ptr().addr() - header.as_ptr().addr();
+            Some(Kid::At(start..start + kid.len()))
+        }
+        Member::Text(Cow::Owned(kid)) => Some(Kid::Unescaped(kid)),
         _ => return Err(Rejection::KidMalformed),
     };
     Ok(Header {

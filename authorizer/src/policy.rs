@@ -9,6 +9,7 @@
 mod answer;
 mod compile;
 mod instant;
+mod json;
 mod pattern;
 mod route;
 mod route_fault;
@@ -19,7 +20,6 @@ mod scope_rule;
 #[cfg(test)]
 mod tests;
 
-use serde::Serialize;
 use thiserror::Error;
 
 pub use {
@@ -36,47 +36,20 @@ use route_table::{RESOURCE_BYTES_MAX, policy_bytes};
 use crate::{MethodArn, VerifiedToken};
 
 /// An IAM policy about a stage of an API.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
+///
+/// It names resources under Allow and under Deny; there is no effect by default.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PolicyDocument {
-    version: &'static str,
-    statement: Vec<Statement>,
+    allow: Option<Resource>,
+    deny: Option<Resource>,
+    /// When the Allow ends, in seconds since the epoch.
+    allow_ends_at: Option<i64>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Statement {
-    action: &'static str,
-    effect: Effect,
-    resource: Resource,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    condition: Option<Condition>,
-}
-
-/// There is no default: a policy without an explicit effect must not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-enum Effect {
-    Allow,
-    Deny,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Resource {
     Many(Vec<String>),
     One(String),
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "PascalCase")]
-struct Condition {
-    date_less_than: CurrentTime,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-struct CurrentTime {
-    #[serde(rename = "aws:CurrentTime")]
-    current_time: String,
 }
 
 /// A policy would be longer than it may be. The table left room for a shorter stage name.
@@ -89,7 +62,11 @@ impl PolicyDocument {
     ///
     /// This and [`PolicyDocument::allow_routes`] are the only ways to an Allow, and both need that proof.
     pub fn allow(_proof: &VerifiedToken, method_arn: &MethodArn<'_>) -> PolicyDocument {
-        PolicyDocument::stage_wide(Effect::Allow, method_arn)
+        PolicyDocument {
+            allow: Some(Resource::One(method_arn.stage_resource())),
+            deny: None,
+            allow_ends_at: None,
+        }
     }
 
     /// Allows the bearer of a verified token to call the routes whose scopes the token has, and no other route of the
@@ -106,7 +83,11 @@ impl PolicyDocument {
 
     /// Denies every method of the stage, explicitly.
     pub fn deny(method_arn: &MethodArn<'_>) -> PolicyDocument {
-        PolicyDocument::stage_wide(Effect::Deny, method_arn)
+        PolicyDocument {
+            allow: None,
+            deny: Some(Resource::One(method_arn.stage_resource())),
+            allow_ends_at: None,
+        }
     }
 
     /// Lets each Allow end when the token expires: `DateLessThan` on `aws:CurrentTime`. Without it a cached policy outlives
@@ -116,21 +97,12 @@ impl PolicyDocument {
     /// your account before you rely on it. Where a key is unknown the Allow does not apply, and everything is refused.
     #[must_use]
     pub fn ending_with(mut self, token: &VerifiedToken) -> PolicyDocument {
-        for statement in &mut self.statement {
-            if statement.effect == Effect::Allow {
-                statement.condition = Some(Condition {
-                    date_less_than: CurrentTime {
-                        current_time: instant::iso_8601(token.expires_at()),
-                    },
-                });
-            }
-        }
+        self.allow_ends_at = Some(token.expires_at());
         self
     }
 
     fn has_allow(&self) -> bool {
-        let mut statements = self.statement.iter();
-        statements.any(|statement| statement.effect == Effect::Allow)
+        self.allow.is_some()
     }
 
     fn of_resources(
@@ -153,44 +125,20 @@ impl PolicyDocument {
         {
             return Err(PolicyTooLong);
         }
-        let statements = [(Effect::Allow, allowed), (Effect::Deny, denied)].into_iter();
-        let statements = statements.filter(|(_, resources)| !resources.is_empty());
-        Ok(PolicyDocument::new(statements.map(
-            |(effect, resources)| Statement::new(effect, Resource::from(resources)),
-        )))
-    }
-
-    fn stage_wide(effect: Effect, method_arn: &MethodArn<'_>) -> PolicyDocument {
-        let resource = Resource::One(method_arn.stage_resource());
-        PolicyDocument::new([Statement::new(effect, resource)])
-    }
-
-    fn new(statements: impl IntoIterator<Item = Statement>) -> PolicyDocument {
-        PolicyDocument {
-            // The version of the policy language, not of this policy.
-            version: "2012-10-17",
-            statement: statements.into_iter().collect(),
-        }
+        Ok(PolicyDocument {
+            allow: Resource::of(allowed),
+            deny: Resource::of(denied),
+            allow_ends_at: None,
+        })
     }
 }
 
-impl Statement {
-    fn new(effect: Effect, resource: Resource) -> Statement {
-        Statement {
-            action: "execute-api:Invoke",
-            effect,
-            resource,
-            condition: None,
+impl Resource {
+    /// `None` for no resources.
+    fn of(mut resources: Vec<String>) -> Option<Resource> {
+        if resources.len() > 1 {
+            return Some(Resource::Many(resources));
         }
-    }
-}
-
-impl From<Vec<String>> for Resource {
-    fn from(mut resources: Vec<String>) -> Resource {
-        if resources.len() == 1 {
-            Resource::One(resources.remove(0))
-        } else {
-            Resource::Many(resources)
-        }
+        resources.pop().map(Resource::One)
     }
 }

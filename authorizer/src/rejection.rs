@@ -11,7 +11,10 @@ macro_rules! rejections {
         /// Why a credential was refused. The client sees the same `Unauthorized` for all of them.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[non_exhaustive]
-        pub enum Rejection {
+        // As wide as a register: where an error is a single byte, every result that can hold it is copied in two pieces
+        // that overlap, and the processor waits for each.
+        #[repr(usize)]
+pub enum Rejection {
             $($(#[$doc])* $variant,)+
         }
 

@@ -8,10 +8,14 @@
 //! an escape, and duplicates found on the way. The tests hold it to `serde_json` on what is JSON and what is not.
 
 mod reader;
+mod wanted;
 
 use std::borrow::Cow;
 
 use reader::Reader;
+pub(crate) use reader::first_special;
+use wanted::Names;
+pub(crate) use wanted::Wanted;
 
 /// Deepest nesting of arrays and objects that is read. Real tokens stay below 6 levels (Keycloak's `resource_access` is
 /// 3), and the bound keeps a stack frame per level affordable.
@@ -72,6 +76,8 @@ impl<'a> Members<'a> {
 
 /// Why a text is not an acceptable JSON object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+// As wide as a register, for the reason that `Rejection` has.
+#[repr(usize)]
 pub(crate) enum ObjectFault {
     DuplicateName,
     NotAnObject,
@@ -79,15 +85,15 @@ pub(crate) enum ObjectFault {
     TooDeep,
 }
 
-/// Reads `text` as one JSON object and returns what it holds under each of `names`, in their order.
+/// Reads `text` as one JSON object and returns what it holds under each of the names, in their order.
 ///
 /// Members under other names are skipped, but their content obeys the same rules.
 pub(crate) fn read_object<'a, const N: usize>(
     text: &'a str,
-    names: &[&str; N],
+    names: &Wanted<N>,
 ) -> Result<[Member<'a>; N], ObjectFault> {
     let mut members = [const { Member::Absent }; N];
-    read_into(text, names, &mut members)?;
+    read_into(text, names.names(), &mut members)?;
     Ok(members)
 }
 
@@ -97,13 +103,24 @@ pub(crate) fn read_members<'a>(
     names: &[String],
 ) -> Result<Vec<Member<'a>>, ObjectFault> {
     let mut members = vec![Member::Absent; names.len()];
-    read_into(text, names, &mut members)?;
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let marks: Vec<_> = names.iter().map(|name| wanted::mark(name)).collect();
+    read_into(text, Names::new(&names, &marks), &mut members)?;
     Ok(members)
+}
+
+/// The same into members that are there already, all of them absent.
+pub(crate) fn read_in_place<'a, const N: usize>(
+    text: &'a str,
+    names: &Wanted<N>,
+    members: &mut [Member<'a>; N],
+) -> Result<(), ObjectFault> {
+    read_into(text, names.names(), members)
 }
 
 fn read_into<'a>(
     text: &'a str,
-    names: &[impl AsRef<str>],
+    names: Names<'_>,
     members: &mut [Member<'a>],
 ) -> Result<(), ObjectFault> {
     let mut reader = Reader::new(text);
@@ -147,10 +164,14 @@ mod tests {
             (nested(10_000), ObjectFault::TooDeep),
         ];
         for (text, expected) in cases {
-            assert_eq!(read_object(&text, &["a"]), Err(expected), "{text:.60}");
+            assert_eq!(
+                read_object(&text, &Wanted::new(["a"])),
+                Err(expected),
+                "{text:.60}"
+            );
         }
         assert_eq!(
-            read_object(&nested(MAX_DEPTH), &["a"]),
+            read_object(&nested(MAX_DEPTH), &Wanted::new(["a"])),
             Ok([Member::Absent])
         );
     }
@@ -158,7 +179,11 @@ mod tests {
     #[test]
     fn values_keep_their_type() {
         let text = r#"{"a":"t","b":["x","y"],"c":[],"d":["x",1],"e":null,"f":-1,"g":1.5,"h":18446744073709551615}"#;
-        let members = read_object(text, &["a", "b", "c", "d", "e", "f", "g", "h", "i"]).unwrap();
+        let members = read_object(
+            text,
+            &Wanted::new(["a", "b", "c", "d", "e", "f", "g", "h", "i"]),
+        )
+        .unwrap();
         let expected = [
             Member::Text("t".into()),
             Member::Texts(Texts(r#"["x","y"]"#)),
@@ -177,10 +202,10 @@ mod tests {
     fn a_duplicate_is_found_among_thousands_of_names() {
         let many: Vec<String> = (0..2_000).map(|i| format!("\"n{i}\":0")).collect();
         let distinct = format!("{{{}}}", many.join(","));
-        assert!(read_object(&distinct, &["a"]).is_ok());
+        assert!(read_object(&distinct, &Wanted::new(["a"])).is_ok());
         let repeated = format!("{{{},\"n1999\":0}}", many.join(","));
         assert_eq!(
-            read_object(&repeated, &["a"]),
+            read_object(&repeated, &Wanted::new(["a"])),
             Err(ObjectFault::DuplicateName)
         );
     }
@@ -188,7 +213,7 @@ mod tests {
     #[test]
     fn an_array_of_texts_is_read_as_it_is_written() {
         let text = r#"{"a":[ "x" , "\u0079\n","" ] }"#;
-        let [Member::Texts(texts)] = read_object(text, &["a"]).unwrap() else {
+        let [Member::Texts(texts)] = read_object(text, &Wanted::new(["a"])).unwrap() else {
             panic!("expected texts");
         };
         assert_eq!(texts.iter().collect::<Vec<_>>(), ["x", "y\n", ""]);
@@ -212,7 +237,7 @@ mod tests {
                     rest /= pieces.len();
                 }
                 let text = format!("{{\"x\":{value}}}");
-                let ours = match read_object(&text, &["x"]) {
+                let ours = match read_object(&text, &Wanted::new(["x"])) {
                     Ok(_) | Err(ObjectFault::DuplicateName | ObjectFault::TooDeep) => true,
                     Err(ObjectFault::NotJson | ObjectFault::NotAnObject) => false,
                 };

@@ -6,7 +6,7 @@
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Mutex, PoisonError},
 };
 
 use aws_lc_rs::digest;
@@ -35,7 +35,7 @@ struct Entry {
     generation: u64,
     /// First second at which the entry no longer counts.
     ends_at: i64,
-    token: Arc<VerifiedToken>,
+    token: VerifiedToken,
 }
 
 /// What a token is known by.
@@ -65,7 +65,7 @@ impl TokenCache {
         digest: TokenDigest,
         now_s: i64,
         generation: impl FnOnce(usize) -> Option<u64>,
-    ) -> Option<Arc<VerifiedToken>> {
+    ) -> Option<VerifiedToken> {
         let place = self
             .place(digest)
             .lock()
@@ -74,7 +74,7 @@ impl TokenCache {
         let counts = entry.digest == digest.0
             && now_s < entry.ends_at
             && generation(entry.issuer) == Some(entry.generation);
-        counts.then(|| Arc::clone(&entry.token))
+        counts.then(|| entry.token.clone())
     }
 
     /// Keeps a token that was just verified with keys of this generation.
@@ -84,14 +84,14 @@ impl TokenCache {
         issuer: usize,
         generation: u64,
         now_s: i64,
-        token: &Arc<VerifiedToken>,
+        token: &VerifiedToken,
     ) {
         let entry = Entry {
             digest: digest.0,
             issuer,
             generation,
             ends_at: token.expires_at().min(now_s.saturating_add(self.ttl_s)),
-            token: Arc::clone(token),
+            token: token.clone(),
         };
         *self
             .place(digest)
@@ -128,7 +128,7 @@ mod tests {
 
     fn cache_with(text: &str, expires_at: i64, ttl_s: i64) -> TokenCache {
         let cache = TokenCache::new(8, ttl_s).unwrap();
-        let token = Arc::new(VerifiedToken::for_tests("someone", expires_at));
+        let token = VerifiedToken::for_tests("someone", expires_at);
         cache.insert(TokenDigest::of(text), 0, 7, NOW, &token);
         cache
     }

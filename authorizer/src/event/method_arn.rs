@@ -21,6 +21,8 @@ const CONNECT: &str = "$connect";
 
 /// Why a text is not the ARN of an API method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+// As wide as a register, for the reason that `Rejection` has.
+#[repr(usize)]
 pub enum MethodArnError {
     /// The account is not a number.
     #[error("the account id is not a row of digits")]
@@ -77,40 +79,40 @@ impl<'a> MethodArn<'a> {
         if text.len() > MAX_METHOD_ARN_BYTES {
             return Err(MethodArnError::TooLong);
         }
-        // Six fields, the last of which is taken apart at slashes: the path may hold both.
-        let mut rest = text;
-        let mut field = || cut(&mut rest, b':').ok_or(MethodArnError::Fields);
-        let (arn, partition, service) = (field()?, field()?, field()?);
-        let (region, account) = (field()?, field()?);
-        let mut segment = || cut(&mut rest, b'/').ok_or(MethodArnError::Resource);
-        let (api, stage) = (segment()?, segment()?);
+        let mut rest = text.strip_prefix("arn:").ok_or(MethodArnError::Fields)?;
+        let partition = PARTITIONS
+            .into_iter()
+            .find(|partition| {
+                rest.starts_with(partition) && rest[partition.len()..].starts_with(':')
+            })
+            .ok_or(MethodArnError::Partition)?;
+        rest = &rest[partition.len() + 1..];
+        rest = rest
+            .strip_prefix("execute-api:")
+            .ok_or(MethodArnError::Service)?;
+        let region = field(&mut rest, b':', MethodArnError::Region, |b| {
+            b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
+        })?;
+        // Any number of digits: AWS documents twelve, the well-known sample events have ten.
+        let account = field(&mut rest, b':', MethodArnError::Account, |b| {
+            b.is_ascii_digit()
+        })?;
+        let api = field(&mut rest, b'/', MethodArnError::ApiId, |b| {
+            b.is_ascii_alphanumeric()
+        })?;
+        // `$default` is a stage, too.
+        let stage = field(&mut rest, b'/', MethodArnError::Stage, |b| {
+            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'$')
+        })?;
         let stage_prefix = &text[..text.len() - rest.len()];
+        // The path may hold anything, colons and slashes included.
         let (method, path) = match rest.split_once('/') {
             None if rest == CONNECT => (rest, ""),
             parts => parts.ok_or(MethodArnError::Resource)?,
         };
-        if arn != "arn" {
-            return Err(MethodArnError::Fields);
-        }
-        if !PARTITIONS.contains(&partition) {
-            return Err(MethodArnError::Partition);
-        }
-        if service != "execute-api" {
-            return Err(MethodArnError::Service);
-        }
         if method.is_empty() {
             return Err(MethodArnError::Resource);
         }
-        check(region, MethodArnError::Region, |b| {
-            b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'
-        })?;
-        // Any number of digits: AWS documents twelve, the well-known sample events have ten.
-        check(account, MethodArnError::Account, |b| b.is_ascii_digit())?;
-        check(api, MethodArnError::ApiId, |b| b.is_ascii_alphanumeric())?;
-        // `$default` is a stage, too.
-        check(stage, MethodArnError::Stage, |b| {
-            b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'$')
-        })?;
         if stage_prefix.len() + EVERYTHING.len() > MAX_RESOURCE_BYTES {
             return Err(MethodArnError::TooLong);
         }
@@ -170,7 +172,10 @@ impl<'a> MethodArn<'a> {
         } else {
             EVERYTHING
         };
-        [self.stage_prefix, routes].concat()
+        let mut resource = String::with_capacity(self.stage_prefix.len() + routes.len());
+        resource.push_str(self.stage_prefix);
+        resource.push_str(routes);
+        resource
     }
 
     /// What every resource of the API's stage starts with, up to and including the slash before the verb.
@@ -179,23 +184,25 @@ impl<'a> MethodArn<'a> {
     }
 }
 
-/// The text in front of the next separator; steps behind it.
-fn cut<'a>(rest: &mut &'a str, separator: u8) -> Option<&'a str> {
-    let at = rest.bytes().position(|byte| byte == separator)?;
-    let (field, behind) = rest.split_at(at);
-    *rest = &behind[1..];
-    Some(field)
-}
-
-fn check(
-    field: &str,
+/// The text of the next field, of one allowed character or more, whose separator ends it; steps behind the separator.
+fn field<'a>(
+    rest: &mut &'a str,
+    separator: u8,
     error: MethodArnError,
     allowed: impl Fn(u8) -> bool,
-) -> Result<(), MethodArnError> {
-    if field.is_empty() || !field.bytes().all(allowed) {
-        return Err(error);
+) -> Result<&'a str, MethodArnError> {
+    let bytes = rest.as_bytes();
+    match bytes.iter().position(|byte| !allowed(*byte)) {
+        Some(end) if end > 0 && bytes[end] == separator => {
+            let (field, behind) = rest.split_at(end);
+            *rest = &behind[1..];
+            Ok(field)
+        }
+        // What a field may hold is to blame only where the field ends.
+        _ if bytes.contains(&separator) => Err(error),
+        _ if separator == b':' => Err(MethodArnError::Fields),
+        _ => Err(MethodArnError::Resource),
     }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -89,17 +89,15 @@ impl Snapshot {
                 refresh_due: false,
             };
         };
-        if lifetime.is_fresh(now) {
-            return match selected {
-                Err(Rejection::KidUnknown) => Lookup::Unknown,
-                settled => Lookup::Fresh {
-                    answer: settled.cloned(),
-                    refresh_due: lifetime.is_refresh_due(now),
-                },
-            };
-        }
+        // A clock that was set back makes every age a guess, so the set counts as too old.
+        let age = age(lifetime.fetched_at, now).unwrap_or(Duration::MAX);
         match selected {
-            Ok(key) if lifetime.is_below(lifetime.max_age + stale_bound, now) => {
+            Err(Rejection::KidUnknown) if age < lifetime.max_age => Lookup::Unknown,
+            settled if age < lifetime.max_age => Lookup::Fresh {
+                answer: settled.cloned(),
+                refresh_due: age >= lifetime.refresh_age(),
+            },
+            Ok(key) if age < lifetime.max_age.saturating_add(stale_bound) => {
                 Lookup::Stale(Arc::clone(key))
             }
             _ => Lookup::Unusable,
@@ -122,11 +120,16 @@ impl Lifetime {
     }
 
     fn is_refresh_due(&self, now: SystemTime) -> bool {
-        let last_part = self.max_age / REFRESH_AHEAD_DIVISOR;
-        !self.is_below(self.max_age.saturating_sub(last_part), now)
+        !self.is_below(self.refresh_age(), now)
     }
 
-    /// Whether the age is below `bound`. A clock that was set back makes every age a guess, so the set counts as too old.
+    /// The age from which a refresh is due.
+    fn refresh_age(&self) -> Duration {
+        let last_part = self.max_age / REFRESH_AHEAD_DIVISOR;
+        self.max_age.saturating_sub(last_part)
+    }
+
+    /// Whether the age is below `bound`; it is not if the clock was set back.
     fn is_below(&self, bound: Duration, now: SystemTime) -> bool {
         age(self.fetched_at, now).is_some_and(|age| age < bound)
     }

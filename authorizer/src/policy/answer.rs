@@ -3,7 +3,6 @@
 
 use std::fmt;
 
-use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::{Number, Value};
 use thiserror::Error;
 
@@ -19,21 +18,18 @@ const SCOPE: &str = "scope";
 /// Lengths that an API key can have (API Gateway quotas).
 const API_KEY_BYTES: std::ops::RangeInclusive<usize> = 20..=128;
 
-/// The answer with a policy, in the order in which it is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+/// The answer with a policy: the token's principal, the policy, and a context that holds the token's scopes first.
+#[derive(Debug, Clone)]
 pub struct AuthorizerAnswer {
-    principal_id: String,
-    policy_document: PolicyDocument,
-    context: AnswerContext,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    usage_identifier_key: Option<ApiKey>,
+    pub(super) token: VerifiedToken,
+    pub(super) policy_document: PolicyDocument,
+    pub(super) context: AnswerContext,
+    pub(super) usage_identifier_key: Option<ApiKey>,
 }
 
 /// A value of the context. REST APIs take strings, numbers and booleans only; an array, an object or a null makes the
 /// whole answer invalid, and the client sees 500.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ContextValue {
     /// `true` or `false`.
     Boolean(bool),
@@ -62,8 +58,7 @@ pub enum AnswerError {
 }
 
 /// The answer to an event, in the form that its API takes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum Answer {
     /// A policy, which every API takes.
     Policy(AuthorizerAnswer),
@@ -82,11 +77,11 @@ impl Answer {
 }
 
 /// A simple response (API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda authorizers").
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Debug, Clone)]
 pub struct SimpleAnswer {
-    is_authorized: bool,
-    context: AnswerContext,
+    pub(super) token: VerifiedToken,
+    pub(super) is_authorized: bool,
+    pub(super) context: AnswerContext,
 }
 
 /// Whether a text is as long as an API key has to be.
@@ -99,87 +94,69 @@ pub(crate) fn is_context_key(key: &str) -> bool {
     !key.is_empty() && key != SCOPE && !RESERVED_KEYS.contains(&key)
 }
 
-/// What the integration gets to know: the scope first, then what was added, in that order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct AnswerContext {
-    scope: String,
-    added: Vec<(String, ContextValue)>,
-}
+/// What the integration gets to know beside the scope, in that order.
+pub(super) type AnswerContext = Vec<(String, ContextValue)>;
 
 /// The value of `usageIdentifierKey`. It is a secret and stays out of every log.
-#[derive(Clone, PartialEq, Eq, Serialize)]
-struct ApiKey(String);
+#[derive(Clone)]
+pub(super) struct ApiKey(String);
+
+impl ApiKey {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
 
 impl AuthorizerAnswer {
     /// Most bytes of an answer: documented for WebSocket APIs, and a bound to stay below for REST APIs, which have no
     /// published one.
     pub const BYTES_MAX: usize = 8 * 1_024;
 
-    pub(crate) fn new(token: &VerifiedToken, policy_document: PolicyDocument) -> AuthorizerAnswer {
+    pub(crate) fn new(token: VerifiedToken, policy_document: PolicyDocument) -> AuthorizerAnswer {
         AuthorizerAnswer {
-            principal_id: token.principal().to_owned(),
+            token,
             policy_document,
-            context: AnswerContext {
-                scope: token.scope().to_owned(),
-                added: Vec::new(),
-            },
+            context: AnswerContext::new(),
             usage_identifier_key: None,
         }
     }
 
     /// Adds a value for the integration, which finds it under the key in `requestContext.authorizer`.
-    pub fn with_context(
-        mut self,
+    pub fn add_context(
+        &mut self,
         key: &str,
         value: impl Into<ContextValue>,
-    ) -> Result<AuthorizerAnswer, AnswerError> {
-        if key == SCOPE || self.context.added.iter().any(|(other, _)| other == key) {
+    ) -> Result<(), AnswerError> {
+        if key == SCOPE || self.context.iter().any(|(other, _)| other == key) {
             return Err(AnswerError::ContextKeyTwice(key.to_owned()));
         }
         if !is_context_key(key) {
             return Err(AnswerError::ReservedContextKey(key.to_owned()));
         }
-        self.context.added.push((key.to_owned(), value.into()));
-        Ok(self)
+        self.context.push((key.to_owned(), value.into()));
+        Ok(())
     }
 
-    /// Adds the API key of the caller, which API Gateway wants where its source of API keys is the authorizer.
-    pub fn with_usage_identifier_key(
-        mut self,
+    /// Sets the API key of the caller, which API Gateway wants where its source of API keys is the authorizer.
+    pub fn set_usage_identifier_key(
+        &mut self,
         api_key: impl Into<String>,
-    ) -> Result<AuthorizerAnswer, AnswerError> {
+    ) -> Result<(), AnswerError> {
         let api_key = api_key.into();
         if !is_api_key(&api_key) {
             return Err(AnswerError::ApiKeyLength);
         }
         self.usage_identifier_key = Some(ApiKey(api_key));
-        Ok(self)
+        Ok(())
     }
 
     /// The same answer for an HTTP API with simple responses: the policy becomes one verdict for every route.
     pub(crate) fn into_simple(self) -> SimpleAnswer {
         SimpleAnswer {
             is_authorized: self.policy_document.has_allow(),
+            token: self.token,
             context: self.context,
         }
-    }
-
-    /// The bytes of the answer as JSON, to be compared with [`AuthorizerAnswer::BYTES_MAX`].
-    pub fn json_bytes(&self) -> usize {
-        serde_json::to_vec(self)
-            .expect("text, numbers and booleans always serialize")
-            .len()
-    }
-}
-
-impl Serialize for AnswerContext {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(1 + self.added.len()))?;
-        map.serialize_entry(SCOPE, &self.scope)?;
-        for (key, value) in &self.added {
-            map.serialize_entry(key, value)?;
-        }
-        map.end()
     }
 }
 

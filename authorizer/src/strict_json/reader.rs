@@ -2,34 +2,39 @@
 
 use std::borrow::Cow;
 
-use super::{MAX_DEPTH, Member, Members, Number, ObjectFault, Texts};
+use super::{MAX_DEPTH, Member, Members, Number, ObjectFault, Texts, wanted::Names};
 
 mod names;
 mod text;
 
 use names::SeenNames;
-use text::{first_special, unescape};
+pub(crate) use text::first_special;
+use text::unescape;
 
 type Read<T> = Result<T, ObjectFault>;
 
 /// A place in a text.
+///
+/// What a step finds, it returns in registers or writes where it belongs: a result with a member inside goes through
+/// memory, and is read back before the processor is done with writing it.
 pub(super) struct Reader<'a> {
     text: &'a str,
     at: usize,
+    /// Whether the last string holds escapes.
+    has_escapes: bool,
 }
 
 impl<'a> Reader<'a> {
     pub(super) fn new(text: &'a str) -> Reader<'a> {
-        Reader { text, at: 0 }
+        Reader {
+            text,
+            at: 0,
+            has_escapes: false,
+        }
     }
 
-    /// The object that is the whole text, up to its closing brace.
-    /// `members` has a place for each wanted name.
-    pub(super) fn top_level(
-        &mut self,
-        wanted: &[impl AsRef<str>],
-        members: &mut [Member<'a>],
-    ) -> Read<()> {
+    /// The object that is the whole text, up to its closing brace. `members` has a place for each name.
+    pub(super) fn top_level(&mut self, names: Names<'_>, members: &mut [Member<'a>]) -> Read<()> {
         match self.next_token() {
             Some(b'{') => {}
             Some(b'[' | b'"' | b'-' | b'0'..=b'9' | b't' | b'f' | b'n') => {
@@ -39,13 +44,15 @@ impl<'a> Reader<'a> {
         }
         let mut others = SeenNames::default();
         let mut first = true;
-        while let Some(name) = self.next_name(&mut first)? {
-            if let Some(index) = index_of(&name, wanted) {
-                if members[index] != Member::Absent {
+        while self.has_another(&mut first)? {
+            let raw = self.name()?;
+            let unescaped = self.unescaped(raw)?;
+            if let Some(place) = names.place_of(unescaped.as_deref().unwrap_or(raw)) {
+                if members[place] != Member::Absent {
                     return Err(ObjectFault::DuplicateName);
                 }
-                members[index] = self.keep()?;
-            } else if others.insert(name) {
+                self.keep(&mut members[place])?;
+            } else if others.insert(raw, unescaped) {
                 self.skip(MAX_DEPTH)?;
             } else {
                 return Err(ObjectFault::DuplicateName);
@@ -68,7 +75,7 @@ impl<'a> Reader<'a> {
             b'[' | b',' => {
                 self.skip_white();
                 // An empty array has no string behind its bracket.
-                self.eat(b'"').then(|| self.string().ok()).flatten()
+                self.eat(b'"').then(|| self.text().ok()).flatten()
             }
             _ => None,
         }
@@ -81,8 +88,14 @@ impl<'a> Reader<'a> {
 
     /// The next member of such an object.
     pub(super) fn next_member(&mut self, first: &mut bool) -> Option<(Cow<'a, str>, Member<'a>)> {
-        let name = self.next_name(first).ok()??;
-        Some((name, self.keep().ok()?))
+        if !self.has_another(first).ok()? {
+            return None;
+        }
+        let name = self.text().ok()?;
+        self.expect(b':').ok()?;
+        let mut member = Member::Absent;
+        self.keep(&mut member).ok()?;
+        Some((name, member))
     }
 
     fn peek(&self) -> Option<u8> {
@@ -116,39 +129,45 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The next member's name, read up to behind its colon; `None` at the closing brace. Starts behind the opening brace.
-    fn next_name(&mut self, first: &mut bool) -> Read<Option<Cow<'a, str>>> {
+    /// Whether the object has another member; then its name's first character is next. Starts behind the opening brace or
+    /// behind a value.
+    fn has_another(&mut self, first: &mut bool) -> Read<bool> {
         let mut token = self.next_token();
         if std::mem::take(first) {
             if token == Some(b'}') {
-                return Ok(None);
+                return Ok(false);
             }
         } else {
             match token {
                 Some(b',') => token = self.next_token(),
-                Some(b'}') => return Ok(None),
+                Some(b'}') => return Ok(false),
                 _ => return Err(ObjectFault::NotJson),
             }
         }
-        if token != Some(b'"') {
-            return Err(ObjectFault::NotJson);
+        match token {
+            Some(b'"') => Ok(true),
+            _ => Err(ObjectFault::NotJson),
         }
-        let name = self.string()?;
-        self.expect(b':')?;
-        Ok(Some(name))
     }
 
-    /// A string, from behind its opening quotation mark.
-    fn string(&mut self) -> Read<Cow<'a, str>> {
+    /// A member's name as it is written, and the colon behind it.
+    fn name(&mut self) -> Read<&'a str> {
+        let name = self.string()?;
+        self.expect(b':')?;
+        Ok(name)
+    }
+
+    /// A string as it is written, from behind its opening quotation mark.
+    fn string(&mut self) -> Read<&'a str> {
         let start = self.at;
-        let mut has_escapes = false;
+        self.has_escapes = false;
         loop {
             self.at += first_special(&self.text.as_bytes()[self.at..]);
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
-                    has_escapes = true;
-                    // The escaped character is looked at below; here it must only not end the string.
+                    self.has_escapes = true;
+                    // The escaped character is looked at later; here it must only not end the string.
                     self.at = (self.at + 2).min(self.text.len());
                 }
                 // A control character, or the end of the text.
@@ -158,55 +177,85 @@ impl<'a> Reader<'a> {
         // Both ends are ASCII quotation marks, so the slice is whole characters.
         let raw = &self.text[start..self.at];
         self.at += 1;
-        if has_escapes {
-            unescape(raw).map(Cow::Owned).ok_or(ObjectFault::NotJson)
-        } else {
-            Ok(Cow::Borrowed(raw))
+        Ok(raw)
+    }
+
+    /// What the last string stands for, if that is not what is written.
+    fn unescaped(&self, raw: &str) -> Read<Option<String>> {
+        if self.has_escapes {
+            return unescape(raw).map(Some).ok_or(ObjectFault::NotJson);
         }
+        Ok(None)
+    }
+
+    /// What a string stands for.
+    fn text(&mut self) -> Read<Cow<'a, str>> {
+        let raw = self.string()?;
+        Ok(self.unescaped(raw)?.map_or(Cow::Borrowed(raw), Cow::Owned))
     }
 
     /// A value that the caller asked for.
-    fn keep(&mut self) -> Read<Member<'a>> {
+    fn keep(&mut self, member: &mut Member<'a>) -> Read<()> {
         self.skip_white();
         let start = self.at;
         match self.peek() {
             Some(b'"') => {
                 self.at += 1;
-                self.string().map(Member::Text)
+                let raw = self.string()?;
+                *member = Member::Text(if self.has_escapes {
+                    Cow::Owned(unescape(raw).ok_or(ObjectFault::NotJson)?)
+                } else {
+                    Cow::Borrowed(raw)
+                });
             }
-            Some(b'-' | b'0'..=b'9') => self.number().map(Member::Number),
+            Some(b'-' | b'0'..=b'9') => {
+                let is_integer = self.number()?;
+                let number = number_of(&self.text[start..self.at], is_integer);
+                *member = Member::Number(number.ok_or(ObjectFault::NotJson)?);
+            }
             Some(b'[') => {
                 self.at += 1;
                 let only_texts = self.array(MAX_DEPTH)?;
                 let array = &self.text[start..self.at];
-                Ok(if only_texts {
+                *member = if only_texts {
                     Member::Texts(Texts(array))
                 } else {
                     Member::Other
-                })
+                };
             }
             Some(b'{') => {
                 self.at += 1;
                 self.object(MAX_DEPTH)?;
-                Ok(Member::Object(Members(&self.text[start..self.at])))
+                *member = Member::Object(Members(&self.text[start..self.at]));
             }
             Some(boolean @ (b't' | b'f')) => {
                 self.skip(MAX_DEPTH)?;
-                Ok(Member::Bool(boolean == b't'))
+                *member = Member::Bool(boolean == b't');
             }
-            _ => self.skip(MAX_DEPTH).map(|()| Member::Other),
+            _ => {
+                self.skip(MAX_DEPTH)?;
+                *member = Member::Other;
+            }
         }
+        Ok(())
     }
 
     /// Reads past a value. `depth` levels of arrays and objects are left.
     fn skip(&mut self, depth: usize) -> Read<()> {
         match self.next_token() {
-            Some(b'"') => self.string().map(|_| ()),
+            Some(b'"') => {
+                let raw = self.string()?;
+                self.unescaped(raw).map(|_| ())
+            }
             Some(b'{') => self.object(depth),
             Some(b'[') => self.array(depth).map(|_| ()),
             Some(b'-' | b'0'..=b'9') => {
                 self.at -= 1;
-                self.number().map(|_| ())
+                let start = self.at;
+                let is_integer = self.number()?;
+                number_of(&self.text[start..self.at], is_integer)
+                    .map(|_| ())
+                    .ok_or(ObjectFault::NotJson)
             }
             Some(b't') => self.literal("rue"),
             Some(b'f') => self.literal("alse"),
@@ -229,8 +278,10 @@ impl<'a> Reader<'a> {
         let depth = depth.checked_sub(1).ok_or(ObjectFault::TooDeep)?;
         let mut seen = SeenNames::default();
         let mut first = true;
-        while let Some(name) = self.next_name(&mut first)? {
-            if !seen.insert(name) {
+        while self.has_another(&mut first)? {
+            let raw = self.name()?;
+            let unescaped = self.unescaped(raw)?;
+            if !seen.insert(raw, unescaped) {
                 return Err(ObjectFault::DuplicateName);
             }
             self.skip(depth)?;
@@ -258,9 +309,8 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A number (RFC 8259 §6). One that is too large for a double is no number that anyone agrees on, and refused.
-    fn number(&mut self) -> Read<Number> {
-        let start = self.at;
+    /// Reads past a number (RFC 8259 §6). Whether it is written as an integer.
+    fn number(&mut self) -> Read<bool> {
         self.eat(b'-');
         // A leading zero stands alone.
         if !self.eat(b'0') && self.digits() == 0 {
@@ -282,19 +332,7 @@ impl<'a> Reader<'a> {
                 return Err(ObjectFault::NotJson);
             }
         }
-        let text = &self.text[start..self.at];
-        if is_integer {
-            if let Ok(integer) = text.parse() {
-                return Ok(Number::Integer(integer));
-            }
-            if text.parse::<u64>().is_ok() {
-                return Ok(Number::TooLarge);
-            }
-        }
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(Number::Float(number)),
-            _ => Err(ObjectFault::NotJson),
-        }
+        Ok(is_integer)
     }
 
     /// Reads past decimal digits; how many there were.
@@ -307,12 +345,18 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// The place of a name among the wanted ones. Most pairs differ in length or first byte, which is cheaper to see than a
-/// comparison is to call.
-fn index_of(name: &str, wanted: &[impl AsRef<str>]) -> Option<usize> {
-    let first = name.as_bytes().first();
-    wanted.iter().position(|wanted| {
-        let wanted = wanted.as_ref();
-        wanted.len() == name.len() && wanted.as_bytes().first() == first && wanted == name
-    })
+/// The number that a text stands for. One that is too large for a double is no number that anyone agrees on: `None`.
+fn number_of(text: &str, is_integer: bool) -> Option<Number> {
+    if is_integer {
+        if let Ok(integer) = text.parse() {
+            return Some(Number::Integer(integer));
+        }
+        if text.parse::<u64>().is_ok() {
+            return Some(Number::TooLarge);
+        }
+    }
+    match text.parse::<f64>() {
+        Ok(number) if number.is_finite() => Some(Number::Float(number)),
+        _ => None,
+    }
 }

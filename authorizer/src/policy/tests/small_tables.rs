@@ -62,7 +62,7 @@ fn policy(table: &RouteTable, held: &[&str]) -> Value {
     let arn = MethodArn::parse(&arn).unwrap();
     let resources = table.select_by(|scope| held.contains(&scope));
     let policy = PolicyDocument::of_resources(resources, &arn, usize::MAX).unwrap();
-    serde_json::to_value(policy).unwrap()
+    serde_json::from_str(&policy.to_json()).unwrap()
 }
 
 /// Nothing is granted that the table does not grant, and all that it grants to requests in canonical form is.

@@ -16,21 +16,24 @@ pub(super) struct SeenNames<'a> {
 }
 
 impl<'a> SeenNames<'a> {
-    /// Whether `name` was new.
-    pub(super) fn insert(&mut self, name: Cow<'a, str>) -> bool {
-        if self.few[..self.count].contains(&&*name) {
+    /// Whether a name was new. `unescaped` is what it stands for, if that is not what is written.
+    pub(super) fn insert(&mut self, raw: &'a str, unescaped: Option<String>) -> bool {
+        let name = unescaped.as_deref().unwrap_or(raw);
+        if self.few[..self.count].contains(&name)
+            || self.rest.as_ref().is_some_and(|rest| rest.contains(name))
+        {
             return false;
         }
-        match name {
-            Cow::Borrowed(name) if self.count < FEW_NAMES => {
-                if self.rest.as_ref().is_some_and(|rest| rest.contains(name)) {
-                    return false;
-                }
-                self.few[self.count] = name;
+        match unescaped {
+            None if self.count < FEW_NAMES => {
+                self.few[self.count] = raw;
                 self.count += 1;
                 true
             }
-            name => self.rest.get_or_insert_default().insert(name),
+            unescaped => {
+                let name = unescaped.map_or(Cow::Borrowed(raw), Cow::Owned);
+                self.rest.get_or_insert_default().insert(name)
+            }
         }
     }
 }

@@ -3,17 +3,32 @@
 /// Offset of the first byte that ends a run of plain text: a quotation mark, a backslash, or a control character. The
 /// length of `bytes` if there is none.
 ///
-/// Many bytes at a time: most of an event is one string, the token.
-pub(super) fn first_special(bytes: &[u8]) -> usize {
+/// Names and most values end within the first sixteen bytes, which are looked at where this is called.
+#[inline]
+pub(crate) fn first_special(bytes: &[u8]) -> usize {
     let mut at = 0;
-    // Names and most values end within the first eight.
-    while let Some(chunk) = bytes[at..].first_chunk::<8>() {
+    while at < 16 {
+        let Some(chunk) = bytes[at..].first_chunk() else {
+            break;
+        };
         let marks = specials(u64::from_le_bytes(*chunk));
         if marks != 0 {
             return at + (marks.trailing_zeros() / 8) as usize;
         }
         at += 8;
-        at += plain_stretch(&bytes[at..]);
+    }
+    at + first_special_of_many(&bytes[at..])
+}
+
+/// Many bytes at a time: most of an event is one string, the token.
+fn first_special_of_many(bytes: &[u8]) -> usize {
+    let mut at = plain_stretch(bytes);
+    while let Some(chunk) = bytes[at..].first_chunk() {
+        let marks = specials(u64::from_le_bytes(*chunk));
+        if marks != 0 {
+            return at + (marks.trailing_zeros() / 8) as usize;
+        }
+        at += 8;
     }
     bytes[at..]
         .iter()
