@@ -8,6 +8,7 @@ use criterion::{Criterion, criterion_group, criterion_main};
 
 fn verify(criterion: &mut Criterion) {
     let subject = Subject::new(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-keys"));
+    let _runtime = subject.enter();
     // The keys are fetched by the first decision, which is none of those that are timed.
     assert!(subject.decision() && subject.cached_decision());
     let mut group = criterion.benchmark_group("verify");

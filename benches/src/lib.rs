@@ -13,7 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mock_idp::{IssuerKeys, IssuerProfile, KeyStore, MintDefaults, MockIdp, MockIdpConfig, Recipe};
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
+use tokio::runtime::{EnterGuard, Runtime};
 
 /// The audience of the token.
 const AUDIENCE: &str = "https://planets.example.com/";
@@ -182,19 +182,19 @@ impl Subject {
     /// Polled by hand: with warm keys a decision never waits, and what a runtime adds is not the authorizer's. A decision
     /// that does wait, as the first one for its keys, goes through the runtime.
     fn answer(&self, authorizer: &Authorizer, event: &[u8]) -> Result<Vec<u8>, AuthorizerError> {
-        // For the fetch that a decision may start.
-        let context = self.runtime.enter();
         let mut decision = pin!(authorizer.authorize(event));
         match decision
             .as_mut()
             .poll(&mut Context::from_waker(Waker::noop()))
         {
             Poll::Ready(answer) => answer,
-            Poll::Pending => {
-                drop(context);
-                self.runtime.block_on(decision)
-            }
+            Poll::Pending => self.runtime.block_on(decision),
         }
+    }
+
+    /// Enters the runtime, as a function is in one all the time: a decision may start a fetch.
+    pub fn enter(&self) -> EnterGuard<'_> {
+        self.runtime.enter()
     }
 }
 
@@ -281,6 +281,7 @@ mod tests {
     fn every_way_accepts_the_token_that_is_timed() {
         let keys = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-keys");
         let subject = Subject::new(&keys);
+        let _runtime = subject.enter();
         assert!(subject.raw_rsa());
         assert!(subject.ring());
         assert!(subject.jsonwebtoken());
@@ -294,6 +295,7 @@ mod tests {
     fn what_is_timed_as_a_rejection_is_one() {
         let keys = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/test-keys");
         let subject = Subject::new(&keys);
+        let _runtime = subject.enter();
         assert!(subject.decision(), "the keys are there");
         assert!(subject.reject_malformed());
         assert!(subject.reject_expired());
