@@ -26,7 +26,7 @@ const SCOPE: &str = "read:planets";
 pub struct Subject {
     runtime: Runtime,
     // The authorizer keeps its keys for minutes, and fetches them again from here after that.
-    _idp: MockIdp,
+    idp: MockIdp,
     authorizer: Authorizer,
     /// The same with a warm cache of verified tokens.
     remembering: Authorizer,
@@ -109,7 +109,7 @@ impl Subject {
             validation: validation(idp.issuer()),
             event: event(&token),
             runtime,
-            _idp: idp,
+            idp,
             authorizer: plain,
             token,
             modulus,
@@ -190,6 +190,19 @@ impl Subject {
             Poll::Ready(answer) => answer,
             Poll::Pending => self.runtime.block_on(decision),
         }
+    }
+
+    /// The event of a call with a token that has these claims beside the usual ones.
+    pub fn event_with(&self, claims: &Value) -> Vec<u8> {
+        let recipe = json!({ "claims": claims });
+        let recipe: Recipe = serde_json::from_value(recipe).expect("a small recipe");
+        let minter = self.idp.minter();
+        event(&minter.mint(&recipe, self.now).expect("it can be minted"))
+    }
+
+    /// Our authorizer on another event.
+    pub fn decision_on(&self, event: &[u8]) -> bool {
+        self.answer(&self.authorizer, event).is_ok()
     }
 
     /// Enters the runtime, as a function is in one all the time: a decision may start a fetch.
