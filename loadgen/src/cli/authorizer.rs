@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use authorizer::AuthorizerError;
 use clap::{Args, Subcommand};
-use loadgen::authorizer_bundle;
+use loadgen::authorizer_bundle::{self, SETTINGS_FILE, SettingsFiles};
 
 use super::settings::SettingsArguments;
 use super::{Failure, output};
@@ -31,6 +31,9 @@ pub(crate) struct BundleArguments {
     /// The executable to pack [default: `bootstrap` beside this program]
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// A TOML settings file to pack with it, checked before; the function finds it by itself
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Pack it even when provided.al2023 could not run it: it needs a newer glibc, or is no Lambda runtime
     #[arg(long)]
     force: bool,
@@ -67,15 +70,19 @@ fn bundle(arguments: &BundleArguments) -> Result<u8, Failure> {
         Ok(own.parent().unwrap_or(Path::new(".")).join("bootstrap"))
     };
     let binary = arguments.binary.clone().map_or_else(beside, Ok)?;
-    let bundle = authorizer_bundle::write(&binary, &arguments.out, arguments.force)
-        .map_err(Failure::usage)?;
+    let settings = arguments.config.as_deref().map(SettingsFiles::read);
+    let settings = settings.transpose().map_err(Failure::usage)?;
+    let bundle =
+        authorizer_bundle::write(&binary, settings.as_ref(), &arguments.out, arguments.force)
+            .map_err(Failure::usage)?;
     let glibc = bundle
         .glibc
         .map_or("a static executable".to_owned(), |(major, minor)| {
             format!("glibc {major}.{minor}")
         });
+    let with = settings.map_or(String::new(), |_| format!(", settings in {SETTINGS_FILE}"));
     output::print(&format!(
-        "{}: {} bytes (bootstrap: {} bytes, {}, {glibc})\n",
+        "{}: {} bytes (bootstrap: {} bytes, {}, {glibc}{with})\n",
         arguments.out.display(),
         bundle.zip_bytes,
         bundle.binary_bytes,
