@@ -13,6 +13,7 @@ use authorizer::{SettingsError, SetupError};
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
+pub use executable::Architecture;
 use executable::{architecture, newest_glibc, positions};
 pub use settings_files::{SETTINGS_FILE, SettingsFiles};
 
@@ -96,8 +97,8 @@ pub enum BundleError {
 /// What was packed.
 #[derive(Debug)]
 pub struct Bundle {
-    /// `x86_64` or `arm64`, as Lambda names architectures.
-    pub architecture: &'static str,
+    /// The processor that the executable is for.
+    pub architecture: Architecture,
     /// Size of the executable in bytes.
     pub binary_bytes: u64,
     /// Size of the zip in bytes.

@@ -20,7 +20,7 @@ fn a_bundle_holds_one_executable_called_bootstrap() {
     let bundle = write(&binary, None, &zip, false).expect("a good executable");
     assert_eq!(
         (bundle.architecture, bundle.glibc),
-        ("x86_64", Some((2, 34)))
+        (Architecture::X86_64, Some((2, 34)))
     );
     let mut archive = zip::ZipArchive::new(File::open(&zip).expect("the zip")).expect("an archive");
     assert_eq!(archive.len(), 1);

@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use loadgen::authorizer_bundle::{self, SETTINGS_FILE, SettingsFiles};
 
 use super::settings::SettingsArguments;
+use super::snippet::{self, SnippetArguments};
 use super::{Failure, output};
 
 /// The exit code of an invocation that ends in an error, as `Unauthorized` is one.
@@ -21,6 +22,8 @@ pub(crate) enum AuthorizerCommand {
     Config(ConfigArguments),
     /// Run one event and print the policy
     Invoke(InvokeArguments),
+    /// Print what deploys it behind API Gateway, for the settings as they count
+    Snippet(SnippetArguments),
 }
 
 #[derive(Debug, Args)]
@@ -61,6 +64,7 @@ pub(crate) fn run(command: AuthorizerCommand) -> Result<u8, Failure> {
             Ok(0)
         }
         AuthorizerCommand::Invoke(arguments) => invoke(&arguments),
+        AuthorizerCommand::Snippet(arguments) => snippet::run(&arguments),
     }
 }
 
