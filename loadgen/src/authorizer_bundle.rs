@@ -1,5 +1,6 @@
 //! The zip that Lambda's `provided.al2023` takes: an executable called `bootstrap`, and its settings where they are a file.
 
+mod build;
 mod executable;
 mod settings_files;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use authorizer::{SettingsError, SetupError};
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
 
+pub use build::{BuildError, build};
 pub use executable::Architecture;
 use executable::{architecture, newest_glibc, positions};
 pub use settings_files::{SETTINGS_FILE, SettingsFiles};
@@ -73,10 +75,21 @@ pub enum BundleError {
     /// A key set that the settings name has no keys that can be used.
     #[error(transparent)]
     Setup(#[from] SetupError),
+    /// The executable is for another processor than the one that was asked for.
+    #[error("{} is for {found}, and {wanted} was asked for", path.display())]
+    OtherArchitecture {
+        /// The path.
+        path: PathBuf,
+        /// The processor that it is for.
+        found: Architecture,
+        /// The processor that it was to be for.
+        wanted: Architecture,
+    },
     /// The executable asks for a newer C library than the runtime has.
     #[error(
-        "{} needs glibc {}.{}, and provided.al2023 has {}.{}: build it on Amazon Linux 2023 (or an older system), or for a \
-         musl target", path.display(), needs.0, needs.1, AL2023_GLIBC.0, AL2023_GLIBC.1
+        "{} needs glibc {}.{}, and provided.al2023 has {}.{}, so it would not start: install cargo-zigbuild (`pip install \
+         cargo-zigbuild ziglang`) and give --arch, or build it on Amazon Linux 2023 or an older system",
+        path.display(), needs.0, needs.1, AL2023_GLIBC.0, AL2023_GLIBC.1
     )]
     TooNew {
         /// The path.
@@ -108,9 +121,10 @@ pub struct Bundle {
 }
 
 /// Packs an executable and, where there are some, its settings, after looking whether the runtime could start it. `force`
-/// packs what it could start and not use, and what needs a newer glibc.
+/// packs what it could start and not use, and what needs a newer glibc; never what is for another processor than `wanted`.
 pub fn write(
     binary: &Path,
+    wanted: Option<Architecture>,
     settings: Option<&SettingsFiles>,
     zip: &Path,
     force: bool,
@@ -121,6 +135,13 @@ pub fn write(
     })?;
     let architecture =
         architecture(&bytes).ok_or_else(|| BundleError::NotElf(binary.to_owned()))?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != architecture) {
+        return Err(BundleError::OtherArchitecture {
+            path: binary.to_owned(),
+            found: architecture,
+            wanted,
+        });
+    }
     if !force && !positions(&bytes, RUNTIME_API.as_bytes()).any(|_| true) {
         return Err(BundleError::NotRuntime(binary.to_owned()));
     }

@@ -17,7 +17,7 @@ fn a_bundle_holds_one_executable_called_bootstrap() {
         b"\0GLIBC_2.17\0GLIBC_2.34\0GLIBC_2.4\0AWS_LAMBDA_RUNTIME_API\0",
     );
     std::fs::write(&binary, &content).expect("written");
-    let bundle = write(&binary, None, &zip, false).expect("a good executable");
+    let bundle = write(&binary, None, None, &zip, false).expect("a good executable");
     assert_eq!(
         (bundle.architecture, bundle.glibc),
         (Architecture::X86_64, Some((2, 34)))
@@ -29,6 +29,23 @@ fn a_bundle_holds_one_executable_called_bootstrap() {
     let mut unpacked = Vec::new();
     io::Read::read_to_end(&mut file, &mut unpacked).expect("unpacked");
     assert_eq!(unpacked, content);
+}
+
+#[test]
+fn an_executable_for_another_processor_is_never_packed() {
+    let folder = folder("");
+    let (binary, zip) = (folder.path().join("b"), folder.path().join("b.zip"));
+    for force in [false, true] {
+        let error = write(&binary, Some(Architecture::Arm64), None, &zip, force)
+            .expect_err("it is for x86-64")
+            .to_string();
+        assert!(
+            error.contains("x86_64") && error.contains("arm64"),
+            "{error}"
+        );
+        assert!(!zip.exists());
+    }
+    write(&binary, Some(Architecture::X86_64), None, &zip, false).expect("it is for this one");
 }
 
 #[test]
@@ -52,15 +69,15 @@ fn what_lambda_could_not_start_is_refused_by_name() {
     for (name, content, message) in table {
         let binary = folder.path().join(name);
         std::fs::write(&binary, content).expect("written");
-        let error = write(&binary, None, &zip, false)
+        let error = write(&binary, None, None, &zip, false)
             .expect_err(name)
             .to_string();
         assert!(error.contains(message) && error.contains(name), "{error}");
     }
     for name in ["new", "tool"] {
-        write(&folder.path().join(name), None, &zip, true).expect("--force packs it");
+        write(&folder.path().join(name), None, None, &zip, true).expect("--force packs it");
     }
-    let missing = write(&folder.path().join("none"), None, &zip, false)
+    let missing = write(&folder.path().join("none"), None, None, &zip, false)
         .expect_err("no file")
         .to_string();
     assert!(
@@ -94,7 +111,7 @@ fn settings_and_their_key_sets_go_along_and_work_where_they_are_unpacked() {
     let zip = folder.path().join("b.zip");
     let mut bundles = Vec::new();
     for _ in 0..2 {
-        write(&folder.path().join("b"), Some(&settings), &zip, false).expect("packed");
+        write(&folder.path().join("b"), None, Some(&settings), &zip, false).expect("packed");
         bundles.push(std::fs::read(&zip).expect("the zip"));
     }
     assert_eq!(
