@@ -1,7 +1,7 @@
 //! What to write to deploy the authorizer: a template for AWS SAM or Terraform that follows from its settings.
 //!
 //! Owns which authorizer of API Gateway fits the settings, and the figures that both templates share. A template holds no
-//! secret, as there is none among the settings, and no right beyond two: the function may write its log, and API Gateway
+//! secret, as there is none among the settings, and no right beyond two: the function may write logs, and API Gateway
 //! may invoke the function for this API.
 
 mod quote;
@@ -18,8 +18,9 @@ use crate::authorizer_bundle::{Architecture, SETTINGS_FILE, TASK_ROOT};
 /// Lambda function memory", Lambda developer guide), which a cold start with TLS has work for.
 const MEMORY_MB: u16 = 256;
 
-/// Seconds. API Gateway gives an authorizer 10 ("Quotas for configuring and running an HTTP API"), and a fetch of keys ends
-/// after 1.5, with discovery after twice that; what takes longer is an error either way, and is better told by the function.
+/// Seconds. API Gateway gives an authorizer 10, documented for HTTP APIs ("Quotas for configuring and running an HTTP API in
+/// API Gateway": Timeout for Lambda authorizer response). A fetch of keys ends after 1.5, with discovery after twice that;
+/// what takes longer is an error either way, and is better told by the function.
 const TIMEOUT_S: u16 = 5;
 
 /// Seconds for which API Gateway keeps an answer unless asked otherwise: its own default for REST APIs.

@@ -25,7 +25,7 @@ fn function(deployment: &Deployment) -> String {
         .map(|(name, value)| format!("          {name}: {}\n", yaml(value)))
         .collect();
     format!(
-        "  # SAM gives it a role that may write its log and nothing else.
+        "  # SAM gives it a role that may write logs and nothing else.
   AuthorizerFunction:
     Type: AWS::Serverless::Function
     Properties:

@@ -48,7 +48,7 @@ fn role() -> String {
     format!(
         "data \"aws_partition\" \"current\" {{}}
 
-# It may write the function's log and nothing else.
+# The function may write logs and nothing else.
 resource \"aws_iam_role\" \"authorizer\" {{
   name = \"jwt-authorizer\"
   assume_role_policy = jsonencode({TRUST})
