@@ -69,6 +69,6 @@ pub use policy::{
 };
 pub use rejection::Rejection;
 pub use rules::{MAX_LEEWAY_S, Rules, Shape, TypeRule};
-pub use settings::{DotenvFault, Settings, SettingsError, SetupError};
+pub use settings::{DotenvFault, EnvironmentError, Settings, SettingsError, SetupError};
 pub use token_cache::MAX_TOKEN_CACHE_ENTRIES;
 pub use verify::{VerifiedToken, Verifier};

@@ -5,6 +5,7 @@
 
 mod dotenv;
 pub(crate) mod effective;
+mod environment;
 mod file;
 mod names;
 mod parse;
@@ -22,10 +23,11 @@ use http::Uri;
 use thiserror::Error;
 
 pub use dotenv::DotenvFault;
+pub use environment::EnvironmentError;
 
 use crate::{
-    CredentialSource, Issuer, JwkSet, JwkSetError, JwksCache, KeyLimits, KeySource, PreloadedKeys,
-    RouteTable, RouteTableError, Rules, TlsSetupError,
+    CredentialForm, CredentialSource, Issuer, JwkSet, JwkSetError, JwksCache, KeyLimits, KeySource,
+    PreloadedKeys, RouteTable, RouteTableError, Rules, TlsSetupError,
 };
 use names::{CONFIG, NAMES, PREFIX};
 use raw::RawSettings;
@@ -246,6 +248,26 @@ impl Settings {
             return Settings::from_toml(path);
         }
         RawSettings::from_lookup(&lookup)?.parse()
+    }
+
+    /// The header field that holds the credential, as the settings write it.
+    pub fn token_header(&self) -> &str {
+        &self.credential.header
+    }
+
+    /// How the credential is written.
+    pub fn token_form(&self) -> CredentialForm {
+        self.credential.form
+    }
+
+    /// Whether an event of payload 2.0 is answered by `isAuthorized`, and not by a policy.
+    pub fn answers_simply(&self) -> bool {
+        self.answer == AnswerStyle::Simple
+    }
+
+    /// Whether an Allow ends at the token's `exp`, however long it is kept.
+    pub fn policy_ends_with_token(&self) -> bool {
+        self.policy_ends_with_token
     }
 
     fn from_sources(file: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {

@@ -2,6 +2,8 @@
 //!
 //! The set-up is a library so that a test can hold that all of them accept the same token before anything is timed.
 
+pub mod cold_start;
+
 use std::future::Future as _;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -63,12 +65,7 @@ impl Subject {
         let idp = runtime
             .block_on(MockIdp::start(config(keys)))
             .expect("any free port on loopback");
-        let now = i64::try_from(
-            SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |elapsed| elapsed.as_secs()),
-        )
-        .unwrap_or(0);
+        let now = now();
         let minter = idp.minter();
         let token = minter
             .mint(&Recipe::default(), now)
@@ -209,6 +206,12 @@ impl Subject {
     pub fn enter(&self) -> EnterGuard<'_> {
         self.runtime.enter()
     }
+}
+
+/// Seconds since the epoch.
+fn now() -> i64 {
+    let elapsed = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(elapsed.map_or(0, |elapsed| elapsed.as_secs())).unwrap_or(0)
 }
 
 fn config(keys: &std::path::Path) -> MockIdpConfig {

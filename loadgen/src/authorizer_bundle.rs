@@ -1,11 +1,29 @@
-//! The zip that Lambda's `provided.al2023` takes: one executable called `bootstrap`.
+//! The zip that Lambda's `provided.al2023` takes: an executable called `bootstrap`, and its settings where they are a file.
+
+mod build;
+mod executable;
+mod settings_files;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use authorizer::{SettingsError, SetupError};
 use zip::CompressionMethod;
 use zip::write::SimpleFileOptions;
+
+pub use build::{BuildError, build};
+pub use executable::Architecture;
+use executable::{architecture, newest_glibc, positions};
+pub use settings_files::{SETTINGS_FILE, SettingsFiles};
+
+/// The executable's name in the zip ("Custom runtimes", Lambda developer guide).
+const BOOTSTRAP: &str = "bootstrap";
+
+/// Where Lambda unpacks the zip, `LAMBDA_TASK_ROOT` ("Defined runtime environment variables", Lambda developer guide).
+pub const TASK_ROOT: &str = "/var/task";
 
 /// The newest glibc symbol version that Amazon Linux 2023 has.
 const AL2023_GLIBC: (u32, u32) = (2, 34);
@@ -28,6 +46,20 @@ pub enum BundleError {
         /// The system's reason.
         source: io::Error,
     },
+    /// The settings name a key set that the function would not find.
+    #[error(
+        "{}:{line}: jwks_file {} would not be found in the deployment: put it beside the settings file, or in a folder \
+         there, give its relative path, and call it neither {BOOTSTRAP} nor .env nor {SETTINGS_FILE}",
+        path.display(), key_file.display()
+    )]
+    KeyFileName {
+        /// The settings file.
+        path: PathBuf,
+        /// The line of the name, from 1.
+        line: usize,
+        /// The name as it is there.
+        key_file: PathBuf,
+    },
     /// The executable is no 64-bit ELF for a processor that Lambda has.
     #[error("{} is not a 64-bit Linux executable for x86-64 or arm64", .0.display())]
     NotElf(PathBuf),
@@ -37,10 +69,27 @@ pub enum BundleError {
          pack it with --force", .0.display()
     )]
     NotRuntime(PathBuf),
+    /// The function would not start with these settings. The text names file, line and key.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A key set that the settings name has no keys that can be used.
+    #[error(transparent)]
+    Setup(#[from] SetupError),
+    /// The executable is for another processor than the one that was asked for.
+    #[error("{} is for {found}, and {wanted} was asked for", path.display())]
+    OtherArchitecture {
+        /// The path.
+        path: PathBuf,
+        /// The processor that it is for.
+        found: Architecture,
+        /// The processor that it was to be for.
+        wanted: Architecture,
+    },
     /// The executable asks for a newer C library than the runtime has.
     #[error(
-        "{} needs glibc {}.{}, and provided.al2023 has {}.{}: build it on Amazon Linux 2023 (or an older system), or for a \
-         musl target", path.display(), needs.0, needs.1, AL2023_GLIBC.0, AL2023_GLIBC.1
+        "{} needs glibc {}.{}, and provided.al2023 has {}.{}, so it would not start: install cargo-zigbuild (`pip install \
+         cargo-zigbuild ziglang`) and give --arch, or build it on Amazon Linux 2023 or an older system",
+        path.display(), needs.0, needs.1, AL2023_GLIBC.0, AL2023_GLIBC.1
     )]
     TooNew {
         /// The path.
@@ -61,8 +110,8 @@ pub enum BundleError {
 /// What was packed.
 #[derive(Debug)]
 pub struct Bundle {
-    /// `x86_64` or `arm64`, as Lambda names architectures.
-    pub architecture: &'static str,
+    /// The processor that the executable is for.
+    pub architecture: Architecture,
     /// Size of the executable in bytes.
     pub binary_bytes: u64,
     /// Size of the zip in bytes.
@@ -71,15 +120,28 @@ pub struct Bundle {
     pub glibc: Option<(u32, u32)>,
 }
 
-/// Packs an executable, after looking whether the runtime could start it. `force` packs what it
-/// could start and not use, and what needs a newer glibc.
-pub fn write(binary: &Path, zip: &Path, force: bool) -> Result<Bundle, BundleError> {
+/// Packs an executable and, where there are some, its settings, after looking whether the runtime could start it. `force`
+/// packs what it could start and not use, and what needs a newer glibc; never what is for another processor than `wanted`.
+pub fn write(
+    binary: &Path,
+    wanted: Option<Architecture>,
+    settings: Option<&SettingsFiles>,
+    zip: &Path,
+    force: bool,
+) -> Result<Bundle, BundleError> {
     let bytes = std::fs::read(binary).map_err(|source| BundleError::Binary {
         path: binary.to_owned(),
         source,
     })?;
     let architecture =
         architecture(&bytes).ok_or_else(|| BundleError::NotElf(binary.to_owned()))?;
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != architecture) {
+        return Err(BundleError::OtherArchitecture {
+            path: binary.to_owned(),
+            found: architecture,
+            wanted,
+        });
+    }
     if !force && !positions(&bytes, RUNTIME_API.as_bytes()).any(|_| true) {
         return Err(BundleError::NotRuntime(binary.to_owned()));
     }
@@ -90,7 +152,7 @@ pub fn write(binary: &Path, zip: &Path, force: bool) -> Result<Bundle, BundleErr
             needs,
         });
     }
-    pack(&bytes, zip).map_err(|source| BundleError::Write {
+    pack(&bytes, settings, zip).map_err(|source| BundleError::Write {
         path: zip.to_owned(),
         source,
     })?;
@@ -103,125 +165,19 @@ pub fn write(binary: &Path, zip: &Path, force: bool) -> Result<Bundle, BundleErr
     })
 }
 
-fn pack(bytes: &[u8], path: &Path) -> io::Result<()> {
+fn pack(binary: &[u8], settings: Option<&SettingsFiles>, path: &Path) -> io::Result<()> {
     let mut archive = zip::ZipWriter::new(File::create(path)?);
-    // Without the executable bit Lambda answers `Runtime.InvalidEntrypoint`. The fixed date makes the same executable
-    // give the same zip, so that a deployment sees whether anything changed.
-    let options = SimpleFileOptions::default()
+    // The fixed date makes the same content give the same zip, so that a deployment sees whether anything changed.
+    let file = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)
-        .unix_permissions(0o755)
+        .unix_permissions(0o644)
         .last_modified_time(zip::DateTime::default());
-    archive.start_file("bootstrap", options)?;
-    archive.write_all(bytes)?;
+    // Without the executable bit Lambda answers `Runtime.InvalidEntrypoint`.
+    archive.start_file(BOOTSTRAP, file.unix_permissions(0o755))?;
+    archive.write_all(binary)?;
+    for (name, content) in settings.into_iter().flat_map(SettingsFiles::iter) {
+        archive.start_file(name, file)?;
+        archive.write_all(content)?;
+    }
     archive.finish()?.sync_all()
-}
-
-/// The architecture of a 64-bit little-endian ELF file (`e_machine`, ELF-64 object file format).
-fn architecture(bytes: &[u8]) -> Option<&'static str> {
-    const ELF64_LITTLE_ENDIAN: &[u8] = b"\x7fELF\x02\x01";
-    if !bytes.starts_with(ELF64_LITTLE_ENDIAN) {
-        return None;
-    }
-    match bytes.get(18..20)? {
-        [0x3e, 0] => Some("x86_64"),
-        [0xb7, 0] => Some("arm64"),
-        _ => None,
-    }
-}
-
-/// The newest `GLIBC_x.y` among the strings of an executable: what the dynamic loader will ask for.
-fn newest_glibc(bytes: &[u8]) -> Option<(u32, u32)> {
-    const MARK: &[u8] = b"GLIBC_";
-    let versions = positions(bytes, MARK).filter_map(|at| {
-        let rest = &bytes[at + MARK.len()..];
-        let end = rest.iter().position(|byte| *byte == 0)?;
-        let (major, minor) = std::str::from_utf8(&rest[..end.min(16)])
-            .ok()?
-            .split_once('.')?;
-        let minor = minor.split('.').next()?;
-        Some((major.parse().ok()?, minor.parse().ok()?))
-    });
-    versions.max()
-}
-
-/// Where a mark stands in a file.
-fn positions<'a>(bytes: &'a [u8], mark: &'a [u8]) -> impl Iterator<Item = usize> + 'a {
-    bytes
-        .windows(mark.len())
-        .enumerate()
-        .filter(move |(_, window)| *window == mark)
-        .map(|(at, _)| at)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn elf(machine: u8, tail: &[u8]) -> Vec<u8> {
-        let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
-        bytes.resize(18, 0);
-        bytes.extend([machine, 0]);
-        bytes.extend(tail);
-        bytes
-    }
-
-    #[test]
-    fn a_bundle_holds_one_executable_called_bootstrap() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let (binary, zip) = (folder.path().join("b"), folder.path().join("b.zip"));
-        let content = elf(
-            0x3e,
-            b"\0GLIBC_2.17\0GLIBC_2.34\0GLIBC_2.4\0AWS_LAMBDA_RUNTIME_API\0",
-        );
-        std::fs::write(&binary, &content).expect("written");
-        let bundle = write(&binary, &zip, false).expect("a good executable");
-        assert_eq!(
-            (bundle.architecture, bundle.glibc),
-            ("x86_64", Some((2, 34)))
-        );
-        let mut archive =
-            zip::ZipArchive::new(File::open(&zip).expect("the zip")).expect("an archive");
-        assert_eq!(archive.len(), 1);
-        let mut file = archive.by_name("bootstrap").expect("its one file");
-        assert_eq!(file.unix_mode().map(|mode| mode & 0o777), Some(0o755));
-        let mut unpacked = Vec::new();
-        io::Read::read_to_end(&mut file, &mut unpacked).expect("unpacked");
-        assert_eq!(unpacked, content);
-    }
-
-    #[test]
-    fn what_lambda_could_not_start_is_refused_by_name() {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let zip = folder.path().join("b.zip");
-        let table = [
-            (
-                "script",
-                b"#!/bin/sh\n".to_vec(),
-                "not a 64-bit Linux executable",
-            ),
-            ("riscv", elf(0xf3, b""), "not a 64-bit Linux executable"),
-            (
-                "new",
-                elf(0xb7, b"\0GLIBC_2.38\0AWS_LAMBDA_RUNTIME_API\0"),
-                "needs glibc 2.38",
-            ),
-            ("tool", elf(0x3e, b"\0GLIBC_2.17\0"), "no Lambda runtime"),
-        ];
-        for (name, content, message) in table {
-            let binary = folder.path().join(name);
-            std::fs::write(&binary, content).expect("written");
-            let error = write(&binary, &zip, false).expect_err(name).to_string();
-            assert!(error.contains(message) && error.contains(name), "{error}");
-        }
-        for name in ["new", "tool"] {
-            write(&folder.path().join(name), &zip, true).expect("--force packs it");
-        }
-        let missing = write(&folder.path().join("none"), &zip, false)
-            .expect_err("no file")
-            .to_string();
-        assert!(
-            missing.contains("cargo build --release -p authorizer"),
-            "{missing}"
-        );
-    }
 }

@@ -18,6 +18,7 @@ mod report;
 mod run;
 mod serve;
 mod settings;
+mod snippet;
 mod subject;
 
 /// Is a JWT authorizer right, how fast is it, and how much of it will be needed: on one laptop, with no cloud account.

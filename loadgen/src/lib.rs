@@ -3,6 +3,7 @@
 //! The flow of a run is in [`run`]; everything before it parses, everything behind it reads the saved record.
 
 pub mod authorizer_bundle;
+pub mod authorizer_snippet;
 pub mod builtin;
 mod cache;
 pub mod clock;

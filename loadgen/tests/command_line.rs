@@ -158,3 +158,16 @@ fn widest_rule(report: &str) -> usize {
         .max()
         .expect("a table")
 }
+
+#[test]
+fn a_bundle_is_built_where_the_source_is_and_nowhere_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let output = run(folder.path(), &["authorizer", "bundle", "--arch", "arm64"]);
+    let message = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(
+        message.contains("source") && message.contains("--binary"),
+        "{message}"
+    );
+    assert!(!folder.path().join("authorizer.zip").exists());
+}

@@ -252,3 +252,55 @@ fn the_settings_are_printed_as_they_count() {
         "{message}"
     );
 }
+
+#[test]
+fn a_snippet_follows_from_the_settings_of_the_working_directory_or_of_a_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let issuer = |name: &str| {
+        format!(
+            "[[issuer]]\nissuer = \"https://{name}.example/\"\naudiences = [\"api\"]\ndiscovery = true\n"
+        )
+    };
+    std::fs::write(folder.path().join("one.toml"), issuer("a")).expect("written");
+    let two = issuer("a") + &issuer("b");
+    std::fs::write(folder.path().join("two.toml"), two).expect("written");
+    let env = "TOKEN_ISSUER=https://a.example/\nAUDIENCE=api\nAUTHORIZER_DISCOVERY=on\n";
+    std::fs::write(folder.path().join(".env"), env).expect("written");
+    let snippet = |arguments: &[&str]| {
+        let output = run(
+            folder.path(),
+            &[&["authorizer", "snippet"], arguments].concat(),
+        );
+        let code = output.status.code();
+        (code, text(&output.stdout), text(&output.stderr))
+    };
+    let (code, sam, message) = snippet(&["sam", "--api", "http", "--ttl", "60", "--arch", "arm64"]);
+    assert_eq!(code, Some(0), "{message}");
+    for line in [
+        "TOKEN_ISSUER: \"https://a.example/\"",
+        "AUTHORIZER_DISCOVERY: \"on\"",
+        "ReauthorizeEvery: 60",
+        "[arm64]",
+        "AWS::Serverless::HttpApi",
+    ] {
+        assert!(sam.contains(line), "{line}: {sam}");
+    }
+    let (code, terraform, message) = snippet(&["terraform", "--config", "two.toml"]);
+    assert_eq!(code, Some(0), "{message}");
+    assert!(
+        terraform.contains("AUTHORIZER_CONFIG = \"/var/task/authorizer.toml\""),
+        "{terraform}"
+    );
+    // Without a bundle, two issuers have no place.
+    std::fs::write(folder.path().join(".env"), "AUTHORIZER_CONFIG=two.toml\n").expect("written");
+    let (code, _, message) = snippet(&["sam"]);
+    assert_eq!(code, Some(2));
+    assert!(
+        message.contains("one issuer, and there are 2") && message.contains("--config"),
+        "{message}"
+    );
+    assert_eq!(
+        snippet(&["sam", "--config", "one.toml", "--ttl", "3601"]).0,
+        Some(2)
+    );
+}

@@ -20,15 +20,7 @@ impl fmt::Display for Settings {
             let comment = if scopes.is_empty() { "# " } else { "" };
             writeln!(out, "{comment}required_scopes = {}", list(scopes))?;
         }
-        let answer = match self.answer {
-            AnswerStyle::Policy => "policy",
-            AnswerStyle::Simple => "simple",
-        };
-        let form = match self.credential.form {
-            CredentialForm::Bearer => "bearer",
-            CredentialForm::Raw => "raw",
-        };
-        writeln!(out, "answer = {}", text(answer))?;
+        writeln!(out, "answer = {}", text(answer_name(self.answer)))?;
         writeln!(
             out,
             "policy_ends_with_token = {}",
@@ -38,6 +30,7 @@ impl fmt::Display for Settings {
         writeln!(out, "token_cache = {}", self.token_cache_entries)?;
         writeln!(out, "token_cache_ttl_s = {}", self.token_cache_ttl_s)?;
         writeln!(out, "token_header = {}", text(&self.credential.header))?;
+        let form = form_name(self.credential.form);
         writeln!(out, "token_form = {}", text(form))?;
         if let Some(claim) = &self.api_key_claim {
             writeln!(out, "api_key_claim = {}", text(claim))?;
@@ -63,11 +56,6 @@ impl fmt::Display for IssuerSettings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rules = &self.rules;
         let algorithms: Vec<_> = rules.algorithms.iter().map(Algorithm::name).collect();
-        let token_type = match rules.token_type {
-            TypeRule::AccessToken => "at+jwt",
-            TypeRule::Either => "either",
-            TypeRule::Jwt => "JWT",
-        };
         writeln!(out, "[[issuer]]")?;
         writeln!(out, "issuer = {}", text(&rules.issuer))?;
         writeln!(out, "audiences = {}", list(&rules.audiences))?;
@@ -82,13 +70,35 @@ impl fmt::Display for IssuerSettings {
         }
         writeln!(out, "algorithms = {}", list(&algorithms))?;
         writeln!(out, "leeway_s = {}", rules.leeway_s)?;
-        writeln!(out, "token_type = {}", text(token_type))?;
+        writeln!(out, "token_type = {}", text(type_name(rules.token_type)))?;
         writeln!(out, "shape = {}", text(shape_name(rules.shape)))?;
         writeln!(out, "refuse_id_tokens = {}", rules.refuse_id_tokens)
     }
 }
 
-fn shape_name(shape: Shape) -> &'static str {
+pub(super) fn answer_name(answer: AnswerStyle) -> &'static str {
+    match answer {
+        AnswerStyle::Policy => "policy",
+        AnswerStyle::Simple => "simple",
+    }
+}
+
+pub(super) fn form_name(form: CredentialForm) -> &'static str {
+    match form {
+        CredentialForm::Bearer => "bearer",
+        CredentialForm::Raw => "raw",
+    }
+}
+
+pub(super) fn type_name(rule: TypeRule) -> &'static str {
+    match rule {
+        TypeRule::AccessToken => "at+jwt",
+        TypeRule::Either => "either",
+        TypeRule::Jwt => "JWT",
+    }
+}
+
+pub(super) fn shape_name(shape: Shape) -> &'static str {
     // The last of the names: `auth0` is another word for `plain`.
     let names = Shape::ALL.iter().rev();
     let mut names = names.filter(|(_, known)| *known == shape);

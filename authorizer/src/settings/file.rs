@@ -21,10 +21,22 @@ pub(super) fn read(path: &Path) -> Result<Settings, SettingsError> {
         issuer.jwks_file = issuer.jwks_file.take().map(|file| folder.join(file));
     }
     raw.parse().map_err(|error| match error {
-        SettingsError::Invalid { .. } | SettingsError::Routes(_) => {
-            let source = std::error::Error::source(&error);
-            in_file(source.map_or_else(|| error.to_string(), |source| format!("{error}: {source}")))
-        }
+        SettingsError::Invalid { name, .. } => in_file(match line_of(&text, name) {
+            Some(line) => format!("line {line}: {error}"),
+            None => error.to_string(),
+        }),
+        SettingsError::Routes(source) => in_file(format!("the routes cannot be used: {source}")),
         error => error,
     })
+}
+
+/// The line of a key, from 1; nothing where the file does not have it, or for several issuers.
+fn line_of(text: &str, key: &str) -> Option<usize> {
+    let is_key = |line: &str| {
+        line.split_once('=')
+            .is_some_and(|(name, _)| name.trim() == key)
+    };
+    let mut lines = text.lines().enumerate().filter(|(_, line)| is_key(line));
+    let (index, _) = lines.next()?;
+    lines.next().is_none().then_some(index + 1)
 }

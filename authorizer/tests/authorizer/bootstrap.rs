@@ -62,6 +62,32 @@ fn without_settings_it_does_not_start_and_names_them_all() {
     assert!(stderr.contains("AWS_LAMBDA_RUNTIME_API"), "{stderr}");
 }
 
+#[test]
+fn an_unpacked_bundle_finds_its_settings_file_without_any_variable() {
+    let folder = tempfile::tempdir().unwrap();
+    let start = |settings: &str| {
+        std::fs::write(
+            folder.path().join(".env"),
+            "AUTHORIZER_CONFIG=authorizer.toml\n",
+        )
+        .unwrap();
+        std::fs::write(folder.path().join("authorizer.toml"), settings).unwrap();
+        let output = bootstrap(&folder, &[]).output().unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let settings = format!(
+        "[[issuer]]\nissuer = {ISSUER:?}\naudiences = [{AUDIENCE:?}]\njwks_uri = \"https://issuer.example/jwks.json\"\n"
+    );
+    // The settings are there: what is missing next is Lambda.
+    let stderr = start(&settings);
+    assert!(stderr.contains("AWS_LAMBDA_RUNTIME_API"), "{stderr}");
+    let stderr = start(&format!("{settings}leeway_s = 999\n"));
+    assert!(
+        stderr.contains("authorizer.toml: line 5: setting leeway_s"),
+        "{stderr}"
+    );
+}
+
 #[tokio::test]
 async fn a_failed_start_is_reported_to_lambda() {
     let runtime_api = MockServer::start().await;

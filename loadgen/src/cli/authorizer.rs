@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 use anyhow::Context as _;
 use authorizer::AuthorizerError;
 use clap::{Args, Subcommand};
-use loadgen::authorizer_bundle;
+use loadgen::authorizer_bundle::{self, SETTINGS_FILE, SettingsFiles};
 
 use super::settings::SettingsArguments;
+use super::snippet::{self, ArchitectureArgument, SnippetArguments};
 use super::{Failure, output};
 
 /// The exit code of an invocation that ends in an error, as `Unauthorized` is one.
@@ -21,6 +22,8 @@ pub(crate) enum AuthorizerCommand {
     Config(ConfigArguments),
     /// Run one event and print the policy
     Invoke(InvokeArguments),
+    /// Print what deploys it behind API Gateway, for the settings as they count
+    Snippet(SnippetArguments),
 }
 
 #[derive(Debug, Args)]
@@ -28,9 +31,15 @@ pub(crate) struct BundleArguments {
     /// The zip to write
     #[arg(long, default_value = "authorizer.zip")]
     out: PathBuf,
-    /// The executable to pack [default: `bootstrap` beside this program]
+    /// The executable to pack [default: what --arch builds, else `bootstrap` beside this program]
     #[arg(long)]
     binary: Option<PathBuf>,
+    /// The processor that it is for; without --binary it is built for it, from the source in the working directory
+    #[arg(long, value_enum)]
+    arch: Option<ArchitectureArgument>,
+    /// A TOML settings file to pack with it, checked before; the function finds it by itself
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
     /// Pack it even when provided.al2023 could not run it: it needs a newer glibc, or is no Lambda runtime
     #[arg(long)]
     force: bool,
@@ -58,24 +67,40 @@ pub(crate) fn run(command: AuthorizerCommand) -> Result<u8, Failure> {
             Ok(0)
         }
         AuthorizerCommand::Invoke(arguments) => invoke(&arguments),
+        AuthorizerCommand::Snippet(arguments) => snippet::run(&arguments),
     }
 }
 
 fn bundle(arguments: &BundleArguments) -> Result<u8, Failure> {
-    let beside = || -> Result<PathBuf, Failure> {
-        let own = std::env::current_exe().map_err(Failure::testbed)?;
-        Ok(own.parent().unwrap_or(Path::new(".")).join("bootstrap"))
+    let architecture = arguments.arch.map(Into::into);
+    let settings = arguments.config.as_deref().map(SettingsFiles::read);
+    let settings = settings.transpose().map_err(Failure::usage)?;
+    let binary = match (&arguments.binary, architecture) {
+        (Some(binary), _) => binary.clone(),
+        (None, Some(architecture)) => {
+            authorizer_bundle::build(architecture).map_err(Failure::usage)?
+        }
+        (None, None) => {
+            let own = std::env::current_exe().map_err(Failure::testbed)?;
+            own.parent().unwrap_or(Path::new(".")).join("bootstrap")
+        }
     };
-    let binary = arguments.binary.clone().map_or_else(beside, Ok)?;
-    let bundle = authorizer_bundle::write(&binary, &arguments.out, arguments.force)
-        .map_err(Failure::usage)?;
+    let bundle = authorizer_bundle::write(
+        &binary,
+        architecture,
+        settings.as_ref(),
+        &arguments.out,
+        arguments.force,
+    )
+    .map_err(Failure::usage)?;
     let glibc = bundle
         .glibc
         .map_or("a static executable".to_owned(), |(major, minor)| {
             format!("glibc {major}.{minor}")
         });
+    let with = settings.map_or(String::new(), |_| format!(", settings in {SETTINGS_FILE}"));
     output::print(&format!(
-        "{}: {} bytes (bootstrap: {} bytes, {}, {glibc})\n",
+        "{}: {} bytes (bootstrap: {} bytes, {}, {glibc}{with})\n",
         arguments.out.display(),
         bundle.zip_bytes,
         bundle.binary_bytes,

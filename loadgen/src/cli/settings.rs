@@ -27,6 +27,11 @@ impl SettingsArguments {
         .map_err(Failure::usage)
     }
 
+    /// Whether the settings are of a TOML file that was named.
+    pub(crate) fn is_file(&self) -> bool {
+        self.config.is_some()
+    }
+
     pub(crate) fn authorizer(&self) -> Result<Authorizer, Failure> {
         Authorizer::new(self.read()?).map_err(Failure::usage)
     }
