@@ -75,7 +75,7 @@ impl Authorizer {
         let mut issuers = Vec::with_capacity(settings.issuers.len());
         for issuer in settings.issuers {
             issuers.push(TrustedIssuer {
-                keys: issuer.keys.into_cache(&issuer.rules)?,
+                keys: issuer.keys.into_cache(&issuer.rules, settings.key_limits)?,
                 verifier: Verifier::with_rules(issuer.rules),
             });
         }

@@ -50,7 +50,7 @@ enum StartError {
 /// and returned.
 ///
 /// The keys are fetched during initialisation, where a new environment has the most CPU and no client waits on a second
-/// connection. An issuer that is down delays the start by the fetch deadline, 1.5 s, and does not fail it: the first
+/// connection. An issuer that is down delays the start by the fetch deadline and does not fail it: the first
 /// event tries again. The fetch is waited for, because Lambda may freeze the process as soon as it asks for an event.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
     let settings = match Settings::from_env_or_dotenv(DOTENV) {

@@ -7,6 +7,7 @@ mod dotenv;
 pub(crate) mod effective;
 mod environment;
 mod file;
+mod key_limits;
 mod names;
 mod parse;
 mod raw;
@@ -105,6 +106,8 @@ pub struct Settings {
     pub(crate) context: BTreeMap<String, String>,
     /// The claim that holds the caller's API key.
     pub(crate) api_key_claim: Option<String>,
+    /// Of every issuer.
+    pub(crate) key_limits: KeyLimits,
 }
 
 /// One issuer.
@@ -129,7 +132,11 @@ pub(crate) enum KeyOrigin {
 
 impl KeyOrigin {
     /// A cache of these keys. Nothing is fetched yet.
-    pub(crate) fn into_cache(self, rules: &Rules) -> Result<JwksCache, SetupError> {
+    pub(crate) fn into_cache(
+        self,
+        rules: &Rules,
+        limits: KeyLimits,
+    ) -> Result<JwksCache, SetupError> {
         let algorithms = rules.allowed_algorithms();
         let in_file = |path| move |source| SetupError::KeyFile { path, source };
         let source = match self {
@@ -144,11 +151,7 @@ impl KeyOrigin {
             },
             KeyOrigin::Uri(uri) => KeySource::Uri(uri),
         };
-        Ok(JwksCache::with_limits(
-            source,
-            algorithms,
-            KeyLimits::default(),
-        )?)
+        Ok(JwksCache::with_limits(source, algorithms, limits)?)
     }
 }
 

@@ -81,13 +81,12 @@ impl Default for KeySettings {
 
 /// A wish of [`KeySettings`] that is out of bounds.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("key setting {name} is {actual}, expected {least} to {most}")]
+#[error("key setting {name} {problem}")]
 pub struct KeyLimitsError {
     /// The field of [`KeySettings`].
     pub name: &'static str,
-    actual: String,
-    least: String,
-    most: String,
+    /// What it is, and what it may be.
+    pub problem: String,
 }
 
 /// Settings within their bounds.
@@ -114,6 +113,8 @@ impl KeyLimits {
         } = settings;
         let durations = [
             ("min_max_age", min_max_age, 10 * SECOND..=HOUR),
+            // First on its own, so that a wish for it alone is told the bounds of it alone.
+            ("max_max_age", max_max_age, 10 * SECOND..=DAY),
             ("max_max_age", max_max_age, min_max_age..=DAY),
             (
                 "default_max_age",
@@ -173,12 +174,19 @@ fn within<T: PartialOrd + std::fmt::Debug>(
     if bounds.contains(actual) {
         return Ok(());
     }
+    let [actual, least, most] = [actual, bounds.start(), bounds.end()].map(written);
     Err(KeyLimitsError {
         name,
-        actual: format!("{actual:?}"),
-        least: format!("{:?}", bounds.start()),
-        most: format!("{:?}", bounds.end()),
+        problem: format!("is {actual}; expected {least} to {most}"),
     })
+}
+
+/// A number, or a time with its unit; no time is no time whatever the unit.
+fn written(value: &impl std::fmt::Debug) -> String {
+    match format!("{value:?}").as_str() {
+        "0ns" => "0s".to_owned(),
+        text => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -223,7 +231,7 @@ mod tests {
         };
         assert_eq!(
             KeyLimits::new(wish).unwrap_err().to_string(),
-            "key setting deadline is 10s, expected 50ms to 4s"
+            "key setting deadline is 10s; expected 50ms to 4s"
         );
     }
 }

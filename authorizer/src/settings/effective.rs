@@ -3,12 +3,12 @@
 
 use std::fmt::{self, Write as _};
 
-use super::{AnswerStyle, Grants, IssuerSettings, KeyOrigin, Settings};
-use crate::{Algorithm, CredentialForm, KeyLimits, Shape, TypeRule};
+use super::{AnswerStyle, Grants, IssuerSettings, KeyOrigin, Settings, key_limits};
+use crate::{Algorithm, CredentialForm, Shape, TypeRule};
 
 impl fmt::Display for Settings {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let limits = KeyLimits::default();
+        let limits = self.key_limits;
         writeln!(
             out,
             "# A key that the issuer withdraws works for at most {} s more, and for {} s in an outage of the issuer.",
@@ -34,6 +34,10 @@ impl fmt::Display for Settings {
         writeln!(out, "token_form = {}", text(form))?;
         if let Some(claim) = &self.api_key_claim {
             writeln!(out, "api_key_claim = {}", text(claim))?;
+        }
+        writeln!(out, "\n[keys]")?;
+        for (key, value) in key_limits::keys(&limits) {
+            writeln!(out, "{key} = {value}")?;
         }
         for issuer in &self.issuers {
             writeln!(out)?;

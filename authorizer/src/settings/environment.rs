@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-use super::{Grants, IssuerSettings, KeyOrigin, NAMES, Settings, effective, names};
+use super::{Grants, IssuerSettings, KeyOrigin, NAMES, Settings, effective, key_limits, names};
 use crate::{Algorithm, RouteTable};
 
 /// Most bytes of all environment variables of a function, names and values ("Lambda quotas", Lambda developer guide: 4 KB).
@@ -101,6 +101,7 @@ impl Settings {
             ),
             (names::TOKEN_HEADER, self.credential.header.clone()),
         ];
+        variables.extend(key_limits::variables(&self.key_limits));
         match &self.grants {
             Grants::Stage(scopes) if scopes.is_empty() => {}
             Grants::Stage(scopes) => variables.push((names::REQUIRED_SCOPE, scopes.join(" "))),
@@ -222,6 +223,14 @@ mod tests {
                 ("AUTHORIZER_METRICS", "emf"),
                 ("AUTHORIZER_TOKEN_FORM", "raw"),
                 ("AUTHORIZER_TOKEN_HEADER", "x-token"),
+            ],
+        );
+        check(
+            "[keys]\nmax_age_s = 600\nstale_s = 0\ndeadline_ms = 1500\n",
+            "",
+            &[
+                ("AUTHORIZER_KEYS_MAX_AGE_S", "600"),
+                ("AUTHORIZER_KEYS_STALE_S", "0"),
             ],
         );
         // The shape brings its own type.

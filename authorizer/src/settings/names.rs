@@ -29,6 +29,16 @@ pub(super) const ID_TOKENS: &str = "AUTHORIZER_ID_TOKENS";
 /// A file with a JWK Set.
 pub(super) const JWKS_FILE: &str = "AUTHORIZER_JWKS_FILE";
 /// Seconds.
+pub(super) const KEYS_COOLDOWN: &str = "AUTHORIZER_KEYS_UNKNOWN_KID_COOLDOWN_S";
+/// Milliseconds.
+pub(super) const KEYS_DEADLINE: &str = "AUTHORIZER_KEYS_DEADLINE_MS";
+/// Seconds.
+pub(super) const KEYS_MAX_AGE: &str = "AUTHORIZER_KEYS_MAX_AGE_S";
+/// Bytes.
+pub(super) const KEYS_MAX_BYTES: &str = "AUTHORIZER_KEYS_MAX_BYTES";
+/// Seconds.
+pub(super) const KEYS_STALE: &str = "AUTHORIZER_KEYS_STALE_S";
+/// Seconds.
 pub(super) const LEEWAY: &str = "AUTHORIZER_LEEWAY_S";
 /// `emf` or `off`.
 pub(super) const METRICS: &str = "AUTHORIZER_METRICS";
@@ -50,7 +60,7 @@ pub(super) const TOKEN_HEADER: &str = "AUTHORIZER_TOKEN_HEADER";
 pub(super) const TOKEN_TYPE: &str = "AUTHORIZER_TOKEN_TYPE";
 
 /// Every setting, in the order in which they are documented: first those of the tutorial that this authorizer replaces.
-pub(super) const NAMES: [&str; 22] = [
+pub(super) const NAMES: [&str; 27] = [
     TOKEN_ISSUER,
     JWKS_URI,
     AUDIENCE,
@@ -63,6 +73,11 @@ pub(super) const NAMES: [&str; 22] = [
     DISCOVERY,
     ID_TOKENS,
     JWKS_FILE,
+    KEYS_COOLDOWN,
+    KEYS_DEADLINE,
+    KEYS_MAX_AGE,
+    KEYS_MAX_BYTES,
+    KEYS_STALE,
     LEEWAY,
     METRICS,
     POLICY_ENDS_WITH_TOKEN,

@@ -23,7 +23,7 @@ const MAX_TOKEN_CACHE_TTL_S: u16 = 3_600;
 
 impl Origin {
     /// What this source calls a setting.
-    fn name(self, environment: &'static str, file: &'static str) -> &'static str {
+    pub(super) fn name(self, environment: &'static str, file: &'static str) -> &'static str {
         match self {
             Origin::Environment => environment,
             Origin::File => file,
@@ -128,6 +128,7 @@ impl RawSettings {
             token_cache_ttl_s: ttl_s,
             context: checked_context(origin, self.context)?,
             api_key_claim: checked_claim(origin, self.api_key_claim)?,
+            key_limits: self.keys.parse(origin)?,
         })
     }
 }

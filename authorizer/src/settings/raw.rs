@@ -6,6 +6,7 @@ use serde::Deserialize;
 
 use super::{
     SettingsError,
+    key_limits::RawKeys,
     names::{
         ALGORITHMS, ANSWER, API_KEY_CLAIM, AUDIENCE, CONFIG, CONTEXT, DISCOVERY, ID_TOKENS,
         JWKS_FILE, JWKS_URI, LEEWAY, METRICS, NAMES, POLICY_ENDS_WITH_TOKEN, REQUIRED_SCOPE,
@@ -30,6 +31,8 @@ pub(super) struct RawSettings {
     #[serde(default)]
     pub(super) context: BTreeMap<String, String>,
     pub(super) api_key_claim: Option<String>,
+    #[serde(default)]
+    pub(super) keys: RawKeys,
     #[serde(default)]
     pub(super) issuer: Vec<RawIssuer>,
     pub(super) route: Option<Vec<RawRoute>>,
@@ -117,6 +120,7 @@ impl RawSettings {
             token_form: lookup(TOKEN_FORM),
             context: context(lookup(CONTEXT))?,
             api_key_claim: untouched(API_KEY_CLAIM, lookup)?,
+            keys: RawKeys::from_lookup(lookup)?,
             issuer: vec![issuer],
             route: None,
             routes_text: lookup(ROUTES),
@@ -140,7 +144,7 @@ fn untouched(
     }
 }
 
-fn number<N: std::str::FromStr>(
+pub(super) fn number<N: std::str::FromStr>(
     name: &'static str,
     lookup: &impl Fn(&str) -> Option<String>,
 ) -> Result<Option<N>, SettingsError> {

@@ -1,5 +1,7 @@
 //! The settings through each of their sources.
 
+use std::time::Duration;
+
 use super::{
     names::{AUDIENCE, JWKS_URI, REQUIRED_SCOPE, TOKEN_ISSUER},
     *,
@@ -126,4 +128,74 @@ fn the_file_of_the_guide_is_taken() {
     let settings = Settings::from_toml(&path).unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(settings.issuers.len(), 2);
     assert!(matches!(settings.grants, Grants::Routes(_)));
+}
+
+#[test]
+fn the_life_of_keys_is_bounded_by_settings_within_their_bounds() {
+    let limits = |name, value| {
+        with(name, Some(value))
+            .unwrap()
+            .key_limits
+            .settings()
+            .to_owned()
+    };
+    // The ages below the upper bound follow it.
+    let short = limits("AUTHORIZER_KEYS_MAX_AGE_S", "30");
+    let seconds = Duration::from_secs;
+    assert_eq!(short.max_max_age, seconds(30));
+    assert_eq!(short.default_max_age, seconds(30));
+    assert_eq!(short.min_max_age, seconds(30));
+    let quick = limits("AUTHORIZER_KEYS_DEADLINE_MS", "200");
+    assert_eq!(quick.deadline, Duration::from_millis(200));
+    assert_eq!(quick.connect_timeout, Duration::from_millis(200));
+    let calm = limits("AUTHORIZER_KEYS_UNKNOWN_KID_COOLDOWN_S", "300");
+    assert_eq!(calm.unknown_kid_cooldown, seconds(300));
+    assert_eq!(calm.absent_kid_memory, seconds(300));
+    let never = limits("AUTHORIZER_KEYS_STALE_S", "0");
+    assert_eq!(never.stale_bound, Duration::ZERO);
+    assert_eq!(
+        limits("AUTHORIZER_KEYS_MAX_BYTES", "2048").max_body_bytes,
+        2_048
+    );
+    let refused = [
+        (
+            "AUTHORIZER_KEYS_MAX_AGE_S",
+            "9",
+            "is 9s; expected 10s to 86400s",
+        ),
+        (
+            "AUTHORIZER_KEYS_MAX_AGE_S",
+            "86401",
+            "is 86401s; expected 10s to 86400s",
+        ),
+        (
+            "AUTHORIZER_KEYS_STALE_S",
+            "86401",
+            "is 86401s; expected 0s to 86400s",
+        ),
+        (
+            "AUTHORIZER_KEYS_UNKNOWN_KID_COOLDOWN_S",
+            "0",
+            "is 0s; expected 1s to 300s",
+        ),
+        (
+            "AUTHORIZER_KEYS_DEADLINE_MS",
+            "4001",
+            "is 4.001s; expected 50ms to 4s",
+        ),
+        (
+            "AUTHORIZER_KEYS_MAX_BYTES",
+            "7",
+            "is 7; expected 1024 to 1048576",
+        ),
+        (
+            "AUTHORIZER_KEYS_MAX_BYTES",
+            "-1",
+            "is \"-1\"; expected a whole number",
+        ),
+    ];
+    for (name, value, problem) in refused {
+        let error = with(name, Some(value)).unwrap_err().to_string();
+        assert_eq!(error, format!("setting {name} {problem}"));
+    }
 }
