@@ -51,6 +51,8 @@ pub(crate) struct CheckedClaims {
     principal_bytes: usize,
     /// `exp`, rounded down, in seconds since the epoch.
     pub(crate) expires_at: i64,
+    /// The first second at which the token is refused as expired.
+    pub(crate) accepted_until: i64,
     /// The claims that the rules carry, as far as the token has them with a value that an answer can hold.
     pub(crate) carried: Vec<(String, ContextValue)>,
 }
@@ -71,6 +73,7 @@ impl CheckedClaims {
             text: principal.to_owned(),
             principal_bytes: principal.len(),
             expires_at,
+            accepted_until: expires_at,
             carried: Vec::new(),
         }
     }
@@ -132,6 +135,7 @@ impl<'a> Claims<'a> {
             text,
             principal_bytes: principal.len(),
             expires_at,
+            accepted_until: expires_at.saturating_add(rules.leeway_s),
             carried: carried(self.text, &rules.carried),
         })
     }

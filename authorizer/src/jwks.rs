@@ -78,7 +78,7 @@ impl JwkSet {
     /// Keys that this authorizer does not understand or must not use are skipped (RFC 7517 §5): one odd key does not
     /// spoil the set. Where several *different* usable keys share a `kid` and an algorithm, none of them is used and tokens
     /// that name it are refused, because nothing says which one the issuer meant (RFC 7517 §4.5); the same key listed twice
-    /// is one key.
+    /// is one key, for the algorithms of both listings.
     pub fn parse_for(document: &[u8], allowed: &Algorithms) -> Result<JwkSet, JwkSetError> {
         let document: Document<'_> =
             serde_json::from_slice(document).map_err(|error| JwkSetError::NotAJwkSet {
@@ -106,13 +106,18 @@ impl JwkSet {
                 return;
             }
             // Keys of different types may share a key id (RFC 7517 §4.5); the token's algorithm tells them apart.
-            let rival =
-                |other: &Arc<VerificationKey>| other.kid() == Some(kid) && other.overlaps(&key);
-            if let Some(index) = self.keys.iter().position(rival) {
-                if !self.keys[index].is_same_key(&key) {
-                    self.ambiguous.push(kid.to_owned());
-                    self.keys.retain(|other| other.kid() != Some(kid));
-                }
+            let mut rivals = self.keys.iter().filter(|other| other.kid() == Some(kid));
+            if rivals.any(|rival| rival.contradicts(&key)) {
+                self.ambiguous.push(kid.to_owned());
+                self.keys.retain(|other| other.kid() != Some(kid));
+                return;
+            }
+            // Listed twice, perhaps once with `alg` and once without.
+            let same =
+                |other: &&mut VerificationKey| other.kid() == Some(kid) && other.overlaps(&key);
+            let mut keys = self.keys.iter_mut().filter_map(Arc::get_mut);
+            if let Some(same) = keys.find(same) {
+                same.merge(key);
                 return;
             }
         }

@@ -108,6 +108,11 @@ impl VerifiedToken {
         self.claims.expires_at
     }
 
+    /// The first second at which the token is refused as expired, since the epoch: `exp` and the leeway of its issuer.
+    pub fn accepted_until(&self) -> i64 {
+        self.claims.accepted_until
+    }
+
     /// The value of a claim that the rules carry, if the token has it and an answer can hold it.
     pub fn carried(&self, claim: &str) -> Option<&ContextValue> {
         let mut carried = self.claims.carried.iter();

@@ -130,14 +130,24 @@ impl VerificationKey {
         .is_ok()
     }
 
-    /// Whether the two are the same key for the same algorithms.
-    pub(super) fn is_same_key(&self, other: &VerificationKey) -> bool {
-        self.parsed.len() == other.parsed.len()
-            && self.parsed.iter().zip(&other.parsed).all(
-                |((algorithm, key), (other_algorithm, other_key))| {
-                    algorithm == other_algorithm && key.as_ref() == other_key.as_ref()
-                },
-            )
+    /// Whether an algorithm that both serve has different keys in them.
+    pub(super) fn contradicts(&self, other: &VerificationKey) -> bool {
+        let mut pairs = self.parsed.iter().flat_map(|one| {
+            let others = other.parsed.iter();
+            others.map(move |other| (one, other))
+        });
+        pairs.any(|((algorithm, key), (other_algorithm, other_key))| {
+            algorithm == other_algorithm && key.as_ref() != other_key.as_ref()
+        })
+    }
+
+    /// Adds the algorithms that only the other listing of this key has.
+    pub(super) fn merge(&mut self, other: VerificationKey) {
+        for (algorithm, key) in other.parsed {
+            if !self.serves(algorithm) {
+                self.parsed.push((algorithm, key));
+            }
+        }
     }
 
     /// Whether some algorithm could be meant for either of the two.

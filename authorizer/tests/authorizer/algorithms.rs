@@ -204,6 +204,30 @@ fn one_rsa_key_may_be_listed_for_each_of_its_algorithms() {
 }
 
 #[test]
+fn a_key_that_is_listed_with_and_without_alg_is_one_key() {
+    let free = without(SIGNER.jwk(Algorithm::Rs256, KID), "alg");
+    let bound = pinned(Algorithm::Rs256, "RS256");
+    for keys in [[free.clone(), bound.clone()], [bound.clone(), free.clone()]] {
+        for algorithm in [Algorithm::Rs256, Algorithm::Ps256] {
+            assert_eq!(outcome(&all(), &keys, &token(algorithm)), Ok(()));
+        }
+    }
+    // Another key for one of the algorithms, wherever it stands, and nothing says which one is meant.
+    let other = changed(
+        ATTACKER.jwk(Algorithm::Rs256, KID),
+        &json!({"alg": "PS256"}),
+    );
+    for keys in [
+        [bound.clone(), other.clone(), free.clone()],
+        [other.clone(), bound.clone(), free.clone()],
+        [free, bound, other],
+    ] {
+        let refused = outcome(&all(), &keys, &token(Algorithm::Ps256));
+        assert_eq!(refused, Err(Rejection::KidAmbiguous));
+    }
+}
+
+#[test]
 fn two_different_keys_of_one_kind_and_kid_are_not_used() {
     for algorithm in Algorithm::ALL {
         let (ours, theirs) = (SIGNER.jwk(algorithm, KID), ATTACKER.jwk(algorithm, KID));

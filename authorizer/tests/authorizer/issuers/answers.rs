@@ -94,6 +94,16 @@ async fn a_policy_ends_with_its_token_if_the_settings_say_so() {
             "Condition": {"DateLessThan": {"aws:CurrentTime": "2026-09-21T14:14:05Z"}},
         }])
     );
+    // Whoever is let in by the leeway is let in until it ends.
+    let late = signed(&changed(claims.clone(), &json!({"exp": NOW - 5})));
+    let lenient = authorizer(&format!(
+        "policy_ends_with_token = true\n{FIRST}leeway_s = 30\n"
+    ));
+    let ending = self::answer(&lenient, &late).await.unwrap();
+    assert_eq!(
+        ending["policyDocument"]["Statement"][0]["Condition"],
+        json!({"DateLessThan": {"aws:CurrentTime": "2026-09-21T14:13:45Z"}})
+    );
     let top = "policy_ends_with_token = true\nrequired_scopes = [\"absent\"]";
     let answer = answer_to(top, &claims).await;
     let statement = &answer["policyDocument"]["Statement"][0];
