@@ -41,6 +41,34 @@ pub enum AuthorizerError {
 }
 
 /// Answers the events of an API.
+///
+/// ```
+/// use authorizer::{Authorizer, AuthorizerError, Settings};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let settings = Settings::from_lookup(|name| {
+///     let value = match name {
+///         "TOKEN_ISSUER" => "https://example.eu.auth0.com/",
+///         "JWKS_URI" => "https://example.eu.auth0.com/.well-known/jwks.json",
+///         "AUDIENCE" => "https://planets.example.com/",
+///         "REQUIRED_SCOPE" => "read:planets",
+///         _ => return None,
+///     };
+///     Some(value.to_owned())
+/// })?;
+/// let authorizer = Authorizer::new(settings)?;
+/// // No key is fetched for what is no token.
+/// let event = br#"{
+///     "type": "TOKEN",
+///     "authorizationToken": "Bearer not-a-token",
+///     "methodArn": "arn:aws:execute-api:eu-central-1:123456789012:abcdef1234/prod/GET/planets"
+/// }"#;
+/// let refused = authorizer.authorize(event).await.unwrap_err();
+/// assert!(matches!(refused, AuthorizerError::Unauthorized(_)));
+/// // What API Gateway turns into 401, and never caches.
+/// assert_eq!(refused.to_string(), "Unauthorized");
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct Authorizer {
     /// Never empty.

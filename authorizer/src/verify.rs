@@ -13,6 +13,23 @@ use crate::{
 };
 
 /// Verifies access tokens of one issuer.
+///
+/// ```
+/// use authorizer::{Algorithm, Algorithms, JwkSet, Rejection, Rules, Shape, Verifier};
+///
+/// let algorithms = Algorithms::new([Algorithm::Rs256, Algorithm::Es256]).expect("not empty");
+/// let rules = Rules::new("https://idp.example/realms/a", "https://api.example/")
+///     .shape(Shape::Keycloak)
+///     .algorithms(algorithms.clone());
+/// let verifier = Verifier::with_rules(rules);
+/// # let keys = JwkSet::parse_for(
+/// #     br#"{"keys":[{"kty":"EC","crv":"P-256","x":"f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU","y":"x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0"}]}"#,
+/// #     &algorithms,
+/// # ).unwrap();
+/// // An algorithm that the rules do not list is refused before any key is looked at.
+/// let none = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJqb2UifQ.c2ln";
+/// assert_eq!(verifier.verify(none, &keys, 1_795_000_000).unwrap_err(), Rejection::AlgorithmNotAllowed);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Verifier {
     rules: Rules,

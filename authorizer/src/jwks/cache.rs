@@ -39,7 +39,25 @@ pub enum KeyError {
     Fetch(#[source] Arc<FetchError>),
 }
 
-/// The key set of one issuer, fetched when it is needed.
+/// The key set of one issuer, fetched when it is needed. A clone is a handle of the same cache.
+///
+/// ```
+/// use std::time::SystemTime;
+///
+/// use authorizer::{Algorithm, JwkSet, JwksCache, KeySource, Rejection};
+///
+/// # #[tokio::main(flavor = "current_thread")] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Keys from the issuer's `jwks_uri` are `KeySource::Uri`, and from its metadata `KeySource::Discovery`. These are at hand.
+/// let document = br#"{"keys":[{"kty":"RSA","kid":"2011-04-29","e":"AQAB","n":"ofgWCuLjybRlzo0tZWJjNiuSfb4p4fAkd_wWJcyQoTbji9k0l8W26mPddxHmfHQp-Vaw-4qPCJrcS2mJPMEzP1Pt0Bm4d4QlL-yRT-SFd2lZS-pCgNMsD1W_YpRPEwOWvG6b32690r2jZ47soMZo9wGzjb_7OMg0LOL-bSf63kpaSHSXndS5z5rexMdbBYUsLA9e-KXBdQOS-UTo7WTBEMa2R2CapHg665xsmtdVMTBQY4uDZlxvb3qCo5ZwKh9kG4LT6_I5IhlJH7aGhyxXFvUK-DWNmoudF8NAco9_h9iaGNj8q2ethFkMLs91kzk2PAcDTW9gb54h4FRWyuXpoQ"}]}"#;
+/// let keys = JwksCache::new(KeySource::Static(JwkSet::parse(document)?))?;
+/// let now = SystemTime::now();
+/// let key = keys.key(Some("2011-04-29"), Algorithm::Rs256, now).await?;
+/// assert!(key.is_ok_and(|key| key.serves(Algorithm::Rs256)));
+/// // The outer result is an outage of the issuer, the inner one what its keys say about the token.
+/// let unknown = keys.key(Some("made-up"), Algorithm::Rs256, now).await?;
+/// assert_eq!(unknown.unwrap_err(), Rejection::KidUnknown);
+/// # Ok(()) }
+/// ```
 #[derive(Debug, Clone)]
 pub struct JwksCache {
     shared: Arc<Shared>,

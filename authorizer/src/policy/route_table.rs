@@ -103,6 +103,21 @@ pub enum RouteTableError {
 /// A table has to have all routes that are behind the authorizer. What it does not have is refused, as far as no wildcard
 /// of a permitted route covers it: API Gateway's policies cannot tell `/planets/{id}` from `/planets/{id}/more`, and an
 /// API without the latter answers 403 before it asks an authorizer.
+///
+/// ```
+/// use authorizer::{RouteTable, RouteTableError};
+///
+/// let table = RouteTable::parse("
+///     GET    /planets      any:read:planets,admin
+///     DELETE /planets/{id} all:admin
+///     GET    /health       none
+/// ")?;
+/// assert!(table.longest_policy_bytes() < 1_024);
+/// // Both are for the same requests: which scopes were meant?
+/// let twice = RouteTable::parse("GET /planets/{id} any:a; GET /planets/{planet} any:b");
+/// assert!(matches!(twice, Err(RouteTableError::Duplicate { .. })));
+/// # Ok::<(), RouteTableError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteTable {
     routes: Vec<Route>,
