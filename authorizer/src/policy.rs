@@ -90,8 +90,8 @@ impl PolicyDocument {
         }
     }
 
-    /// Lets the Allow end when the token is no longer accepted: `DateLessThan` on `aws:CurrentTime`. Without it a cached policy outlives
-    /// its token by up to the cache's time to live. A Deny needs no end.
+    /// Lets the Allow end when the token is no longer accepted: `DateLessThan` on `aws:CurrentTime`. Without it a cached
+    /// policy outlives its token by up to the cache's time to live. A Deny needs no end.
     ///
     /// That API Gateway honours the key in an authorizer's policy follows from its use in resource policies; check it on
     /// your account before you rely on it. Where a key is unknown the Allow does not apply, and everything is refused.

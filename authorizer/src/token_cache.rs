@@ -86,11 +86,16 @@ impl TokenCache {
         now_s: i64,
         token: &VerifiedToken,
     ) {
+        let ends_at = token.expires_at().min(now_s.saturating_add(self.ttl_s));
+        // A token that only the leeway lets in must not push out one that is good for longer.
+        if ends_at <= now_s {
+            return;
+        }
         let entry = Entry {
             digest: digest.0,
             issuer,
             generation,
-            ends_at: token.expires_at().min(now_s.saturating_add(self.ttl_s)),
+            ends_at,
             token: token.clone(),
         };
         *self
@@ -155,6 +160,17 @@ mod tests {
         assert!(with(Some(7)).is_some());
         assert!(with(Some(8)).is_none());
         assert!(with(None).is_none());
+    }
+
+    #[test]
+    fn a_token_past_its_end_pushes_out_no_other() {
+        let cache = TokenCache::new(1, 300).unwrap();
+        let good = VerifiedToken::for_tests("good", NOW + 100);
+        cache.insert(TokenDigest::of("good"), 0, 7, NOW, &good);
+        let late = VerifiedToken::for_tests("late", NOW);
+        cache.insert(TokenDigest::of("late"), 0, 7, NOW, &late);
+        let found = |text| cache.get(TokenDigest::of(text), NOW, |_| Some(7)).is_some();
+        assert!(found("good") && !found("late"));
     }
 
     #[test]

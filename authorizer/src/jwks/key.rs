@@ -142,10 +142,10 @@ impl VerificationKey {
     }
 
     /// Adds the algorithms that only the other listing of this key has.
-    pub(super) fn merge(&mut self, other: VerificationKey) {
-        for (algorithm, key) in other.parsed {
-            if !self.serves(algorithm) {
-                self.parsed.push((algorithm, key));
+    pub(super) fn merge(&mut self, other: &VerificationKey) {
+        for (algorithm, key) in &other.parsed {
+            if !self.serves(*algorithm) {
+                self.parsed.push((*algorithm, key.clone()));
             }
         }
     }

@@ -212,6 +212,17 @@ fn a_key_that_is_listed_with_and_without_alg_is_one_key() {
             assert_eq!(outcome(&all(), &keys, &token(algorithm)), Ok(()));
         }
     }
+    // Listed once more: still one key, which a token without a key id can mean.
+    let again = pinned(Algorithm::Rs256, "PS256");
+    let anonymous = without(header_for(Algorithm::Ps256), "kid");
+    for keys in [
+        [bound.clone(), again.clone(), free.clone()],
+        [free.clone(), bound.clone(), again.clone()],
+        [again, free.clone(), bound.clone()],
+    ] {
+        let token = SIGNER.sign(Algorithm::Ps256, &anonymous, &claims());
+        assert_eq!(outcome(&all(), &keys, &token), Ok(()));
+    }
     // Another key for one of the algorithms, wherever it stands, and nothing says which one is meant.
     let other = changed(
         ATTACKER.jwk(Algorithm::Rs256, KID),
