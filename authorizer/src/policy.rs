@@ -13,6 +13,7 @@ mod json;
 mod pattern;
 mod route;
 mod route_fault;
+mod route_order;
 mod route_path;
 mod route_table;
 mod routing;
