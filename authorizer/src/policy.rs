@@ -11,6 +11,7 @@ mod compile;
 mod instant;
 mod json;
 mod pattern;
+mod request_path;
 mod route;
 mod route_fault;
 mod route_order;
