@@ -83,8 +83,9 @@ use refusal::Refusal;
 /// - has one of these when its percent-escapes are decoded, leads to another route then or to none, or has a broken escape.
 ///
 /// So `/secre%74` is no way around the scopes of `/secret`, and `/users/a%40b` is still `/users/{id}`. Without a table the
-/// path plays no part. Whatever rewrites a URI, takes the method from a header or strips a prefix, as a nested router does,
-/// belongs outside of the layer; what answers requests without a credential, as CORS does with `OPTIONS`, too.
+/// path plays no part. Whatever rewrites a URI or takes the method from a header belongs outside of the layer; so does what
+/// answers requests without a credential, as CORS does with `OPTIONS`. A layer inside of a nested router sees paths without
+/// the prefix that led there; one around the outer router sees them whole.
 #[derive(Debug, Clone)]
 pub struct AuthorizerLayer {
     authorizer: Arc<Authorizer>,
