@@ -125,6 +125,11 @@ impl Authorizer {
         &self.credential
     }
 
+    /// What a verified token may do.
+    pub(crate) fn grants(&self) -> &Grants {
+        &self.grants
+    }
+
     /// Fetches the issuers' keys ahead of the first event. A failure is remembered and bounds the next attempt; the caller
     /// may ignore it.
     pub async fn prefetch_keys(&self) -> Result<(), KeyError> {

@@ -7,6 +7,9 @@
 //! that proof. What a client can do wrong is a [`Rejection`], one for each rule; what the issuer or the platform can do
 //! wrong is an error of its own.
 //!
+//! The function of Lambda is [`lambda`]. A server of another kind puts an [`AuthorizerLayer`] in front of its services, which
+//! answers what it refuses and hands on the [`VerifiedToken`].
+//!
 //! [`Verifier`] and [`JwkSet`] do no I/O and read no clock, and can be used without the rest:
 //!
 //! ```
@@ -39,6 +42,7 @@ mod failure_log;
 mod jwks;
 mod jws;
 pub mod lambda;
+mod layer;
 mod policy;
 mod rejection;
 mod rules;
@@ -62,6 +66,7 @@ pub use jwks::{
     source::{Issuer, IssuerError, KeySource, PreloadedKeys},
 };
 pub use jws::CompactJws;
+pub use layer::{AuthorizerLayer, AuthorizerService};
 pub(crate) use policy::is_context_key;
 pub use policy::{
     Answer, AnswerError, AuthorizerAnswer, ContextValue, PolicyDocument, PolicyTooLong, RawRoute,

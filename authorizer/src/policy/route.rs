@@ -9,7 +9,10 @@ use super::{
     route_path::RoutePath,
     scope_rule::{ScopeRule, checked_scopes},
 };
-use crate::settings::effective::{list, text};
+use crate::{
+    VerifiedToken,
+    settings::effective::{list, text},
+};
 
 /// The verbs that a method of API Gateway can have, which are those that `ANY` stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,6 +104,16 @@ pub struct Route {
 }
 
 impl Route {
+    /// Whether a verified token has the scopes of the route.
+    pub(crate) fn is_open_to(&self, token: &VerifiedToken) -> bool {
+        self.scopes.is_met(|scope| token.has_scope(scope))
+    }
+
+    /// The scopes without which nobody gets in; none where the route leaves a choice.
+    pub(crate) fn required_scopes(&self) -> &[String] {
+        self.scopes.required()
+    }
+
     /// The route as a table of TOML.
     pub(super) fn to_toml(&self) -> String {
         let methods = match &self.verbs {

@@ -6,8 +6,10 @@ use thiserror::Error;
 use super::{
     compile::{CompileFault, Compiled, Resources},
     pattern,
+    request_path::RequestPath,
     route::{RawRoute, Route, Verb},
     route_fault::RouteFault,
+    route_order::RouteOrder,
 };
 use crate::VerifiedToken;
 
@@ -121,6 +123,7 @@ pub enum RouteTableError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RouteTable {
     routes: Vec<Route>,
+    order: RouteOrder,
     compiled: Compiled,
     policy_bytes_max: usize,
 }
@@ -164,6 +167,7 @@ impl RouteTable {
             CompileFault::TooManySteps => RouteTableError::TooTangled,
         })?;
         let table = RouteTable {
+            order: RouteOrder::new(&routes),
             routes,
             compiled,
             policy_bytes_max,
@@ -175,6 +179,18 @@ impl RouteTable {
     /// Compiles the routes of a file.
     pub fn from_raw(routes: Vec<RawRoute>) -> Result<RouteTable, RouteTableError> {
         RouteTable::try_from(RawRouteTable { route: routes })
+    }
+
+    /// The route of a request, by its verb and its path as they were sent, without the query.
+    ///
+    /// A path that servers do not all read the same way has a route only if each reading leads to it. To a path with an
+    /// empty segment, a slash at the end or a dot segment no route leads.
+    pub(crate) fn route_of(&self, method: &str, path: &str) -> Option<&Route> {
+        let verb = Verb::ALL.into_iter().find(|verb| verb.as_str() == method)?;
+        let path = RequestPath::parse(path)?;
+        let winner = |word| self.order.winner(&self.routes, verb, word);
+        let route = winner(path.sent())?;
+        (winner(path.decoded()) == Some(route)).then(|| &self.routes[route])
     }
 
     /// The routes as tables of TOML.

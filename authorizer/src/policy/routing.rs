@@ -1,14 +1,11 @@
-//! API Gateway's choice of a route, and which requests of one route a pattern covers.
-//!
-//! Routing comes before authorization and works on the pair of verb and path (observed): of the routes that have the verb
-//! the most specific path wins, and on one path a verb that is named wins over `ANY`. So the verbs can be looked at one
-//! after the other, and within one verb only paths matter.
+//! Which requests of one route a pattern covers, when API Gateway has chosen the route before it asks a policy.
 
 use std::{cell::Cell, collections::BTreeSet, sync::Arc};
 
 use super::{
     pattern::{Token, without_covered_in},
-    route::{Route, Verb, Verbs},
+    route::{Route, Verb},
+    route_order::RouteOrder,
     route_path::Segment,
 };
 
@@ -29,11 +26,11 @@ pub(super) enum Requests {
     Possible,
 }
 
-/// The routes of a table in the order in which API Gateway tries them.
+/// The routes of a table and their order.
 #[derive(Debug)]
 pub(super) struct Routing<'a> {
     routes: &'a [Route],
-    by_verb: [Vec<usize>; Verb::ALL.len()],
+    order: RouteOrder,
     segments_max: usize,
     steps: Cell<usize>,
 }
@@ -51,24 +48,10 @@ enum Slot {
 
 impl<'a> Routing<'a> {
     pub(super) fn new(routes: &'a [Route]) -> Routing<'a> {
-        let by_verb = Verb::ALL.map(|verb| {
-            let named = |route: &Route| route.verbs.lists(verb);
-            let overridden = |any: &Route| {
-                let mut same = routes.iter().filter(|r| r.path.is_same_shape(&any.path));
-                same.any(named)
-            };
-            let serves =
-                |route: &Route| named(route) || route.verbs == Verbs::Any && !overridden(route);
-            let mut serving: Vec<usize> = (0..routes.len())
-                .filter(|&index| serves(&routes[index]))
-                .collect();
-            serving.sort_by(|&a, &b| routes[a].path.precedence(&routes[b].path));
-            serving
-        });
         let lengths = routes.iter().map(|route| route.path.segments().len());
         Routing {
             routes,
-            by_verb,
+            order: RouteOrder::new(routes),
             segments_max: lengths.max().unwrap_or_default(),
             steps: Cell::new(0),
         }
@@ -76,7 +59,7 @@ impl<'a> Routing<'a> {
 
     /// The routes that have this verb, the most specific first.
     pub(super) fn serving(&self, verb: Verb) -> &[usize] {
-        &self.by_verb[verb as usize]
+        self.order.serving(verb)
     }
 
     pub(super) fn serves(&self, route: usize, verb: Verb) -> bool {
@@ -133,8 +116,7 @@ impl<'a> Routing<'a> {
     }
 
     fn winner(&self, verb: Verb, word: &[Token]) -> Option<usize> {
-        let mut serving = self.serving(verb).iter().copied();
-        serving.find(|&index| self.routes[index].path.matches(word))
+        self.order.winner(self.routes, verb, word)
     }
 
     /// The rows of segments that requests for `route` have.

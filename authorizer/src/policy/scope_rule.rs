@@ -21,6 +21,15 @@ impl ScopeRule {
         }
     }
 
+    /// The scopes that each token needs to be let in, and with which it is; none where there is a choice.
+    pub(super) fn required(&self) -> &[String] {
+        match self {
+            Self::AllOf(scopes) => scopes,
+            Self::AnyOf(scopes) if scopes.len() == 1 => scopes,
+            Self::AnyOf(_) | Self::NoneNeeded => &[],
+        }
+    }
+
     /// Whether some token meets all of `met` and does not meet this rule.
     ///
     /// More scopes never close a route, so only the least sets of scopes that meet `met` have to be tried.

@@ -4,5 +4,6 @@ mod answers;
 mod faults;
 mod model;
 mod outputs;
+mod requests;
 mod small_tables;
 mod token;

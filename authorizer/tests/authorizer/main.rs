@@ -15,6 +15,7 @@ mod events;
 mod issuers;
 mod jwks_life;
 mod key_sets;
+mod layer;
 mod malleability;
 mod refusals;
 mod token_cache;

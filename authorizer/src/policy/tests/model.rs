@@ -22,6 +22,11 @@ impl<'a> ModelRoute<'a> {
         }
     }
 
+    /// Verbs and path, as an error calls the route.
+    pub(super) fn name(&self) -> String {
+        format!("{} {}", self.verbs, self.path)
+    }
+
     pub(super) fn lets_in(&self, held: &[&str]) -> bool {
         match self.scopes.split_once(':') {
             Some(("any", list)) => list.split(',').any(|scope| held.contains(&scope)),

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use super::model::{ModelPolicy, ModelRoute, STAGE, glob, routed};
+use super::{
+    model::{ModelPolicy, ModelRoute, STAGE, glob, routed},
+    requests::assert_routed,
+};
 use crate::{
     MethodArn,
     policy::{PolicyDocument, RouteTable, RouteTableError},
@@ -143,6 +146,7 @@ impl World {
         match RouteTable::parse(text) {
             Ok(table) => {
                 assert_exact(&table, text, &self.verbs, &self.paths);
+                assert_routed(&table, text, &self.verbs, &self.paths);
                 self.tally.exact += 1;
             }
             Err(RouteTableError::Inexpressible { .. }) => {
