@@ -342,7 +342,10 @@ impl NumericDate {
             Number::TooLarge => return None,
         };
         let range = -MAX_NUMERIC_DATE..=MAX_NUMERIC_DATE;
-        (range.contains(&floor) && range.contains(&ceil)).then_some(NumericDate { floor, ceil })
+        // What is no integer is far within the range, so the two are within it together.
+        range
+            .contains(&floor)
+            .then_some(NumericDate { floor, ceil })
     }
 }
 

@@ -107,6 +107,12 @@ fn principal_and_scopes_come_from_the_claims_that_are_there() {
             "oidc",
             "openid read:planets",
         ),
+        // An empty identifier is none.
+        (
+            client_only(changed(claims(), &json!({"cid": "", "azp": "oidc"}))),
+            "oidc",
+            "openid read:planets",
+        ),
         (unscoped(json!({})), "user|1", ""),
         (unscoped(json!({"scope": ""})), "user|1", ""),
         (unscoped(json!({"scope": "  a  b "})), "user|1", "a b"),

@@ -129,6 +129,12 @@ fn a_token_without_kid_needs_a_set_of_one_key() {
         outcome(&[mine.clone(), other], &token),
         Err(Rejection::KidMissing)
     );
+    // Keys that share a key id are not used, and still it takes a key id to say that they are not meant.
+    let [one, another] = [NEXT_KEY.jwk("key-3"), ATTACKER_KEY.jwk("key-3")];
+    assert_eq!(
+        outcome(&[one, another, mine.clone()], &token),
+        Err(Rejection::KidMissing)
+    );
     let forged = ATTACKER_KEY.sign(without(header(), "kid").to_string(), claims().to_string());
     assert_eq!(outcome(&[mine], &forged), Err(Rejection::SignatureInvalid));
 }

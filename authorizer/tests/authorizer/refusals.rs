@@ -87,11 +87,21 @@ fn a_token_of_another_form_is_refused() {
             format!("{h}.{p}.{}\r\n{}", &s[..9], &s[9..]),
             R::SignatureEncoding,
         ),
-        ("17 KiB", "a".repeat(17 * 1024), R::TokenTooLarge),
         (
-            "9 KiB of header",
-            format!("{}.{p}.{s}", "e".repeat(9 * 1024)),
+            "16 KiB and a byte",
+            "a".repeat(16 * 1024 + 1),
+            R::TokenTooLarge,
+        ),
+        ("16 KiB", "a".repeat(16 * 1024), R::NotThreeParts),
+        (
+            "8 KiB and a byte of header",
+            format!("{}.{p}.{s}", "e".repeat(8 * 1024 + 1)),
             R::HeaderTooLarge,
+        ),
+        (
+            "8 KiB of header, which is no JSON",
+            format!("{}.{p}.{s}", "e".repeat(8 * 1024)),
+            R::HeaderNotJson,
         ),
     ]);
 }
