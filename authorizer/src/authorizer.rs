@@ -11,9 +11,9 @@ use std::{
 use thiserror::Error;
 
 use crate::{
-    Answer, AuthorizerAnswer, CompactJws, ContextValue, CredentialSource, EventError, EventForm,
-    JwksCache, KeyError, KeyMetrics, MethodArn, PolicyDocument, PolicyTooLong, Rejection, Settings,
-    SetupError, VerifiedToken, Verifier,
+    Answer, AnswerTooLong, AuthorizerAnswer, CompactJws, ContextValue, CredentialSource,
+    EventError, EventForm, JwksCache, KeyError, KeyMetrics, MethodArn, PolicyDocument,
+    PolicyTooLong, Rejection, Settings, SetupError, VerifiedToken, Verifier,
     claims::Claims,
     event::AuthorizerEvent,
     policy::is_api_key,
@@ -32,6 +32,10 @@ pub enum AuthorizerError {
     /// The keys cannot be had. The client sees 500, never a Deny: an outage of the issuer must not be cached as a refusal.
     #[error("signing keys unavailable")]
     Keys(#[source] KeyError),
+    /// The answer would be longer than API Gateway takes: the token's principal, scopes and claims beside the policy. The
+    /// client sees 500, as it would if the answer were sent.
+    #[error("the answer is too long")]
+    Answer(#[source] AnswerTooLong),
     /// The policy for this stage would be too long. The client sees 500.
     #[error("the policy is too long")]
     Policy(#[source] PolicyTooLong),
@@ -130,15 +134,25 @@ impl Authorizer {
         &self.grants
     }
 
-    /// Fetches the issuers' keys ahead of the first event. A failure is remembered and bounds the next attempt; the caller
-    /// may ignore it.
-    pub async fn prefetch_keys(&self) -> Result<(), KeyError> {
-        let mut result = Ok(());
-        for issuer in &self.issuers {
-            let fetched = issuer.keys.prefetch(now()).await;
-            result = result.and(fetched);
+    /// Fetches the keys of all issuers at once, ahead of the first event. Returns the issuers whose keys cannot be had, each
+    /// with the reason. A failure is remembered and bounds the next attempt; the caller may ignore it.
+    pub async fn prefetch_keys(&self) -> Vec<(&str, KeyError)> {
+        let fetches: Vec<_> = self
+            .issuers
+            .iter()
+            .map(|issuer| {
+                let keys = issuer.keys.clone();
+                tokio::spawn(async move { keys.prefetch(now()).await })
+            })
+            .collect();
+        let mut failures = Vec::new();
+        for (issuer, fetch) in self.issuers.iter().zip(fetches) {
+            // A task ends early only with its runtime.
+            if let Err(error) = fetch.await.unwrap_or(Err(KeyError::Abandoned)) {
+                failures.push((issuer.verifier.rules().issuer.as_str(), error));
+            }
         }
-        result
+        failures
     }
 
     /// Counts of what the caches of keys did so far, summed over the issuers.
@@ -183,6 +197,7 @@ impl Authorizer {
         let policy = self.policy(token, method_arn)?;
         let mut answer = AuthorizerAnswer::new(token.clone(), policy);
         self.add_claims(&mut answer, token);
+        answer.check_length().map_err(AuthorizerError::Answer)?;
         Ok(match (self.style, form) {
             (AnswerStyle::Simple, Some(EventForm::Http2) | None) => {
                 Answer::Simple(answer.into_simple())

@@ -181,7 +181,7 @@ impl<'a> Claims<'a> {
 }
 
 /// The values of some claims. One that is null, an array or an object is left out, because an answer that held it would be
-/// invalid as a whole.
+/// invalid as a whole; so is an integer beyond 64 bits, which would come out as another one.
 fn carried(text: &str, names: &[String]) -> Vec<(String, ContextValue)> {
     if names.is_empty() {
         return Vec::new();
@@ -191,7 +191,8 @@ fn carried(text: &str, names: &[String]) -> Vec<(String, ContextValue)> {
         let value = match member {
             Member::Bool(value) => ContextValue::from(value),
             Member::Number(Number::Integer(value)) => ContextValue::from(value),
-            Member::Number(Number::Float(value)) => {
+            Member::Number(Number::Large(value)) => ContextValue::Number(value.into()),
+            Member::Number(Number::Float(value)) if is_exact(value) => {
                 ContextValue::Number(serde_json::Number::from_f64(value)?)
             }
             Member::Text(value) => ContextValue::from(&*value),
@@ -200,6 +201,11 @@ fn carried(text: &str, names: &[String]) -> Vec<(String, ContextValue)> {
         Some((name.clone(), value))
     });
     values.collect()
+}
+
+/// Whether a double says what was written: beyond 2^53 it may stand for an integer that it does not hold.
+fn is_exact(value: f64) -> bool {
+    whole(value.trunc()).is_some()
 }
 
 fn is_text(member: &Member<'_>, wanted: &str) -> bool {
@@ -339,7 +345,7 @@ impl NumericDate {
         let (floor, ceil) = match *number {
             Number::Integer(seconds) => (seconds, seconds),
             Number::Float(seconds) => (whole(seconds.floor())?, whole(seconds.ceil())?),
-            Number::TooLarge => return None,
+            Number::Large(_) => return None,
         };
         let range = -MAX_NUMERIC_DATE..=MAX_NUMERIC_DATE;
         // What is no integer is far within the range, so the two are within it together.

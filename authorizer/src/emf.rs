@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{Answer, AuthorizerError, KeyMetrics};
+use crate::{Answer, AuthorizerError, KeyMetrics, failure_log::SCOPE_MISSING};
 
 /// The namespace of the metrics.
 const NAMESPACE: &str = "Authorizer";
@@ -26,10 +26,11 @@ pub(crate) struct Measured<'a> {
 fn outcome(answer: &Result<Answer, AuthorizerError>) -> (&'static str, &'static str) {
     match answer {
         Ok(answer) if answer.is_allow() => ("allow", "none"),
-        Ok(_) => ("deny", "scope-missing"),
+        Ok(_) => ("deny", SCOPE_MISSING),
         Err(AuthorizerError::Unauthorized(rejection)) => ("unauthorized", rejection.code()),
         Err(AuthorizerError::Event(_)) => ("error", "event-malformed"),
         Err(AuthorizerError::Keys(_)) => ("error", "keys-unavailable"),
+        Err(AuthorizerError::Answer(_)) => ("error", "answer-too-long"),
         Err(AuthorizerError::Policy(_)) => ("error", "policy-too-long"),
     }
 }

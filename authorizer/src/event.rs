@@ -14,7 +14,7 @@ pub use method_arn::{MethodArn, MethodArnError};
 
 use crate::{
     Rejection,
-    strict_json::{Member, ObjectFault, Wanted, read_object},
+    strict_json::{Member, Members, ObjectFault, Wanted, read_object},
 };
 
 /// Largest event that is read: the payload limit of a synchronous Lambda invocation (Lambda quotas, 6 MB). An oversize
@@ -148,30 +148,39 @@ impl<'a> AuthorizerEvent<'a> {
                 _ => None,
             });
         }
-        // The richer of the two: `headers` has the last of several values only.
-        let fields = match (&self.multi_value_headers, &self.headers) {
-            (Member::Object(fields), _) | (_, Member::Object(fields)) => *fields,
-            _ => return Ok(None),
-        };
-        let mut found = None;
-        for (name, value) in fields.iter() {
-            // REST APIs keep the client's case (RFC 9110 §5.1: names have none).
-            if !name.eq_ignore_ascii_case(&source.header) {
-                continue;
+        // First the richer of the two: `headers` has the last of several values only. A caller that is no API Gateway may
+        // fill one and leave the other empty.
+        for fields in [&self.multi_value_headers, &self.headers] {
+            if let Member::Object(fields) = fields
+                && let Some(found) = header_value(*fields, &source.header)?
+            {
+                return Ok(Some(found));
             }
-            let mut values = match value {
-                Member::Text(value) => vec![value],
-                Member::Texts(values) => values.iter().collect(),
-                _ => return Err(Rejection::CredentialsMalformed),
-            };
-            // Which of two a proxy in front has looked at is anybody's guess.
-            if values.len() > 1 || (found.is_some() && !values.is_empty()) {
-                return Err(Rejection::CredentialsRepeated);
-            }
-            found = found.or(values.pop());
         }
-        Ok(found)
+        Ok(None)
     }
+}
+
+/// The one value of a header field.
+fn header_value<'a>(fields: Members<'a>, wanted: &str) -> Result<Option<Cow<'a, str>>, Rejection> {
+    let mut found = None;
+    for (name, value) in fields.iter() {
+        // REST APIs keep the client's case (RFC 9110 §5.1: names have none).
+        if !name.eq_ignore_ascii_case(wanted) {
+            continue;
+        }
+        let mut values = match value {
+            Member::Text(value) => vec![value],
+            Member::Texts(values) => values.iter().collect(),
+            _ => return Err(Rejection::CredentialsMalformed),
+        };
+        // Which of two a proxy in front has looked at is anybody's guess.
+        if values.len() > 1 || (found.is_some() && !values.is_empty()) {
+            return Err(Rejection::CredentialsRepeated);
+        }
+        found = found.or(values.pop());
+    }
+    Ok(found)
 }
 
 fn form(kind: &Member<'_>, version: &Member<'_>) -> Option<EventForm> {
@@ -259,6 +268,10 @@ mod tests {
             (
                 r#"{"version":"2.0","type":"REQUEST","routeArn":"x","headers":{"authorization":"Bearer t","x":"y"}}"#,
                 one,
+            ),
+            (
+                r#"{"type":"REQUEST","methodArn":"x","headers":{"Authorization":"Bearer t"},"multiValueHeaders":{}}"#,
+                Ok(Some("Bearer t".into())),
             ),
             (
                 r#"{"type":"REQUEST","methodArn":"x","headers":{},"multiValueHeaders":null}"#,

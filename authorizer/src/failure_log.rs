@@ -1,24 +1,32 @@
-//! The one line that a failure leaves in the function's log.
+//! The one line that a refusal or a failure leaves in the function's log.
 //!
 //! It holds the reason code and a fingerprint by which an operator can find the token that a client complains about, and
-//! never the token, a claim or a key. An answered event leaves no line.
+//! never the token, a claim or a key. An Allow leaves no line.
 
 use std::error::Error;
 
 use aws_lc_rs::digest;
 use serde::Serialize;
 
-use crate::{AuthorizerError, CredentialSource, event::AuthorizerEvent};
+use crate::{AuthorizerError, CredentialSource, KeyError, event::AuthorizerEvent};
 
 /// Bytes of the fingerprint that are shown: 64 bits tell the tokens of a log apart, and do not confirm a guess of a token
 /// any better than the token's own signature does.
 const FINGERPRINT_BYTES: usize = 8;
+
+const KEYS_UNAVAILABLE: &str = "keys-unavailable";
+
+/// The reason code of a Deny: the token is good, and lacks the scope.
+pub(crate) const SCOPE_MISSING: &str = "scope-missing";
 
 /// A failure as it is logged.
 #[derive(Debug, Serialize)]
 struct FailureRecord<'a> {
     level: &'static str,
     message: String,
+    /// The issuer whose keys cannot be had, where no event is to blame.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<&'a str>,
     /// A stable code to filter and count by.
     reason: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -33,22 +41,65 @@ struct FailureRecord<'a> {
 /// The log line, one JSON object without a line end, for a failure on `event`.
 pub(crate) fn line(error: &AuthorizerError, event: &[u8], source: &CredentialSource) -> String {
     let (level, reason, clause) = match error {
+        AuthorizerError::Answer(_) => ("ERROR", "answer-too-long", None),
         AuthorizerError::Event(_) => ("ERROR", "event-malformed", None),
-        AuthorizerError::Keys(_) => ("ERROR", "keys-unavailable", None),
+        AuthorizerError::Keys(_) => ("ERROR", KEYS_UNAVAILABLE, None),
         AuthorizerError::Policy(_) => ("ERROR", "policy-too-long", None),
         AuthorizerError::Unauthorized(rejection) => {
             ("INFO", rejection.code(), Some(rejection.clause()))
         }
     };
-    let record = FailureRecord {
+    written(&FailureRecord {
         level,
         message: error.to_string(),
+        issuer: None,
         reason,
         clause,
         causes: causes(error),
         token_sha256_8: fingerprint(event, source),
-    };
-    serde_json::to_string(&record).expect("strings and nothing else always serialize")
+    })
+}
+
+/// The same for a Deny, which is an answer and no failure to Lambda.
+pub(crate) fn denial(event: &[u8], source: &CredentialSource) -> String {
+    written(&FailureRecord {
+        level: "INFO",
+        message: "Deny".to_owned(),
+        issuer: None,
+        reason: SCOPE_MISSING,
+        clause: Some("RFC 6750 §3.1"),
+        causes: Vec::new(),
+        token_sha256_8: fingerprint(event, source),
+    })
+}
+
+/// The same for an issuer whose keys cannot be had before the first event.
+pub(crate) fn of_issuer(issuer: &str, error: &KeyError) -> String {
+    written(&FailureRecord {
+        level: "ERROR",
+        message: error.to_string(),
+        issuer: Some(issuer),
+        reason: KEYS_UNAVAILABLE,
+        clause: None,
+        causes: causes(error),
+        token_sha256_8: None,
+    })
+}
+
+/// An error and the faults behind it as one text, for where there is room for one.
+pub(crate) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    for cause in causes(error) {
+        // Some errors say their cause themselves.
+        if !text.ends_with(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+fn written(record: &FailureRecord<'_>) -> String {
+    serde_json::to_string(record).expect("strings and nothing else always serialize")
 }
 
 fn causes(error: &dyn Error) -> Vec<String> {
@@ -75,6 +126,19 @@ fn fingerprint(event: &[u8], source: &CredentialSource) -> Option<String> {
 mod tests {
     use super::*;
     use crate::Rejection;
+
+    #[test]
+    fn a_deny_has_its_reason_and_an_issuer_its_name() {
+        let event = br#"{"type":"TOKEN","authorizationToken":"Bearer abc","methodArn":"x"}"#;
+        assert_eq!(
+            denial(event, &CredentialSource::default()),
+            r#"{"level":"INFO","message":"Deny","reason":"scope-missing","clause":"RFC 6750 §3.1","token_sha256_8":"ba7816bf8f01cfea"}"#
+        );
+        assert_eq!(
+            of_issuer("https://issuer.example/", &KeyError::Abandoned),
+            r#"{"level":"ERROR","message":"the fetch of the signing keys was abandoned","issuer":"https://issuer.example/","reason":"keys-unavailable"}"#
+        );
+    }
 
     #[test]
     fn a_rejection_is_logged_by_code_and_fingerprint_only() {

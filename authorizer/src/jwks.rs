@@ -125,7 +125,8 @@ impl JwkSet {
         self.keys.push(Arc::new(key));
     }
 
-    /// The key that a token means. A token without `kid` is taken only if there is exactly one key that it can mean.
+    /// The key that a token means. A token without `kid` is taken only if there is exactly one key that it can mean, however
+    /// often that one is listed.
     pub fn select(
         &self,
         kid: Option<&str>,
@@ -133,8 +134,13 @@ impl JwkSet {
     ) -> Result<&Arc<VerificationKey>, Rejection> {
         let Some(kid) = kid else {
             let mut candidates = self.keys.iter().filter(|key| key.serves(algorithm));
-            return match (candidates.next(), candidates.next()) {
-                (Some(only), None) if self.ambiguous.is_empty() => Ok(only),
+            return match candidates.next() {
+                Some(only)
+                    if self.ambiguous.is_empty()
+                        && candidates.all(|other| other.is_same_for(algorithm, only)) =>
+                {
+                    Ok(only)
+                }
                 _ => Err(Rejection::KidMissing),
             };
         };

@@ -39,6 +39,9 @@ const LAMBDA_VARIABLES: [&str; 4] = [
 /// Why the function cannot run.
 #[derive(Debug, Error)]
 enum StartError {
+    /// With all that is behind it: Lambda and the log have room for one text.
+    #[error("{0}")]
+    Settings(String),
     #[error("{0} is not set: this program is a Lambda function and needs the Lambda Runtime API")]
     NotInLambda(&'static str),
 }
@@ -50,28 +53,24 @@ enum StartError {
 /// and returned.
 ///
 /// The keys are fetched during initialisation, where a new environment has the most CPU and no client waits on a second
-/// connection. An issuer that is down delays the start by the fetch deadline and does not fail it: the first
+/// connection. Issuers that are down delay the start by one fetch deadline together and do not fail it: the first
 /// event tries again. The fetch is waited for, because Lambda may freeze the process as soon as it asks for an event.
 pub async fn run() -> Result<(), lambda_runtime::Error> {
-    let settings = match Settings::from_env_or_dotenv(DOTENV) {
-        Ok(settings) => settings,
-        Err(error) => {
-            report_init_error(&error.to_string()).await;
-            return Err(error.into());
-        }
-    };
+    let settings = Settings::from_env_or_dotenv(DOTENV);
+    let settings = started(settings.map_err(|error| failure_log::chain(&error))).await?;
     for name in LAMBDA_VARIABLES {
         if env::var_os(name).is_none() {
             return Err(StartError::NotInLambda(name).into());
         }
     }
     let metrics = settings.metrics;
+    let authorizer = Authorizer::new(settings);
     let function = Arc::new(Function {
-        authorizer: Authorizer::new(settings)?,
+        authorizer: started(authorizer.map_err(|error| failure_log::chain(&error))).await?,
         reported: metrics.then(Mutex::default),
     });
-    if let Err(error) = function.authorizer.prefetch_keys().await {
-        function.log_failure(&AuthorizerError::Keys(error), b"");
+    for (issuer, error) in function.authorizer.prefetch_keys().await {
+        log(&failure_log::of_issuer(issuer, &error));
     }
     let handler = service_fn(move |event: LambdaEvent<Box<RawValue>>| {
         let function = Arc::clone(&function);
@@ -79,6 +78,17 @@ pub async fn run() -> Result<(), lambda_runtime::Error> {
     });
     // Not `lambda_runtime::run`: it adds a tracing layer that formats a span for each event.
     Runtime::new(handler).run().await
+}
+
+/// A step of the start. If it failed, Lambda is told why.
+async fn started<T>(step: Result<T, String>) -> Result<T, StartError> {
+    match step {
+        Ok(value) => Ok(value),
+        Err(message) => {
+            report_init_error(&message).await;
+            Err(StartError::Settings(message))
+        }
+    }
 }
 
 /// The authorizer and what it leaves in the log.
@@ -92,18 +102,16 @@ impl Function {
     async fn answer(&self, event: &[u8]) -> Result<Answer, AuthorizerError> {
         let now = SystemTime::now();
         let answer = self.authorizer.answer(event, now).await;
-        if let Err(error) = &answer {
-            self.log_failure(error, event);
+        let source = self.authorizer.credential_source();
+        match &answer {
+            Ok(answer) if answer.is_allow() => {}
+            Ok(_) => log(&failure_log::denial(event, source)),
+            Err(error) => log(&failure_log::line(error, event, source)),
         }
         if let Some(reported) = &self.reported {
             self.log_metrics(&answer, now, reported);
         }
         answer
-    }
-
-    fn log_failure(&self, error: &AuthorizerError, event: &[u8]) {
-        let source = self.authorizer.credential_source();
-        log(&failure_log::line(error, event, source));
     }
 
     fn log_metrics(
@@ -136,6 +144,7 @@ fn log(line: &str) {
 impl From<AuthorizerError> for Diagnostic {
     fn from(error: AuthorizerError) -> Diagnostic {
         let error_type = match error {
+            AuthorizerError::Answer(_) => "Authorizer.Answer",
             AuthorizerError::Event(_) => "Authorizer.Event",
             AuthorizerError::Keys(_) => "Authorizer.Keys",
             AuthorizerError::Policy(_) => "Authorizer.Policy",

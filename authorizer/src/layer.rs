@@ -79,8 +79,9 @@ use refusal::Refusal;
 /// may read a path in another way, so a path is refused which
 ///
 /// - has an empty segment (`//`), a slash at the end (but for `/` itself), or a segment `.` or `..`;
-/// - holds `\` or a control character, or is longer than 8,000 bytes;
-/// - has one of these when its percent-escapes are decoded, leads to another route then or to none, or has a broken escape.
+/// - holds `\`, `;` or a control character, or is longer than 8,000 bytes;
+/// - has one of these when its percent-escapes are decoded, or escapes still, leads to another route then or to none, or has
+///   a broken escape.
 ///
 /// So `/secre%74` is no way around the scopes of `/secret`, and `/users/a%40b` is still `/users/{id}`. Without a table the
 /// path plays no part. Whatever rewrites a URI or takes the method from a header belongs outside of the layer; so does what

@@ -69,8 +69,9 @@ pub use jws::CompactJws;
 pub use layer::{AuthorizerLayer, AuthorizerService};
 pub(crate) use policy::is_context_key;
 pub use policy::{
-    Answer, AnswerError, AuthorizerAnswer, ContextValue, PolicyDocument, PolicyTooLong, RawRoute,
-    RawRouteTable, Route, RouteFault, RouteTable, RouteTableError, SimpleAnswer,
+    Answer, AnswerError, AnswerTooLong, AuthorizerAnswer, ContextValue, PolicyDocument,
+    PolicyTooLong, RawRoute, RawRouteTable, Route, RouteFault, RouteTable, RouteTableError,
+    SimpleAnswer,
 };
 pub use rejection::Rejection;
 pub use rules::{MAX_LEEWAY_S, Rules, Shape, TypeRule};

@@ -25,7 +25,7 @@ mod tests;
 use thiserror::Error;
 
 pub use {
-    answer::{Answer, AnswerError, AuthorizerAnswer, ContextValue, SimpleAnswer},
+    answer::{Answer, AnswerError, AnswerTooLong, AuthorizerAnswer, ContextValue, SimpleAnswer},
     route::{RawRoute, Route},
     route_fault::RouteFault,
     route_table::{RawRouteTable, RouteTable, RouteTableError},
@@ -101,6 +101,12 @@ impl PolicyDocument {
     pub fn ending_with(mut self, token: &VerifiedToken) -> PolicyDocument {
         self.allow_ends_at = Some(token.accepted_until());
         self
+    }
+
+    /// Whether it names the stage or a single route, which has at most 512 bytes.
+    fn has_one_resource(&self) -> bool {
+        let one = |resource: &Option<Resource>| matches!(resource, None | Some(Resource::One(_)));
+        one(&self.allow) && one(&self.deny)
     }
 
     fn has_allow(&self) -> bool {

@@ -81,7 +81,7 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The table of routes cannot be used.
-    #[error("the routes cannot be used")]
+    #[error("the routes of AUTHORIZER_ROUTES or [[route]] cannot be used")]
     Routes(#[from] RouteTableError),
     /// A variable of the environment is shaped like a setting and is none.
     #[error("setting {0} is unknown; expected one of {known}", known = NAMES.join(", "))]

@@ -46,7 +46,7 @@ pub(crate) enum Number {
     Float(f64),
     Integer(i64),
     /// An integer above `i64::MAX`.
-    TooLarge,
+    Large(u64),
 }
 
 /// An array of nothing but strings, kept as it is written: most are looked through once, and none needs a list of its own.
@@ -192,7 +192,7 @@ mod tests {
             Member::Other,
             Member::Number(Number::Integer(-1)),
             Member::Number(Number::Float(1.5)),
-            Member::Number(Number::TooLarge),
+            Member::Number(Number::Large(u64::MAX)),
             Member::Absent,
         ];
         assert_eq!(members, expected);

@@ -9,8 +9,9 @@ const MAX_METHOD_ARN_BYTES: usize = 1_600;
 /// Longest resource in a policy that API Gateway accepts (API Gateway quotas: authorizer result).
 const MAX_RESOURCE_BYTES: usize = 512;
 
-/// The partitions in which API Gateway runs: standard, China, `GovCloud`.
-const PARTITIONS: [&str; 3] = ["aws", "aws-cn", "aws-us-gov"];
+/// What every partition's name starts with: `aws`, `aws-cn`, `aws-us-gov`, `aws-eusc`, the isolated ones, and those to come.
+/// A list of them would answer 500 in the next one that opens.
+const PARTITION_PREFIX: &str = "aws";
 
 /// Every verb and path of a stage.
 const EVERYTHING: &str = "*/*";
@@ -33,8 +34,10 @@ pub enum MethodArnError {
     /// The ARN does not have the six `:` fields, or does not start with `arn`.
     #[error("expected arn:{{partition}}:execute-api:{{region}}:{{account}}:{{resource}}")]
     Fields,
-    /// The partition is not a known one.
-    #[error("the partition is none of aws, aws-cn, aws-us-gov")]
+    /// The partition is not named as one of AWS.
+    #[error(
+        "the partition is not aws, aws-cn, aws-us-gov or another aws-… of lower-case letters and hyphens"
+    )]
     Partition,
     /// The region is empty or holds a character that no region has.
     #[error("the region is not a row of lower-case letters, digits and hyphens")]
@@ -80,13 +83,12 @@ impl<'a> MethodArn<'a> {
             return Err(MethodArnError::TooLong);
         }
         let mut rest = text.strip_prefix("arn:").ok_or(MethodArnError::Fields)?;
-        let partition = PARTITIONS
-            .into_iter()
-            .find(|partition| {
-                rest.starts_with(partition) && rest[partition.len()..].starts_with(':')
-            })
-            .ok_or(MethodArnError::Partition)?;
-        rest = &rest[partition.len() + 1..];
+        let partition = field(&mut rest, b':', MethodArnError::Partition, |b| {
+            b.is_ascii_lowercase() || b == b'-'
+        })?;
+        if !is_partition(partition) {
+            return Err(MethodArnError::Partition);
+        }
         rest = rest
             .strip_prefix("execute-api:")
             .ok_or(MethodArnError::Service)?;
@@ -128,7 +130,7 @@ impl<'a> MethodArn<'a> {
         })
     }
 
-    /// `aws`, `aws-cn` or `aws-us-gov`.
+    /// `aws`, `aws-cn`, `aws-us-gov`, ….
     pub fn partition(&self) -> &'a str {
         self.partition
     }
@@ -184,6 +186,11 @@ impl<'a> MethodArn<'a> {
     }
 }
 
+fn is_partition(name: &str) -> bool {
+    let rest = name.strip_prefix(PARTITION_PREFIX);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-') && rest.len() > 1)
+}
+
 /// The text of the next field, of one allowed character or more, whose separator ends it; steps behind the separator.
 fn field<'a>(
     rest: &mut &'a str,
@@ -229,6 +236,10 @@ mod tests {
                 "arn:aws:execute-api:us-east-1:123456789012:abcdef123/default/*",
             ),
             (
+                "arn:aws-eusc:execute-api:eusc-de-east-1:123456789012:abc/prod/GET/planets",
+                "arn:aws-eusc:execute-api:eusc-de-east-1:123456789012:abc/prod/*/*",
+            ),
+            (
                 "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abc/my_stage-1/GET/",
                 "arn:aws-us-gov:execute-api:us-gov-west-1:123456789012:abc/my_stage-1/*/*",
             ),
@@ -272,6 +283,9 @@ mod tests {
             ("arn:aws:execute-api:us-east-1:1", E::Fields),
             ("urn:aws:execute-api:us-east-1:1:a/s/GET/", E::Fields),
             ("arn:*:execute-api:us-east-1:1:a/s/GET/", E::Partition),
+            ("arn:aws-:execute-api:us-east-1:1:a/s/GET/", E::Partition),
+            ("arn:awsome:execute-api:us-east-1:1:a/s/GET/", E::Partition),
+            ("arn:aws-*:execute-api:us-east-1:1:a/s/GET/", E::Partition),
             ("arn:aws:s3:us-east-1:1:a/s/GET/", E::Service),
             ("arn:aws:execute-api:*:1:a/s/GET/", E::Region),
             ("arn:aws:execute-api::1:a/s/GET/", E::Region),

@@ -130,6 +130,17 @@ impl VerificationKey {
         .is_ok()
     }
 
+    /// Whether both are one key to a token of this algorithm.
+    pub(super) fn is_same_for(&self, algorithm: Algorithm, other: &VerificationKey) -> bool {
+        let of = |key: &VerificationKey| {
+            let mut parsed = key.parsed.iter();
+            parsed
+                .find(|(served, _)| *served == algorithm)
+                .map(|(_, key)| key.as_ref().to_vec())
+        };
+        of(self).is_some_and(|key| of(other) == Some(key))
+    }
+
     /// Whether an algorithm that both serve has different keys in them.
     pub(super) fn contradicts(&self, other: &VerificationKey) -> bool {
         let mut pairs = self.parsed.iter().flat_map(|one| {

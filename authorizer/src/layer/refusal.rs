@@ -30,7 +30,10 @@ impl Refusal {
             }
             // The fault is none of the client's: it is neither told to fetch another token nor that it may not come in.
             Refusal::Unverified(
-                AuthorizerError::Event(_) | AuthorizerError::Keys(_) | AuthorizerError::Policy(_),
+                AuthorizerError::Answer(_)
+                | AuthorizerError::Event(_)
+                | AuthorizerError::Keys(_)
+                | AuthorizerError::Policy(_),
             ) => (StatusCode::SERVICE_UNAVAILABLE, None),
         };
         let mut response = Response::new(B::default());

@@ -15,11 +15,14 @@ const RESERVED_KEYS: [&str; 3] = ["claims", "integrationLatency", "principalId"]
 /// The key that every context has.
 const SCOPE: &str = "scope";
 
+/// Most bytes of a number or a boolean, and of what separates an entry of the context from the next.
+const NUMBER_BYTES: usize = 32;
+
 /// Lengths that an API key can have (API Gateway quotas).
 const API_KEY_BYTES: std::ops::RangeInclusive<usize> = 20..=128;
 
 /// The answer with a policy: the token's principal, the policy, and a context that holds the token's scopes first.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct AuthorizerAnswer {
     pub(super) token: VerifiedToken,
     pub(super) policy_document: PolicyDocument,
@@ -57,6 +60,14 @@ pub enum AnswerError {
     ValueNotScalar,
 }
 
+/// An answer is longer than [`AuthorizerAnswer::BYTES_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error(
+    "it has {0} bytes, and at most {max} are safe: the token's principal, scopes and passed-on claims are too long beside the policy",
+    max = AuthorizerAnswer::BYTES_MAX
+)]
+pub struct AnswerTooLong(pub usize);
+
 /// The answer to an event, in the form that its API takes.
 #[derive(Debug, Clone)]
 pub enum Answer {
@@ -77,7 +88,7 @@ impl Answer {
 }
 
 /// A simple response (API Gateway developer guide, "Control access to HTTP APIs with AWS Lambda authorizers").
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SimpleAnswer {
     pub(super) token: VerifiedToken,
     pub(super) is_authorized: bool,
@@ -150,6 +161,26 @@ impl AuthorizerAnswer {
         Ok(())
     }
 
+    /// Whether API Gateway takes an answer of this length. Nearly always that can be told without writing it.
+    pub(crate) fn check_length(&self) -> Result<(), AnswerTooLong> {
+        // A control character is written with six.
+        const WRITTEN_MAX: usize = 6;
+        let added = self.context.iter().map(|(key, value)| match value {
+            ContextValue::Text(text) => key.len() + text.len(),
+            ContextValue::Boolean(_) | ContextValue::Number(_) => key.len() + NUMBER_BYTES,
+        });
+        let texts = self.token.principal().len() + self.token.scope().len() + added.sum::<usize>();
+        if self.policy_document.has_one_resource()
+            && texts * WRITTEN_MAX <= AuthorizerAnswer::BYTES_MAX / 2
+        {
+            return Ok(());
+        }
+        match self.to_json().len() {
+            0..=AuthorizerAnswer::BYTES_MAX => Ok(()),
+            bytes => Err(AnswerTooLong(bytes)),
+        }
+    }
+
     /// The same answer for an HTTP API with simple responses: the policy becomes one verdict for every route.
     pub(crate) fn into_simple(self) -> SimpleAnswer {
         SimpleAnswer {
@@ -196,6 +227,32 @@ impl TryFrom<Value> for ContextValue {
             Value::Array(_) | Value::Null | Value::Object(_) => Err(AnswerError::ValueNotScalar),
         }
     }
+}
+
+/// Claims are personal data and stay out of every log, and so do their values in a context.
+impl fmt::Debug for AuthorizerAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("AuthorizerAnswer")
+            .field("policy_document", &self.policy_document)
+            .field("context", &keys(&self.context))
+            .finish_non_exhaustive()
+    }
+}
+
+/// The same.
+impl fmt::Debug for SimpleAnswer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("SimpleAnswer")
+            .field("is_authorized", &self.is_authorized)
+            .field("context", &keys(&self.context))
+            .finish_non_exhaustive()
+    }
+}
+
+fn keys(context: &AnswerContext) -> Vec<&str> {
+    context.iter().map(|(key, _)| key.as_str()).collect()
 }
 
 impl fmt::Debug for ApiKey {

@@ -1,7 +1,7 @@
 //! Answers and policies as JSON text.
 //!
 //! Written by hand because every decision writes one: most of it is fixed text, which needs no looking at, and the rest is
-//! looked through for characters to escape many bytes at a time. Whoever serializes an answer gets this text, too.
+//! looked through for characters to escape many bytes at a time. `serde_json` gets this text, too.
 
 use std::fmt::Write as _;
 

@@ -1,9 +1,9 @@
 //! The path of a request, for a server that routes by itself.
 //!
 //! Behind API Gateway it is settled what a path means before a policy is asked. Another server may read a path otherwise
-//! than a table of routes does: it may decode percent-escapes before it routes, resolve `.` and `..` (RFC 3986 §5.2.4), take
-//! `//` for `/` and `\` for a slash, or forgive a slash at the end. What such a reading would let in by a side door has no
-//! meaning here.
+//! than a table of routes does: it may decode percent-escapes before it routes, once or behind a proxy twice, resolve `.`
+//! and `..` (RFC 3986 §5.2.4), take `//` for `/` and `\` for a slash, leave out what stands behind a `;`, or forgive a slash
+//! at the end. What such a reading would let in by a side door has no meaning here.
 
 use super::pattern::Token;
 
@@ -26,6 +26,10 @@ impl RequestPath {
             return None;
         }
         let decoded = percent_decoded(path)?;
+        // Escaped twice: whoever decodes once more reads yet another path.
+        if has_escape(&decoded) {
+            return None;
+        }
         let is_escaped = decoded != path;
         // An escaped slash becomes one, so all segments of the path as it was sent are looked at here, too.
         if !decoded.is_empty() && !decoded.split('/').all(is_plain) {
@@ -54,8 +58,13 @@ fn segments(path: &str) -> Vec<Token> {
 }
 
 fn is_plain(segment: &str) -> bool {
-    let is_odd = |c: char| c == '\\' || c.is_control();
+    let is_odd = |c: char| matches!(c, '\\' | ';') || c.is_control();
     !matches!(segment, "" | "." | "..") && !segment.contains(is_odd)
+}
+
+fn has_escape(text: &str) -> bool {
+    let mut parts = text.as_bytes().split(|byte| *byte == b'%').skip(1);
+    parts.any(|part| part.len() >= 2 && part[..2].iter().all(u8::is_ascii_hexdigit))
 }
 
 /// The text with each `%XX` as the byte that it stands for (RFC 3986 §2.1), decoded once. What is not UTF-8 then becomes
@@ -87,8 +96,8 @@ mod tests {
             ("/a%2Fb", "a%2Fb", "a/b"),
             ("/a%2fb/%C3%A9", "a%2fb/%C3%A9", "a/b/é"),
             ("/%FF", "%FF", "\u{FFFD}"),
-            // Decoded once, and no more.
-            ("/%252e%252e/x", "%252e%252e/x", "%2e%2e/x"),
+            ("/100%25/x", "100%25/x", "100%/x"),
+            ("/%25zz", "%25zz", "%zz"),
             ("/*/{id}", "*/{id}", "*/{id}"),
         ] {
             let path = RequestPath::parse(path).unwrap();
@@ -123,6 +132,10 @@ mod tests {
             "/a%2F",
             "/a\\b",
             "/a%5Cb",
+            "/a;x=1",
+            "/a%3Bx",
+            "/%252e%252e/x",
+            "/adm%2569n",
             "/a%00",
             "/a%0A",
             "/a%7F",

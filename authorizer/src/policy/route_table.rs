@@ -183,8 +183,8 @@ impl RouteTable {
 
     /// The route of a request, by its verb and its path as they were sent, without the query.
     ///
-    /// A path that servers do not all read the same way has a route only if each reading leads to it. To a path with an
-    /// empty segment, a slash at the end or a dot segment no route leads.
+    /// A path with percent-escapes has a route only if it leads there as it was sent and decoded. To a path that servers
+    /// read in yet other ways no route leads: [`RequestPath::parse`] says which those are.
     pub(crate) fn route_of(&self, method: &str, path: &str) -> Option<&Route> {
         let verb = Verb::ALL.into_iter().find(|verb| verb.as_str() == method)?;
         let path = RequestPath::parse(path)?;

@@ -351,8 +351,8 @@ fn number_of(text: &str, is_integer: bool) -> Option<Number> {
         if let Ok(integer) = text.parse() {
             return Some(Number::Integer(integer));
         }
-        if text.parse::<u64>().is_ok() {
-            return Some(Number::TooLarge);
+        if let Ok(integer) = text.parse() {
+            return Some(Number::Large(integer));
         }
     }
     match text.parse::<f64>() {

@@ -88,8 +88,8 @@ fn an_unpacked_bundle_finds_its_settings_file_without_any_variable() {
     );
 }
 
-#[tokio::test]
-async fn a_failed_start_is_reported_to_lambda() {
+/// What Lambda is told of a start with these settings, which is what is printed, too.
+async fn failed_start(settings: &[(&'static str, &str)]) -> String {
     let runtime_api = MockServer::start().await;
     Mock::given(method("POST"))
         .and(path("/2018-06-01/runtime/init/error"))
@@ -97,19 +97,69 @@ async fn a_failed_start_is_reported_to_lambda() {
         .expect(1)
         .mount(&runtime_api)
         .await;
-    let address = runtime_api.address().to_string();
-    let (_, stderr) =
-        tokio::task::spawn_blocking(move || run(&[("AWS_LAMBDA_RUNTIME_API", &address)]))
-            .await
-            .unwrap();
+    let mut variables: Vec<(&'static str, String)> = vec![
+        ("AWS_LAMBDA_RUNTIME_API", runtime_api.address().to_string()),
+        ("AWS_LAMBDA_FUNCTION_NAME", "authorizer".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128".to_owned()),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1".to_owned()),
+    ];
+    variables.extend(
+        settings
+            .iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
+    let (_, stderr) = tokio::task::spawn_blocking(move || {
+        let variables: Vec<_> = variables
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        run(&variables)
+    })
+    .await
+    .unwrap();
     let requests = runtime_api.received_requests().await.unwrap();
     let report: Value = requests[0].body_json().unwrap();
-    let message = report["errorMessage"].as_str().unwrap();
+    let message = report["errorMessage"].as_str().unwrap().to_owned();
+    assert!(stderr.contains(&message), "{stderr}");
+    message
+}
+
+#[tokio::test]
+async fn a_failed_start_is_reported_to_lambda_with_all_that_is_wrong() {
+    let message = failed_start(&[]).await;
     assert!(
         message.contains("TOKEN_ISSUER, JWKS_URI, AUDIENCE"),
         "{message}"
     );
-    assert!(stderr.contains(message), "{stderr}");
+    let required = [
+        ("TOKEN_ISSUER", ISSUER),
+        ("AUDIENCE", AUDIENCE),
+        ("JWKS_URI", "http://127.0.0.1:9/"),
+    ];
+    let routes = [
+        required[0],
+        required[1],
+        required[2],
+        ("AUTHORIZER_ROUTES", "GET /a any:x; GET /a any:y"),
+    ];
+    let message = failed_start(&routes).await;
+    assert!(
+        message.contains("AUTHORIZER_ROUTES") && message.contains("GET /a"),
+        "{message}"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("empty.json");
+    std::fs::write(&file, r#"{"keys":[]}"#).unwrap();
+    let keys = [
+        required[0],
+        required[1],
+        ("AUTHORIZER_JWKS_FILE", file.to_str().unwrap()),
+    ];
+    let message = failed_start(&keys).await;
+    assert!(
+        message.contains("empty.json") && message.contains("no usable key"),
+        "{message}"
+    );
 }
 
 /// Ends the process with the test, whatever the outcome.
@@ -123,7 +173,11 @@ impl Drop for Function {
 }
 
 /// Runs the binary with these events, one after the other, and returns what it posted, path and body, and its stderr.
-async fn invoke(jwks_uri: &str, events: Vec<Vec<u8>>) -> (Vec<(String, Value)>, String) {
+async fn invoke(
+    jwks_uri: &str,
+    further: &[(&str, &str)],
+    events: Vec<Vec<u8>>,
+) -> (Vec<(String, Value)>, String) {
     let runtime_api = MockServer::start().await;
     let count = events.len();
     for (index, event) in events.into_iter().enumerate() {
@@ -161,7 +215,7 @@ async fn invoke(jwks_uri: &str, events: Vec<Vec<u8>>) -> (Vec<(String, Value)>, 
     )
     .unwrap();
     let address = runtime_api.address().to_string();
-    let variables = [
+    let mut variables = vec![
         ("AWS_LAMBDA_RUNTIME_API", &*address),
         ("AWS_LAMBDA_FUNCTION_NAME", "authorizer"),
         ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
@@ -169,6 +223,7 @@ async fn invoke(jwks_uri: &str, events: Vec<Vec<u8>>) -> (Vec<(String, Value)>, 
         ("TOKEN_ISSUER", ISSUER),
         ("JWKS_URI", jwks_uri),
     ];
+    variables.extend(further);
     let mut function = Function(bootstrap(&folder, &variables).spawn().unwrap());
     let mut answers = Vec::new();
     for _ in 0..count {
@@ -208,7 +263,7 @@ async fn events_are_answered_over_the_runtime_api() {
         event(&token),
         event(&format!("{input}.{reversed}")),
     ];
-    let (answers, stderr) = invoke(&issuer.uri(), events).await;
+    let (answers, stderr) = invoke(&issuer.uri(), &[], events).await;
     let posted = |index: usize, kind: &str| {
         let (path, body) = &answers[index];
         assert_eq!(
@@ -243,13 +298,29 @@ async fn events_are_answered_over_the_runtime_api() {
 }
 
 #[tokio::test]
+async fn a_deny_leaves_its_reason_in_the_log() {
+    let issuer = MockServer::start().await;
+    Mock::given(method("GET"))
+        .respond_with(ResponseTemplate::new(200).set_body_json(jwks(&[ISSUER_KEY.jwk(KID)])))
+        .mount(&issuer)
+        .await;
+    let scope = [("REQUIRED_SCOPE", "rule:planets")];
+    let (answers, stderr) = invoke(&issuer.uri(), &scope, vec![event(&token_of_today())]).await;
+    let (_, body) = &answers[0];
+    assert_eq!(body["policyDocument"]["Statement"][0]["Effect"], "Deny");
+    let line: Value = serde_json::from_str(stderr.trim_end()).unwrap();
+    assert_eq!(line["reason"], "scope-missing");
+    assert_eq!(line["token_sha256_8"].as_str().unwrap().len(), 16);
+}
+
+#[tokio::test]
 async fn an_issuer_that_is_down_does_not_fail_the_start() {
     let issuer = MockServer::start().await;
     Mock::given(method("GET"))
         .respond_with(ResponseTemplate::new(503))
         .mount(&issuer)
         .await;
-    let (answers, stderr) = invoke(&issuer.uri(), vec![event(&token_of_today())]).await;
+    let (answers, stderr) = invoke(&issuer.uri(), &[], vec![event(&token_of_today())]).await;
     let (path, body) = &answers[0];
     assert!(path.ends_with("/request-0/error"), "{path}");
     assert_eq!(body["errorMessage"], json!("signing keys unavailable"));
@@ -262,6 +333,7 @@ async fn an_issuer_that_is_down_does_not_fail_the_start() {
         2,
         "one at the start, one for the event: {stderr}"
     );
+    assert_eq!(reasons[0]["issuer"], ISSUER);
     assert_eq!(reasons[1]["reason"], "keys-unavailable");
     assert_eq!(
         reasons[1]["causes"][1],

@@ -124,11 +124,21 @@ fn a_token_without_kid_needs_a_set_of_one_key() {
     let (mine, other) = (ours(&json!({})), NEXT_KEY.jwk("key-2"));
     let anonymous = without(mine.clone(), "kid");
     assert_eq!(outcome(std::slice::from_ref(&mine), &token), Ok(()));
-    assert_eq!(outcome(&[anonymous], &token), Ok(()));
+    assert_eq!(outcome(std::slice::from_ref(&anonymous), &token), Ok(()));
     assert_eq!(
         outcome(&[mine.clone(), other], &token),
         Err(Rejection::KidMissing)
     );
+    // Listed twice, without a key id or under two of them, it is still the one.
+    let renamed = changed(mine.clone(), &json!({"kid": "key-9"}));
+    for again in [
+        anonymous.clone(),
+        without(anonymous.clone(), "alg"),
+        renamed,
+    ] {
+        assert_eq!(outcome(&[anonymous.clone(), again.clone()], &token), Ok(()));
+        assert_eq!(outcome(&[again, mine.clone()], &token), Ok(()));
+    }
     // Keys that share a key id are not used, and still it takes a key id to say that they are not meant.
     let [one, another] = [NEXT_KEY.jwk("key-3"), ATTACKER_KEY.jwk("key-3")];
     assert_eq!(

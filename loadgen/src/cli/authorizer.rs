@@ -134,7 +134,7 @@ fn invoke(arguments: &InvokeArguments) -> Result<u8, Failure> {
                 "{}\n",
                 serde_json::json!({ "errorMessage": error.to_string() })
             ))?;
-            output::note(&format!("{error}{reason}"));
+            output::note(&format!("{:#}{reason}", anyhow::Error::new(error)));
             Ok(INVOCATION_ERROR)
         }
     }

@@ -1,9 +1,13 @@
 //! What of a token and of the settings goes into the answer.
 
+use authorizer::{AnswerTooLong, AuthorizerAnswer, AuthorizerError};
 use serde_json::{Value, json};
 
 use super::{FIRST, SECOND, answer, authorizer, other_claims, signed};
-use crate::tokens::{NEXT_KEY, NOW, changed, claims, header};
+use crate::{
+    events::{at, event},
+    tokens::{NEXT_KEY, NOW, changed, claims, header},
+};
 
 const STAGE: &str = "arn:aws:execute-api:us-east-1:123456789012:abcdef123/test";
 
@@ -25,23 +29,49 @@ async fn carried_claims_are_in_the_context_as_far_as_an_answer_can_hold_them() {
         g_null = "null"
         h_absent = "absent"
         i_huge = "huge"
+        l_beyond = "beyond"
+        m_double = "double"
         j_sub = "sub"
         k_twice = "text"
     "#;
     let carried = json!({
         "text": "ä\"\u{1f680}\u{0}", "whole": -7, "part": 1.5, "https://example.com/bool": false,
         "array": ["x"], "object": {"x": 1}, "null": null, "huge": 18_446_744_073_709_551_615_u64,
+        // Integers that no type holds: passed on, they would be others.
+        "beyond": serde_json::from_str::<Value>("100000000000000000001").unwrap(), "double": 1e20,
     });
     let answer = answer_to(top, &changed(claims(), &carried)).await;
     assert_eq!(
         answer["context"],
         json!({
             "scope": "openid read:planets", "a_text": "ä\"\u{1f680}\u{0}", "b_whole": -7, "c_part": 1.5,
-            "d_bool": false, "j_sub": "user|1", "k_twice": "ä\"\u{1f680}\u{0}",
+            "d_bool": false, "i_huge": 18_446_744_073_709_551_615_u64, "j_sub": "user|1", "k_twice": "ä\"\u{1f680}\u{0}",
         })
     );
     let answer = answer_to("", &changed(claims(), &carried)).await;
     assert_eq!(answer["context"], json!({"scope": "openid read:planets"}));
+}
+
+/// API Gateway would turn it into a 500 that nobody explains.
+#[tokio::test]
+async fn an_answer_that_api_gateway_would_not_take_is_an_error_of_its_own() {
+    let authorizer = authorizer(&format!("context = {{ note = \"note\" }}\n{FIRST}"));
+    let length = |bytes: usize| {
+        let token = signed(&changed(claims(), &json!({"note": "n".repeat(bytes)})));
+        let authorizer = authorizer.clone();
+        async move {
+            let answer = authorizer.answer(&event(&token), at(NOW)).await;
+            answer.map(|answer| answer.to_json().len())
+        }
+    };
+    let frame = length(0).await.unwrap();
+    let room = AuthorizerAnswer::BYTES_MAX - frame;
+    assert_eq!(length(room).await.unwrap(), AuthorizerAnswer::BYTES_MAX);
+    let error = length(room + 1).await.unwrap_err();
+    assert!(
+        matches!(error, AuthorizerError::Answer(AnswerTooLong(bytes)) if bytes == AuthorizerAnswer::BYTES_MAX + 1)
+    );
+    assert_eq!(error.to_string(), "the answer is too long");
 }
 
 #[tokio::test]

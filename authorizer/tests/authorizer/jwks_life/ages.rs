@@ -52,7 +52,7 @@ async fn a_clock_that_was_set_back_makes_the_set_too_old() {
 #[tokio::test]
 async fn prefetched_keys_save_the_first_event_a_fetch() {
     let issuer = Issuer::serving(current()).await;
-    issuer.authorizer.prefetch_keys().await.unwrap();
+    assert!(issuer.authorizer.prefetch_keys().await.is_empty());
     assert_eq!(issuer.fetches().await, 1);
     let now = SystemTime::now();
     let seconds = now

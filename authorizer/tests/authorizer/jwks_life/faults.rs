@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use authorizer::{Authorizer, FetchError, KeyError, KeySettings, Settings};
-use tokio::io::AsyncWriteExt as _;
+use tokio::{io::AsyncWriteExt as _, net::TcpListener};
 use wiremock::{MockServer, ResponseTemplate};
 
 use super::{
@@ -95,15 +95,45 @@ async fn a_key_source_that_cannot_be_spoken_with_is_an_error() {
             Some(value.to_owned())
         });
         let authorizer = Authorizer::new(settings.unwrap()).unwrap();
-        match authorizer.prefetch_keys().await {
-            Err(KeyError::Fetch(cause)) => {
+        match &authorizer.prefetch_keys().await[..] {
+            [("x", KeyError::Fetch(cause))] => {
                 assert!(
-                    matches!(*cause, FetchError::Exchange(_)),
+                    matches!(**cause, FetchError::Exchange(_)),
                     "{uri}: {cause:?}"
                 );
             }
             other => panic!("{uri}: expected a failed fetch, not {other:?}"),
         }
+    }
+}
+
+/// An issuer that hangs must not keep the others from being asked: Lambda grants 10 s for all of the start.
+#[tokio::test]
+async fn the_keys_of_all_issuers_are_asked_for_at_once() {
+    let mut silent = Vec::new();
+    let mut file = vec!["[keys]\ndeadline_ms = 4000".to_owned()];
+    for name in ["a", "b", "c"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        file.push(format!(
+            "[[issuer]]\nissuer = \"{name}\"\naudiences = [\"x\"]\njwks_uri = \"http://{address}/\""
+        ));
+        silent.push(listener);
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("settings.toml");
+    std::fs::write(&path, file.join("\n")).unwrap();
+    let authorizer = Authorizer::new(Settings::from_toml(path).unwrap()).unwrap();
+    let all_asked = async {
+        let mut held = Vec::new();
+        for listener in &silent {
+            held.push(listener.accept().await.unwrap());
+        }
+        held
+    };
+    tokio::select! {
+        failures = authorizer.prefetch_keys() => panic!("nobody was asked and it ended: {failures:?}"),
+        held = all_asked => assert_eq!(held.len(), 3),
     }
 }
 
