@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     refusals::keys,
     tokens::{
-        AUDIENCE, ISSUER, ISSUER_KEY, NEXT_KEY, NOW, changed, claims, header, valid_token,
+        AUDIENCE, ISSUER, ISSUER_KEY, KID, NEXT_KEY, NOW, changed, claims, header, valid_token,
         with_claims, with_header, without,
     },
 };
@@ -74,6 +74,19 @@ fn what_the_rules_permit_is_accepted() {
         let outcome = verifier.verify(&token, &keys, NOW);
         assert!(outcome.is_ok(), "{what}: {outcome:?}");
     }
+}
+
+/// A key id is what its text stands for, however it is written (RFC 8259 §7).
+#[test]
+fn a_key_id_that_is_written_with_escapes_is_the_same_key_id() {
+    let written: Vec<_> = KID.bytes().map(|byte| format!("\\u{byte:04x}")).collect();
+    let written = written.concat();
+    let plain = header().to_string();
+    let escaped = plain.replace(&format!("\"{KID}\""), &format!("\"{written}\""));
+    assert_ne!(escaped, plain);
+    let token = ISSUER_KEY.sign(escaped, claims().to_string());
+    let verifier = Verifier::new(ISSUER, AUDIENCE);
+    assert!(verifier.verify(&token, &keys(), NOW).is_ok());
 }
 
 #[test]

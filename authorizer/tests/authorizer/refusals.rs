@@ -160,6 +160,8 @@ fn a_header_member_that_breaks_a_rule_is_refused() {
         ("typ", json!("secevent+jwt"), R::TypeNotAccessToken),
         ("typ", json!("dpop+jwt"), R::TypeNotAccessToken),
         ("typ", json!("application/"), R::TypeNotAccessToken),
+        // As long as `application/`, and something else.
+        ("typ", json!("text/plain;?jwt"), R::TypeNotAccessToken),
         ("typ", json!("JOSE"), R::TypeNotAccessToken),
         ("typ", json!(""), R::TypeNotAccessToken),
         ("typ", json!(1), R::TypeMalformed),
