@@ -16,6 +16,7 @@ mod output;
 mod record_folder;
 mod report;
 mod run;
+mod selection;
 mod serve;
 mod settings;
 mod snippet;

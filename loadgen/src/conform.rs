@@ -21,11 +21,13 @@ mod case;
 mod catalogue;
 mod outcome;
 mod probe;
+mod selection;
 
 pub use case::{Case, CaseFile, CaseRequest, Expectation, Feature, Grade, Level, Severity};
 pub use catalogue::{CaseError, Catalogue};
 pub use outcome::Outcome;
 pub use probe::{NoDecision, ask_genuine};
+pub use selection::Selection;
 
 /// The case whose token every correct verifier takes; it is asked before all others.
 pub const GENUINE: &str = "baseline::valid";
@@ -77,6 +79,8 @@ pub struct Conformance<'a> {
     pub minter: &'a Minter,
     /// From which severity on a failure keeps the subject from being timed.
     pub gate: Severity,
+    /// From which severity on a failure makes the subject nonconformant.
+    pub fail_on: Severity,
 }
 
 impl Conformance<'_> {
@@ -92,6 +96,7 @@ impl Conformance<'_> {
             elapsed_ms: 0,
             not_judged: None,
             gate: self.gate,
+            fail_on: self.fail_on,
             cases: Vec::with_capacity(cases.len()),
         };
         let asked = stop

@@ -171,3 +171,67 @@ fn a_bundle_is_built_where_the_source_is_and_nowhere_else() {
     );
     assert!(!folder.path().join("authorizer.zip").exists());
 }
+
+#[test]
+fn cases_of_ones_own_are_asked_beside_the_built_in_ones_and_fail_on_decides_the_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Nothing of this token is wrong, so that a verifier that lets it in is reported: a failure that is known.
+    let own = "group = \"own\"\ntitle = \"Own\"\n[[case]]\nid = \"own::good\"\ntitle = \"t\"\nclause = \"c\"\n\
+               level = \"MUST\"\nseverity = \"medium\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\n";
+    std::fs::write(folder.path().join("own.toml"), own).expect("written");
+    let base = ["conform", "--target", "in-process", "--cases", "own.toml"];
+    for (arguments, code, failing) in [
+        (&["--filter", "own::"][..], 10, true),
+        (&["--filter", "own::", "--fail-on", "medium"], 10, true),
+        (&["--filter", "own::", "--fail-on", "high"], 0, true),
+        (
+            &[
+                "--severity",
+                "high",
+                "--level",
+                "must",
+                "--filter",
+                "::aud-",
+            ],
+            0,
+            false,
+        ),
+    ] {
+        let output = run(folder.path(), &[&base[..], arguments].concat());
+        let printed = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+        assert_eq!(
+            printed.contains("own::good"),
+            failing,
+            "{arguments:?}: {printed}"
+        );
+    }
+    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"in-process\"\n\
+                    audience = \"https://planets.example.com/\"\nscope = \"read:planets\"\ncases = [\"own.toml\"]\n\
+                    [conformance]\ngate = \"high\"\nfilter = [\"own::\"]\n";
+    std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
+    let output = run(folder.path(), &["run", "s.toml"]);
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
+    let listed = text(
+        &run(
+            folder.path(),
+            &[
+                "list",
+                "cases",
+                "--cases",
+                "own.toml",
+                "--severity",
+                "medium",
+            ],
+        )
+        .stdout,
+    );
+    assert!(
+        listed.contains("own::good") && listed.contains("baseline::valid"),
+        "{listed}"
+    );
+    assert!(
+        !listed.contains("rfc7519::aud-slash-added"),
+        "it is of low severity: {listed}"
+    );
+}

@@ -197,6 +197,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Scenario, "typo = 1"),
     (Format::Scenario, "[conformance]\ntypo = 1"),
     (Format::Scenario, "[conformance]\ngate = 'typo'"),
+    (Format::Scenario, "[conformance]\nlevel = 'typo'"),
     (Format::Scenario, "[[phase]]\ntypo = 1"),
     (Format::Scenario, "[[phase]]\nkind = 'typo'"),
     (Format::Target, "typo = 1"),

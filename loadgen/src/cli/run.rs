@@ -2,6 +2,7 @@
 
 use clap::Args;
 use loadgen::builtin;
+use loadgen::conform::Catalogue;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{RecordStore, RunRecord};
@@ -50,7 +51,8 @@ pub(crate) fn execute(
     folder: &RecordFolder,
 ) -> Result<u8, Failure> {
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
-    let catalogue = builtin::catalogue().map_err(Failure::usage)?;
+    let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
+    check(&scenario, &catalogue)?;
     let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
     let store = folder.create(plan.name())?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
@@ -60,6 +62,28 @@ pub(crate) fn execute(
         .map_err(Failure::testbed)?;
     present(&record, &store)?;
     Ok(record.verdict.exit_code)
+}
+
+/// Holds the cases of the user's own files against the parts that make tokens and requests of them.
+fn check(scenario: &Scenario, catalogue: &Catalogue) -> Result<(), Failure> {
+    if scenario.cases.is_empty() {
+        return Ok(());
+    }
+    let issuer = super::mint::issuer(
+        &scenario.issuer,
+        &scenario.audience,
+        &scenario.scope,
+        scenario.seed,
+    )?;
+    let minter = issuer
+        .minter(super::mint::DEFAULT_BASE)
+        .map_err(Failure::testbed)?;
+    for file in &scenario.cases {
+        catalogue
+            .check(file, &minter, loadgen::clock::unix_now())
+            .map_err(Failure::usage)?;
+    }
+    Ok(())
 }
 
 fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {

@@ -2,6 +2,7 @@
 
 use mock_idp::Recipe;
 use serde::{Deserialize, Serialize};
+use toml::Spanned;
 
 /// One file of cases.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,9 +12,9 @@ pub struct CaseFile {
     pub group: String,
     /// The group's title in reports, such as `Time`.
     pub title: String,
-    /// The cases.
+    /// The cases, with the places where they stand.
     #[serde(rename = "case", default)]
-    pub cases: Vec<Case>,
+    pub cases: Vec<Spanned<Case>>,
 }
 
 /// One conformance question.
@@ -25,6 +26,12 @@ pub struct Case {
     /// The title of the case's group, taken from the file.
     #[serde(skip)]
     pub group: String,
+    /// The file that it was read from, as messages call it.
+    #[serde(skip)]
+    pub file: String,
+    /// The line of its table in the file, counted from 1.
+    #[serde(skip)]
+    pub line: usize,
     /// The case in a short sentence.
     pub title: String,
     /// The rule, such as `RFC 7519 §4.1.4`.
@@ -67,6 +74,20 @@ pub enum Level {
     Must,
 }
 
+impl Level {
+    /// The words, weakest first.
+    pub const ALL: [Self; 3] = [Self::May, Self::Should, Self::Must];
+
+    /// The word, as RFC 2119 writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::May => "MAY",
+            Self::Should => "SHOULD",
+            Self::Must => "MUST",
+        }
+    }
+}
+
 /// What a wrong answer is worth to an attacker, or costs a user. Independent of [`Level`] on purpose: a decision cache
 /// keyed without the signature breaks no RFC and is critical.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -82,6 +103,28 @@ pub enum Severity {
     High,
     /// Lets a stranger in, or a user act as another.
     Critical,
+}
+
+impl Severity {
+    /// The severities, least first.
+    pub const ALL: [Self; 5] = [
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
+    /// The word, as files and reports write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// The decision that a rule asks for.

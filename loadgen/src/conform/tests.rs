@@ -89,9 +89,14 @@ async fn run(
         divergences,
         minter: &minter,
         gate: Severity::High,
+        fail_on: Severity::Info,
     };
     conformance
-        .run(&catalogue.filter(&[]), &StopSignal::default(), |_| {})
+        .run(
+            &catalogue.select(&Selection::default()),
+            &StopSignal::default(),
+            |_| {},
+        )
         .await
 }
 
@@ -274,7 +279,12 @@ fn a_mistake_in_a_case_file_is_named() {
             CASES.replace("t::bad", "t::good"),
             "\"t::good\" is used twice",
         ),
-        (CASES.replace("t::bad", "T::Bad"), "\"T::Bad\""),
+        (CASES.replace("t::bad", "t::good"), "t.toml:13:"),
+        (CASES.replace("t::bad", "t::good"), "t.toml:4, too"),
+        (
+            CASES.replace("t::bad", "T::Bad"),
+            "t.toml:13: case id \"T::Bad\"",
+        ),
         (CASES.replace("grade", "garde"), "`garde`"),
         (CASES.replace("impact = \"i\"", ""), "impact"),
     ];

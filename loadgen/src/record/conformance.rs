@@ -14,6 +14,8 @@ pub struct ConformanceRecord {
     pub not_judged: Option<String>,
     /// The severity from which a failure keeps the subject from being timed.
     pub gate: Severity,
+    /// The severity from which a failure makes the subject nonconformant.
+    pub fail_on: Severity,
     /// Every case, in the order of the catalogue.
     pub cases: Vec<CaseRecord>,
 }

@@ -1,6 +1,6 @@
 //! Figures as people read them, and which of them a sample size supports.
 
-use crate::conform::{Expectation, Level, Outcome};
+use crate::conform::{Expectation, Outcome};
 use crate::record::SeriesRecord;
 
 /// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
@@ -74,15 +74,6 @@ pub(super) fn expectation(expected: Expectation) -> &'static str {
         Expectation::Forbidden => "403",
         Expectation::Refused => "deny",
         Expectation::Unauthorized => "401",
-    }
-}
-
-/// The level as RFC 2119 writes it.
-pub(super) fn level(level: Level) -> &'static str {
-    match level {
-        Level::May => "MAY",
-        Level::Must => "MUST",
-        Level::Should => "SHOULD",
     }
 }
 

@@ -44,6 +44,7 @@ pub(super) fn failing() -> RunRecord {
             elapsed_ms: 10,
             not_judged: None,
             gate: Severity::Critical,
+            fail_on: Severity::Info,
             cases,
         }),
         calibration: None,

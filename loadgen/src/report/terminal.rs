@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::TerminalStyle;
-use super::figures::{Quantile, duration, expectation, level, outcome, rate};
+use super::figures::{Quantile, duration, expectation, outcome, rate};
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, PhaseRecord, RunRecord};
-use crate::verdict::{self, severity_word};
+use crate::verdict;
 
 /// The whole report, ending with a line break.
 pub(super) fn text(record: &RunRecord, style: TerminalStyle) -> String {
@@ -137,12 +137,12 @@ fn failing(text: &mut String, conformance: &ConformanceRecord, style: TerminalSt
     let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
     cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
     for case in cases {
-        let severity = paint(severity_word(case.severity), 31, style);
+        let severity = paint(case.severity.word(), 31, style);
         let _ = writeln!(
             text,
             "\n{severity}  {}  ({}, {})\n    expected {}, got {}: {}\n    {} {}\n    {}",
             case.title,
-            level(case.level),
+            case.level.word(),
             case.clause,
             expectation(case.expected),
             got(case),

@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::figures::{expectation, level, outcome};
+use super::super::figures::{expectation, outcome};
 use super::escape;
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
-use crate::verdict::{self, severity_word};
+use crate::verdict;
 
 pub(super) fn section(page: &mut String, record: &RunRecord) {
     let Some(conformance) = &record.conformance else {
@@ -50,7 +50,7 @@ fn failing(page: &mut String, conformance: &ConformanceRecord) {
             "<li><p><span class=\"chip s-{severity}\">{severity}</span> <b>{}</b> <span class=\"muted\">{}, {}</span></p>\
              <p>Expected {}, got {}: {}.</p><p>{} <em>{}</em></p><p class=\"muted\"><code>{}</code></p></li>",
             escape(&case.title),
-            level(case.level),
+            case.level.word(),
             escape(&case.clause),
             expectation(case.expected),
             escape(&got(case)),
@@ -58,7 +58,7 @@ fn failing(page: &mut String, conformance: &ConformanceRecord) {
             escape(&case.impact),
             escape(&case.fix),
             escape(&case.id),
-            severity = severity_word(case.severity),
+            severity = case.severity.word(),
         );
     }
     page.push_str("</ol>");
@@ -206,8 +206,8 @@ fn tables(page: &mut String, conformance: &ConformanceRecord) {
                  <td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(&case.title),
                 escape(&case.id),
-                severity_word(case.severity),
-                level(case.level),
+                case.severity.word(),
+                case.level.word(),
                 escape(&case.clause),
                 expectation(case.expected),
                 escape(&got(case))
