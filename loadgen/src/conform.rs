@@ -19,12 +19,17 @@ use crate::target::{Connection, Decision, Observation, RequestShape, Target};
 
 mod case;
 mod catalogue;
+mod cause;
+mod diagnosis;
 mod outcome;
 mod probe;
 mod selection;
 
-pub use case::{Case, CaseFile, CaseRequest, Expectation, Feature, Grade, Level, Severity};
+pub use case::{
+    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, Severity,
+};
 pub use catalogue::{CaseError, Catalogue};
+pub use cause::Cause;
 pub use outcome::Outcome;
 pub use probe::{NoDecision, ask_genuine};
 pub use selection::Selection;
@@ -97,11 +102,14 @@ impl Conformance<'_> {
             not_judged: None,
             gate: self.gate,
             fail_on: self.fail_on,
+            causes: Vec::new(),
             cases: Vec::with_capacity(cases.len()),
         };
         let asked = stop
             .unless_raised(self.ask_all(cases, &mut record, progress))
             .await;
+        diagnosis::name_causes(&mut record.cases, cases);
+        record.causes = diagnosis::causes(&record.cases);
         record.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match asked {
             Some(Err(cause)) => Err(Box::new(Unfinished {
@@ -237,6 +245,7 @@ fn record(
         }),
         outcome,
         reason,
+        cause: case.cause.clone(),
         impact: case.impact.clone(),
         fix: case.fix.clone(),
     }

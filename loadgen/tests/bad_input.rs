@@ -103,13 +103,13 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
 }
 
 const OWN_CASE: &str = "group = \"own\"\ntitle = \"Own\"\n\n[[case]]\nid = \"own::tenant\"\ntitle = \"t\"\n\
-    clause = \"c\"\nlevel = \"MUST\"\nseverity = \"high\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\n";
+    clause = \"c\"\nlevel = \"MUST\"\nseverity = \"high\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\ncause = \"own-rule\"\n";
 
 #[test]
 fn a_mistake_in_a_case_file_of_ones_own_is_told_with_file_line_and_key_before_anything_starts() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let recipe = |text: &str| format!("{OWN_CASE}[case.recipe]\n{text}\n");
-    let table: [(&str, String, &[&str]); 6] = [
+    let table: [(&str, String, &[&str]); 7] = [
         (
             "typo.toml",
             OWN_CASE.replace("severity", "severty"),
@@ -119,6 +119,11 @@ fn a_mistake_in_a_case_file_of_ones_own_is_told_with_file_line_and_key_before_an
             "clash.toml",
             OWN_CASE.replace("own::tenant", "rfc7519::aud-wrong"),
             &["clash.toml:4", "rfc7519::aud-wrong", "audience.toml"],
+        ),
+        (
+            "cause.toml",
+            OWN_CASE.replace("own-rule", "bad-luck"),
+            &["cause.toml:4", "own::tenant", "bad-luck", "own-rule"],
         ),
         (
             "word.toml",

@@ -177,7 +177,7 @@ fn cases_of_ones_own_are_asked_beside_the_built_in_ones_and_fail_on_decides_the_
     let folder = tempfile::tempdir().expect("a temporary folder");
     // Nothing of this token is wrong, so that a verifier that lets it in is reported: a failure that is known.
     let own = "group = \"own\"\ntitle = \"Own\"\n[[case]]\nid = \"own::good\"\ntitle = \"t\"\nclause = \"c\"\n\
-               level = \"MUST\"\nseverity = \"medium\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\n";
+               level = \"MUST\"\nseverity = \"medium\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\ncause = \"own-rule\"\n";
     std::fs::write(folder.path().join("own.toml"), own).expect("written");
     let base = ["conform", "--target", "in-process", "--cases", "own.toml"];
     for (arguments, code, failing) in [

@@ -290,3 +290,12 @@ fn words_of_code(text: &str) -> BTreeSet<String> {
         .map(str::to_owned)
         .collect()
 }
+
+#[test]
+fn every_cause_is_in_the_table_with_its_title_and_its_weakness() {
+    for cause in loadgen::conform::Cause::all() {
+        let weakness = cause.cwe.as_deref().unwrap_or("–");
+        let row = format!("| `{}` | {} | {weakness} |", cause.id, cause.title);
+        assert!(README.contains(&row), "{row}");
+    }
+}

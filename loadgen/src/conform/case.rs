@@ -2,6 +2,7 @@
 
 use mock_idp::Recipe;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 use toml::Spanned;
 
 /// One file of cases.
@@ -49,15 +50,40 @@ pub struct Case {
     pub impact: String,
     /// What to do about it, in a sentence.
     pub fix: String,
+    /// The id of the [`super::Cause`] that a wrong answer comes from.
+    pub cause: String,
+    /// The id of a more general cause: where all of its cases are let in, this one is let in for the same reason.
+    pub implied_by: Option<String>,
     /// What the target must do for the case to make sense.
     #[serde(default)]
     pub needs: Vec<Feature>,
+    /// Recipe and request as they stand in the file, for people.
+    #[serde(skip)]
+    pub source: CaseSource,
     /// What to mint; the profile's genuine token when absent.
     #[serde(default)]
     pub recipe: Recipe,
     /// How to send it; `Authorization: Bearer {token}` when absent.
     #[serde(default)]
     pub request: CaseRequest,
+}
+
+/// The parts of a case that say what is sent, as they were written.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct CaseSource {
+    /// The members of `recipe`.
+    #[serde(default)]
+    pub recipe: Map<String, Value>,
+    /// The members of `request`.
+    #[serde(default)]
+    pub request: Map<String, Value>,
+}
+
+/// A file of cases, read for its [`CaseSource`]s alone.
+#[derive(Deserialize)]
+pub(super) struct CaseSources {
+    #[serde(rename = "case", default)]
+    pub(super) cases: Vec<CaseSource>,
 }
 
 /// How strongly a rule binds (RFC 2119).
@@ -139,6 +165,18 @@ pub enum Expectation {
     Refused,
     /// Denied with 401: the token is not good (RFC 6750 §3.1).
     Unauthorized,
+}
+
+impl Expectation {
+    /// The decision as an answer on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Forbidden => "403",
+            Self::Refused => "deny",
+            Self::Unauthorized => "401",
+        }
+    }
 }
 
 /// What a deviation means.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use mock_idp::Minter;
 
-use super::Selection;
-use super::case::{Case, CaseFile};
+use super::case::{Case, CaseFile, CaseSources};
+use super::{Cause, Selection};
 use crate::place;
 use crate::target::RequestShape;
 
@@ -18,6 +18,21 @@ pub struct Catalogue {
 /// A case file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CaseError {
+    /// A cause that there is not.
+    #[error(
+        "{at}: case {id}: {key} is {cause:?}, which is no cause: use one of {}",
+        known_causes()
+    )]
+    Cause {
+        /// Where the case stands: `my.toml:12`.
+        at: String,
+        /// The id.
+        id: String,
+        /// `cause` or `implied_by`.
+        key: &'static str,
+        /// What it names.
+        cause: String,
+    },
     /// Two cases share an id.
     #[error(
         "{at}: case id {id:?} is used twice: it stands at {first}, too; ids are stable names, choose another"
@@ -74,7 +89,11 @@ impl Catalogue {
                 file: file.clone(),
                 message: error.to_string().trim_end().to_owned(),
             })?;
-            for case in parsed.cases {
+            let sources: CaseSources = toml::from_str(text).map_err(|error| CaseError::Syntax {
+                file: file.clone(),
+                message: error.to_string().trim_end().to_owned(),
+            })?;
+            for (case, source) in parsed.cases.into_iter().zip(sources.cases) {
                 let line = place::line(text, &case.span());
                 let at = format!("{file}:{line}");
                 let mut case = case.into_inner();
@@ -85,6 +104,8 @@ impl Catalogue {
                     let id = case.id;
                     return Err(CaseError::Duplicate { at, id, first });
                 }
+                check_causes(&case, &at)?;
+                case.source = source;
                 case.group.clone_from(&parsed.title);
                 case.file.clone_from(&file);
                 case.line = line;
@@ -130,6 +151,29 @@ impl Catalogue {
         }
         Ok(())
     }
+}
+
+fn check_causes(case: &Case, at: &str) -> Result<(), CaseError> {
+    let named = [
+        ("cause", Some(&case.cause)),
+        ("implied_by", case.implied_by.as_ref()),
+    ];
+    for (key, cause) in named {
+        if let Some(cause) = cause.filter(|cause| Cause::find(cause).is_none()) {
+            return Err(CaseError::Cause {
+                at: at.to_owned(),
+                id: case.id.clone(),
+                key,
+                cause: cause.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn known_causes() -> String {
+    let ids: Vec<&str> = Cause::all().iter().map(|cause| cause.id.as_str()).collect();
+    ids.join(", ")
 }
 
 fn is_id(id: &str) -> bool {

@@ -1,6 +1,6 @@
 //! Figures as people read them, and which of them a sample size supports.
 
-use crate::conform::{Expectation, Outcome};
+use crate::conform::Outcome;
 use crate::record::SeriesRecord;
 
 /// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
@@ -64,16 +64,6 @@ impl Quantile {
     /// The value as text, a dash where the sample is too small.
     pub(super) fn text(self, series: &SeriesRecord) -> String {
         self.of(series).map_or_else(|| "–".to_owned(), duration)
-    }
-}
-
-/// What was expected, as an answer on the wire.
-pub(super) fn expectation(expected: Expectation) -> &'static str {
-    match expected {
-        Expectation::Allow => "allow",
-        Expectation::Forbidden => "403",
-        Expectation::Refused => "deny",
-        Expectation::Unauthorized => "401",
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::TerminalStyle;
-use super::figures::{Quantile, duration, expectation, outcome, rate};
+use super::figures::{Quantile, duration, outcome, rate};
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, PhaseRecord, RunRecord};
 use crate::verdict;
@@ -144,7 +144,7 @@ fn failing(text: &mut String, conformance: &ConformanceRecord, style: TerminalSt
             case.title,
             case.level.word(),
             case.clause,
-            expectation(case.expected),
+            case.expected.word(),
             got(case),
             outcome(case.outcome),
             case.impact,

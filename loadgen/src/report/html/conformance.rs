@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::figures::{expectation, outcome};
+use super::super::figures::outcome;
 use super::escape;
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
@@ -52,7 +52,7 @@ fn failing(page: &mut String, conformance: &ConformanceRecord) {
             escape(&case.title),
             case.level.word(),
             escape(&case.clause),
-            expectation(case.expected),
+            case.expected.word(),
             escape(&got(case)),
             outcome(case.outcome),
             escape(&case.impact),
@@ -169,7 +169,7 @@ fn remarks(page: &mut String, conformance: &ConformanceRecord) {
                 .map(|reason| format!(": {reason}"))
                 .unwrap_or_default();
             let answer = if case.observed.is_some() {
-                format!("expected {}, got {}", expectation(case.expected), got(case))
+                format!("expected {}, got {}", case.expected.word(), got(case))
             } else {
                 String::new()
             };
@@ -209,7 +209,7 @@ fn tables(page: &mut String, conformance: &ConformanceRecord) {
                 case.severity.word(),
                 case.level.word(),
                 escape(&case.clause),
-                expectation(case.expected),
+                case.expected.word(),
                 escape(&got(case))
             );
         }
