@@ -235,3 +235,48 @@ fn cases_of_ones_own_are_asked_beside_the_built_in_ones_and_fail_on_decides_the_
         "it is of low severity: {listed}"
     );
 }
+
+#[test]
+fn a_case_is_shown_with_its_reason_its_exact_request_and_its_token() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shown = |id: &str| {
+        let output = run(folder.path(), &["case", id]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let none = shown("rfc8725::alg-none");
+    for part in [
+        "critical · MUST · RFC 8725 §3.2",
+        "conformance/header.toml:",
+        "expected  401",
+        "fix       ",
+        "CWE-347",
+        "header = {\"alg\":\"none\"}",
+        "sign = \"none\"",
+        "GET /planets HTTP/1.1\nhost: 127.0.0.1:8080\nauthorization: Bearer ey",
+        "\"alg\": \"none\"",
+        "signature  empty",
+    ] {
+        assert!(none.contains(part), "{part:?} is missing in: {none}");
+    }
+    let twice = shown("rfc7515::alg-twice");
+    assert_eq!(
+        twice.matches("\"alg\":\"").count(),
+        2,
+        "both are shown: {twice}"
+    );
+    assert!(shown("rfc9110::authorization-not-ascii").contains("\\x"));
+    assert!(shown("rfc7515::many-dots").contains("of 8001 parts"));
+    assert!(!shown("rfc6750::no-authorization").contains("\nauthorization: "));
+
+    let alone = run(
+        folder.path(),
+        &["case", "rfc8725::alg-none", "--token-only"],
+    );
+    let token = text(&alone.stdout);
+    assert!(token.starts_with("ey") && token.ends_with(".\n"), "{token}");
+    assert_eq!(token.lines().count(), 1);
+    let unknown = run(folder.path(), &["case", "no::case"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("list cases"));
+}
