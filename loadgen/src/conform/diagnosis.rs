@@ -80,3 +80,61 @@ pub(super) fn causes(records: &[CaseRecord]) -> Vec<CauseRecord> {
     });
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conform::Expectation;
+
+    /// Records of the built-in cases for a target that lets in what `lets_in` says and refuses the rest as it has to.
+    fn found(lets_in: impl Fn(&Case) -> bool) -> Vec<String> {
+        let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+        let cases: Vec<&Case> = catalogue.cases().iter().collect();
+        let mut records: Vec<CaseRecord> = cases
+            .iter()
+            .map(|case| {
+                let wrong =
+                    case.expect != Expectation::Allow && case.grade == Grade::Fail && lets_in(case);
+                let outcome = if wrong {
+                    Outcome::UnexpectedAllow
+                } else {
+                    Outcome::Pass
+                };
+                crate::conform::record(case, None, outcome, None)
+            })
+            .collect();
+        name_causes(&mut records, &cases);
+        causes(&records).into_iter().map(|cause| cause.id).collect()
+    }
+
+    #[test]
+    fn a_check_that_is_missing_altogether_is_one_cause() {
+        for (check, words) in [
+            ("audience-not-checked", &["::aud-"][..]),
+            ("issuer-not-checked", &["::iss-"]),
+            ("scope-not-checked", &["::scope-", "security-event"]),
+            ("expiry-not-checked", &["::exp-"]),
+        ] {
+            let ids = found(|case| words.iter().any(|word| case.id.contains(word)));
+            assert_eq!(ids, [check]);
+        }
+        let groups = ["Signature", "Header and algorithm", "Key selection"];
+        let ids = found(|case| groups.contains(&case.group.as_str()));
+        assert_eq!(ids, ["signature-not-verified"]);
+    }
+
+    #[test]
+    fn a_check_that_is_there_and_wrong_is_told_by_its_own_cause() {
+        for (word, id) in [
+            ("::alg-none", "unsigned-token-accepted"),
+            ("-keyed-with-", "algorithm-confusion"),
+            ("::embedded-jwk", "key-from-token"),
+            ("::aud-starts-like", "audience-substring-match"),
+            ("::iss-contains", "issuer-substring-match"),
+            ("::crit-unknown", "crit-ignored"),
+            ("::exp-is-word", "claim-type-not-checked"),
+        ] {
+            assert_eq!(found(|case| case.id.contains(word)), [id], "{word}");
+        }
+    }
+}

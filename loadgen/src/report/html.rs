@@ -6,6 +6,7 @@ use super::figures::{self, Quantile, duration};
 use crate::record::{PhaseRecord, RunRecord, RunStatus, SeriesRecord};
 use crate::verdict;
 
+mod causes;
 mod conformance;
 mod speed;
 
@@ -282,19 +283,24 @@ mod tests {
             .verdict
             .reasons
             .push("a <b>bold</b> reason".to_owned());
+        let conformance = record.conformance.as_mut().expect("judged");
+        conformance.causes[0].why = "<script>why</script>".to_owned();
+        conformance.causes[0].cves = vec!["<b>bold".to_owned()];
+        conformance.cases[42].clause = "<b>bold".to_owned();
         let page = page(&record);
         assert!(!page.contains("<script>") && !page.contains("<b>bold"));
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"));
     }
 
     #[test]
-    fn failing_cases_come_before_everything_else_of_conformance() {
+    fn causes_with_their_cases_come_before_everything_else_of_conformance() {
         let page = page(&sample::failing());
+        let cause = page.find("The expiry is not checked").expect("the cause");
         let failing = page
             .find("let in, and had to be refused")
             .expect("the failing case");
         let grid = page.find("class=\"cases\"").expect("the grid of all cases");
-        assert!(failing < grid);
+        assert!(cause < failing && failing < grid);
     }
 
     #[test]

@@ -1,9 +1,9 @@
-//! The conformance part: failing cases first, then every case at a glance, then the tables.
+//! The conformance part: what is wrong first, then every case at a glance, then the tables.
 
 use std::fmt::Write as _;
 
 use super::super::figures::outcome;
-use super::escape;
+use super::{causes, escape};
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
 use crate::verdict;
@@ -21,16 +21,17 @@ pub(super) fn section(page: &mut String, record: &RunRecord) {
         );
         return;
     }
-    failing(page, conformance);
+    all_right(page, conformance);
+    causes::list(page, conformance);
     grid(page, conformance);
     remarks(page, conformance);
     tables(page, conformance);
     page.push_str("</section>\n");
 }
 
-fn failing(page: &mut String, conformance: &ConformanceRecord) {
-    let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
-    if cases.is_empty() {
+/// Says that nothing failed, where nothing did.
+fn all_right(page: &mut String, conformance: &ConformanceRecord) {
+    if verdict::failures(conformance).next().is_none() {
         let asked = conformance
             .cases
             .iter()
@@ -40,32 +41,11 @@ fn failing(page: &mut String, conformance: &ConformanceRecord) {
             page,
             "<p>All {asked} cases that were asked got the decision that they had to get.</p>"
         );
-        return;
     }
-    cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
-    page.push_str("<ol class=\"failures\">");
-    for case in cases {
-        let _ = write!(
-            page,
-            "<li><p><span class=\"chip s-{severity}\">{severity}</span> <b>{}</b> <span class=\"muted\">{}, {}</span></p>\
-             <p>Expected {}, got {}: {}.</p><p>{} <em>{}</em></p><p class=\"muted\"><code>{}</code></p></li>",
-            escape(&case.title),
-            case.level.word(),
-            escape(&case.clause),
-            case.expected.word(),
-            escape(&got(case)),
-            outcome(case.outcome),
-            escape(&case.impact),
-            escape(&case.fix),
-            escape(&case.id),
-            severity = case.severity.word(),
-        );
-    }
-    page.push_str("</ol>");
 }
 
 /// What came, in a few words.
-fn got(case: &CaseRecord) -> String {
+pub(super) fn got(case: &CaseRecord) -> String {
     let Some(observed) = &case.observed else {
         return "nothing".to_owned();
     };
