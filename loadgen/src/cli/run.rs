@@ -1,5 +1,8 @@
 //! `authbench run`: a scenario from its file to its report.
 
+use std::io::Write as _;
+use std::path::Path;
+
 use clap::Args;
 use loadgen::builtin;
 use loadgen::conform::Catalogue;
@@ -96,5 +99,24 @@ fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
         store.record_path().display(),
         html.display()
     ))?;
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+        summarize(record, Path::new(&path));
+    }
     Ok(())
+}
+
+/// Adds the report to a job's summary, where GitHub Actions shows it. A summary that cannot be written is a remark: the
+/// record and the exit code are what the run is about.
+fn summarize(record: &RunRecord, path: &Path) {
+    let added = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(loadgen::report::markdown(record).as_bytes()));
+    if let Err(error) = added {
+        output::note(&format!(
+            "GITHUB_STEP_SUMMARY: cannot write {}: {error}",
+            path.display()
+        ));
+    }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::TerminalStyle;
-use super::figures::{Quantile, duration, outcome, rate};
+use super::figures::{Quantile, duration, got, outcome, rate};
 use crate::conform::{Outcome, Severity};
 use crate::record::{CaseRecord, ConformanceRecord, PhaseRecord, RunRecord};
 use crate::verdict;
@@ -207,15 +207,6 @@ fn failing(text: &mut String, conformance: &ConformanceRecord, style: TerminalSt
             let _ = writeln!(text, "    {reason}");
         }
     }
-}
-
-fn got(case: &CaseRecord) -> String {
-    let Some(observed) = &case.observed else {
-        return "nothing".to_owned();
-    };
-    observed
-        .status
-        .map_or_else(|| observed.decision.clone(), |status| status.to_string())
 }
 
 /// Findings that are no failures, by id.
