@@ -78,6 +78,17 @@ pub fn counting_failures(conformance: &ConformanceRecord) -> impl Iterator<Item 
     })
 }
 
+/// Says that there are failing cases that do not count, for a run that is called good in spite of them.
+pub fn tolerated(record: &RunRecord) -> Option<String> {
+    let conformance = record.conformance.as_ref()?;
+    let count = failures(conformance).count() - counting_failures(conformance).count();
+    let cases = if count == 1 { "case" } else { "cases" };
+    (count > 0).then(|| {
+        let least = conformance.fail_on.word();
+        format!("{count} failing {cases} below {least}, the severity from which a failure counts")
+    })
+}
+
 /// Why the subject is not timed; `None` when it passed the gate.
 pub fn gate_refusal(conformance: &ConformanceRecord) -> Option<String> {
     if let Some(reason) = &conformance.not_judged {

@@ -201,6 +201,11 @@ fn cases_of_ones_own_are_asked_beside_the_built_in_ones_and_fail_on_decides_the_
         let printed = text(&output.stdout);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
         assert_eq!(
+            printed.contains("1 failing case below high"),
+            code == 0 && failing,
+            "{printed}"
+        );
+        assert_eq!(
             printed.contains("own::good"),
             failing,
             "{arguments:?}: {printed}"

@@ -50,7 +50,9 @@ pub(super) fn escape(text: &str) -> String {
 /// The verdict, as a mark, a word and its reasons.
 fn banner(page: &mut String, record: &RunRecord) {
     let verdict = &record.verdict;
+    let tolerated = verdict::tolerated(record);
     let (class, mark, sentence) = match verdict.word.as_str() {
+        "good" if tolerated.is_some() => ("warn", "!", "Not conformant, and good enough."),
         "good" => ("good", "✓", "Right, and measured."),
         "nonconformant" => ("bad", "✗", "Not conformant."),
         "threshold-missed" => ("warn", "!", "Right, and slower than its thresholds allow."),
@@ -69,9 +71,10 @@ fn banner(page: &mut String, record: &RunRecord) {
          <h1>{}</h1><p class=\"sentence\">{sentence}</p>",
         escape(&record.subject.name)
     );
-    if !verdict.reasons.is_empty() {
+    let reasons: Vec<&String> = verdict.reasons.iter().chain(&tolerated).collect();
+    if !reasons.is_empty() {
         page.push_str("<ul>");
-        for reason in &verdict.reasons {
+        for reason in reasons {
             let _ = write!(page, "<li>{}</li>", escape(reason));
         }
         page.push_str("</ul>");
@@ -112,6 +115,10 @@ fn headline_figures(page: &mut String, record: &RunRecord) {
             ),
         };
         tile(page, "cases right", &figure, &note);
+        if let Some(worst) = conformance.causes.first() {
+            let count = conformance.causes.len().to_string();
+            tile(page, "causes", &count, &escape(&worst.title));
+        }
     }
     for phase in &record.phases {
         if let Some(series) = headline_series(phase) {

@@ -18,7 +18,7 @@ pub(super) fn text(record: &RunRecord) -> String {
         plain(&record.subject.name),
         plain(&verdict.word)
     );
-    for reason in &verdict.reasons {
+    for reason in verdict.reasons.iter().chain(&verdict::tolerated(record)) {
         let _ = writeln!(markdown, "- {}", plain(reason));
     }
     if let Some(conformance) = &record.conformance {

@@ -99,11 +99,11 @@ fn rule(case: &CaseRecord, conformance: Option<&ConformanceRecord>) -> Value {
         "shortDescription": { "text": case.title },
         "fullDescription": { "text": case.impact },
         "help": { "text": help },
-        "defaultConfiguration": { "level": level(case.severity) },
+        "defaultConfiguration": { "level": level(finding_severity(case)) },
         "properties": {
             "tags": tags,
             "precision": "very-high",
-            "security-severity": score(case.severity),
+            "security-severity": score(finding_severity(case)),
         },
     })
 }
@@ -118,15 +118,10 @@ fn result(case: &CaseRecord, rule: usize, record: &RunRecord) -> Value {
         case.impact,
         case.fix
     );
-    let level = if case.outcome.is_failure() {
-        level(case.severity)
-    } else {
-        "note"
-    };
     let mut result = json!({
         "ruleId": case.id,
         "ruleIndex": rule,
-        "level": level,
+        "level": level(finding_severity(case)),
         "message": { "text": message },
         "locations": [{
             "physicalLocation": {
@@ -156,6 +151,16 @@ fn result(case: &CaseRecord, rule: usize, record: &RunRecord) -> Value {
     result
 }
 
+/// What the finding is worth. Code scanning shows a rule's severity and not the result's, so that a note or another status
+/// on a critical case would be shown as a critical flaw.
+fn finding_severity(case: &CaseRecord) -> Severity {
+    if case.outcome.is_failure() {
+        case.severity
+    } else {
+        Severity::Info
+    }
+}
+
 fn level(severity: Severity) -> &'static str {
     match severity {
         Severity::Critical | Severity::High => "error",
@@ -172,5 +177,43 @@ fn score(severity: Severity) -> &'static str {
         Severity::Medium => "5.5",
         Severity::Low => "2.0",
         Severity::Info => "0.0",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample;
+    use super::*;
+
+    #[test]
+    fn only_a_failure_has_the_severity_of_its_case() {
+        let mut record = sample::failing();
+        let conformance = record.conformance.as_mut().expect("judged");
+        conformance.cases[0].outcome = Outcome::WrongStatus;
+        conformance.cases[1].outcome = Outcome::KnownDivergence;
+        conformance.cases[1].reason = Some("It is known.".to_owned());
+        let text = document(&record).expect("a document");
+        let sarif: Value = serde_json::from_str(&text).expect("JSON");
+        let run = &sarif["runs"][0];
+        let rules = &run["tool"]["driver"]["rules"];
+        let found: Vec<(&Value, &Value, &Value)> = (0..3)
+            .map(|index| {
+                (
+                    &run["results"][index]["ruleId"],
+                    &run["results"][index]["level"],
+                    &rules[index]["properties"]["security-severity"],
+                )
+            })
+            .collect();
+        let wanted = [
+            (json!("t::case-0"), json!("note"), json!("0.0")),
+            (json!("t::case-1"), json!("note"), json!("0.0")),
+            (json!("t::bad"), json!("error"), json!("8.0")),
+        ];
+        for (found, wanted) in found.iter().zip(&wanted) {
+            assert_eq!(*found, (&wanted.0, &wanted.1, &wanted.2));
+        }
+        let suppression = &run["results"][1]["suppressions"][0]["justification"];
+        assert_eq!(suppression, "It is known.");
     }
 }

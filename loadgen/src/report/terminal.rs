@@ -23,7 +23,8 @@ pub(super) fn text(record: &RunRecord, style: TerminalStyle) -> String {
         "\n{word}  {} · scenario {} · {}",
         record.subject.name, record.scenario.name, record.started_at
     );
-    for reason in &record.verdict.reasons {
+    let tolerated = verdict::tolerated(record);
+    for reason in record.verdict.reasons.iter().chain(&tolerated) {
         let _ = writeln!(text, "  {reason}");
     }
     if let Some(conformance) = &record.conformance {

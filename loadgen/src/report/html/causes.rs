@@ -73,7 +73,7 @@ fn cases(page: &mut String, cases: &[&CaseRecord]) {
     };
     let _ = write!(
         page,
-        "<details{open}><summary>which</summary><div class=\"scroll\"><table><tbody>"
+        "<details{open}><summary>the cases</summary><div class=\"scroll\"><table><tbody>"
     );
     for case in cases {
         let _ = write!(
