@@ -180,10 +180,26 @@ pub fn subject(name: &str) -> Result<Subject, LookupError> {
 
 /// Every built-in conformance case.
 pub fn catalogue() -> Result<Catalogue, LookupError> {
-    let files = CASES
+    catalogue_with(&[])
+}
+
+/// Every built-in conformance case, and those of files of one's own behind them.
+pub fn catalogue_with(paths: &[String]) -> Result<Catalogue, LookupError> {
+    let own = paths
+        .iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(path).map_err(|source| LookupError::Read {
+                path: path.into(),
+                source,
+            })?;
+            Ok((path.clone(), text))
+        })
+        .collect::<Result<Vec<_>, LookupError>>()?;
+    let built_in = CASES
         .iter()
         .map(|file| (format!("conformance/{}.toml", file.name), file.text));
-    Ok(Catalogue::parse(files)?)
+    let own = own.iter().map(|(path, text)| (path.clone(), text.as_str()));
+    Ok(Catalogue::parse(built_in.chain(own))?)
 }
 
 #[cfg(test)]

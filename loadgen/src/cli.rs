@@ -6,6 +6,7 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use loadgen::exit::Exit;
 
 mod authorizer;
+mod case;
 mod conform;
 mod explain;
 mod lint;
@@ -16,6 +17,7 @@ mod output;
 mod record_folder;
 mod report;
 mod run;
+mod selection;
 mod serve;
 mod settings;
 mod snippet;
@@ -42,6 +44,8 @@ enum Command {
     /// The authorizer as a Lambda: what an execution environment runs
     #[command(hide = true)]
     Bootstrap,
+    /// Print a conformance case: why it is asked, the exact request, the token decoded
+    Case(case::CaseArguments),
     /// Ask a target every conformance case
     Conform(conform::ConformArguments),
     /// Say what is wrong with a policy, a trust policy, an authorizer's answer, its settings or a document about them
@@ -123,6 +127,7 @@ fn dispatch(command: Option<Command>) -> Result<u8, Failure> {
         None => run::run(&run::RunArguments::default()),
         Some(Command::Authorizer(command)) => authorizer::run(command),
         Some(Command::Bootstrap) => unreachable!("handled before, on a runtime of its own"),
+        Some(Command::Case(arguments)) => case::run(&arguments),
         Some(Command::Conform(arguments)) => conform::run(&arguments),
         Some(Command::Lint(arguments)) => lint::run(&arguments),
         Some(Command::Explain(arguments)) => explain::run(&arguments),

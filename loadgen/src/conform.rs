@@ -19,13 +19,20 @@ use crate::target::{Connection, Decision, Observation, RequestShape, Target};
 
 mod case;
 mod catalogue;
+mod cause;
+mod diagnosis;
 mod outcome;
 mod probe;
+mod selection;
 
-pub use case::{Case, CaseFile, CaseRequest, Expectation, Feature, Grade, Level, Severity};
+pub use case::{
+    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, Severity,
+};
 pub use catalogue::{CaseError, Catalogue};
+pub use cause::Cause;
 pub use outcome::Outcome;
 pub use probe::{NoDecision, ask_genuine};
+pub use selection::Selection;
 
 /// The case whose token every correct verifier takes; it is asked before all others.
 pub const GENUINE: &str = "baseline::valid";
@@ -77,6 +84,8 @@ pub struct Conformance<'a> {
     pub minter: &'a Minter,
     /// From which severity on a failure keeps the subject from being timed.
     pub gate: Severity,
+    /// From which severity on a failure makes the subject nonconformant.
+    pub fail_on: Severity,
 }
 
 impl Conformance<'_> {
@@ -92,11 +101,15 @@ impl Conformance<'_> {
             elapsed_ms: 0,
             not_judged: None,
             gate: self.gate,
+            fail_on: self.fail_on,
+            causes: Vec::new(),
             cases: Vec::with_capacity(cases.len()),
         };
         let asked = stop
             .unless_raised(self.ask_all(cases, &mut record, progress))
             .await;
+        diagnosis::name_causes(&mut record.cases, cases);
+        record.causes = diagnosis::causes(&record.cases);
         record.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match asked {
             Some(Err(cause)) => Err(Box::new(Unfinished {
@@ -232,6 +245,7 @@ fn record(
         }),
         outcome,
         reason,
+        cause: case.cause.clone(),
         impact: case.impact.clone(),
         fix: case.fix.clone(),
     }

@@ -3,7 +3,7 @@
 //! Scenario, target and cases are parsed one by one; what one of them says of another is looked at here, before anything
 //! is started. Behind this module a run can fail for reasons of the testbed alone.
 
-use crate::conform::Catalogue;
+use crate::conform::{Catalogue, Selection};
 use crate::scenario::{Phase, Scenario};
 use crate::subject::Subject;
 
@@ -28,13 +28,13 @@ pub enum PlanError {
         /// The id.
         case: String,
     },
-    /// A filter that no case passes.
-    #[error("{at}: no case id holds {filter:?}; `authbench list cases` prints the ids")]
-    Filter {
+    /// Conditions that no case meets.
+    #[error("{at}: no case is left by {selection}; `authbench list cases` prints them")]
+    Selection {
         /// Where it stands.
         at: String,
-        /// The filter's texts.
-        filter: String,
+        /// The conditions.
+        selection: Selection,
     },
     /// A mix with a case that there is not.
     #[error(
@@ -61,11 +61,11 @@ impl RunPlan {
         catalogue: Catalogue,
     ) -> Result<Self, PlanError> {
         if let Some(plan) = &scenario.conformance
-            && catalogue.filter(&plan.filter).is_empty()
+            && catalogue.select(&plan.selection).is_empty()
         {
-            return Err(PlanError::Filter {
-                at: plan.filter_at.clone(),
-                filter: plan.filter.join(", "),
+            return Err(PlanError::Selection {
+                at: plan.selection_at.clone(),
+                selection: plan.selection.clone(),
             });
         }
         for phase in &scenario.phases {

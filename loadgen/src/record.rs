@@ -11,7 +11,7 @@ mod machine;
 mod phase;
 mod store;
 
-pub use conformance::{CaseRecord, ConformanceRecord, ObservedAnswer};
+pub use conformance::{CaseRecord, CauseRecord, ConformanceRecord, ObservedAnswer};
 pub use machine::Machine;
 pub use phase::{
     CounterRecord, GeneratorHealth, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord,
@@ -20,7 +20,7 @@ pub use phase::{
 pub use store::{RecordError, RecordStore};
 
 /// The version of the file format. A reader refuses a record of another major version by name.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 /// One run, complete or stopped half-way.
 #[derive(Debug, Clone, Serialize, Deserialize)]

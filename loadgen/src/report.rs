@@ -7,9 +7,12 @@ use crate::record::RunRecord;
 mod chart;
 mod figures;
 mod html;
+mod junit;
+mod markdown;
 mod printable;
 #[cfg(test)]
 mod sample;
+mod sarif;
 mod terminal;
 
 /// How the terminal report is written.
@@ -24,6 +27,26 @@ pub struct TerminalStyle {
 /// One page with everything in it: no script, no font and no style from elsewhere.
 pub fn html(record: &RunRecord) -> String {
     html::page(record)
+}
+
+/// `JUnit` XML: a test case for each conformance case, and one for the run's verdict.
+pub fn junit(record: &RunRecord) -> String {
+    junit::document(&printable::record(record))
+}
+
+/// Markdown for a pull request or a job's summary.
+pub fn markdown(record: &RunRecord) -> String {
+    markdown::text(&printable::record(record))
+}
+
+/// SARIF 2.1.0: a result for each finding of the conformance cases.
+pub fn sarif(record: &RunRecord) -> Result<String, serde_json::Error> {
+    sarif::document(record)
+}
+
+/// The record itself, in the shape of `docs/run-record.schema.json`.
+pub fn json(record: &RunRecord) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(record).map(|text| text + "\n")
 }
 
 /// Tables for a terminal, plain text when colour is off. What the record says cannot move the cursor.

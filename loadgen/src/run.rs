@@ -145,7 +145,7 @@ impl Run<'_> {
         progress: &mut Progress,
         stop: &StopSignal,
     ) -> Result<(), Failure> {
-        let cases: Vec<&Case> = self.plan.catalogue.filter(&plan.filter);
+        let cases: Vec<&Case> = self.plan.catalogue.select(&plan.selection);
         progress.begin("conformance", Some(cases.len()));
         let conformance = Conformance {
             target: testbed.target(),
@@ -153,6 +153,7 @@ impl Run<'_> {
             divergences: &self.plan.subject.divergences,
             minter: testbed.minter(),
             gate: plan.gate,
+            fail_on: plan.fail_on,
         };
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
         match judged {

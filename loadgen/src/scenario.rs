@@ -10,7 +10,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::conform::Severity;
+use crate::conform::{Level, Selection, Severity};
 use crate::place;
 
 mod phase;
@@ -50,6 +50,8 @@ pub struct Scenario {
     pub scope: String,
     /// The gateway's policy cache: seconds that a policy is kept (0 to 3600).
     pub cache_ttl: Duration,
+    /// Files of cases of one's own, beside the built-in ones.
+    pub cases: Vec<String>,
     /// Which cases are asked; absent for none.
     pub conformance: Option<ConformancePlan>,
     /// What is measured, in order.
@@ -59,12 +61,14 @@ pub struct Scenario {
 /// Which cases are asked, and which failures keep the subject from being timed.
 #[derive(Debug, Clone)]
 pub struct ConformancePlan {
-    /// Case ids are asked that hold one of these texts; all when empty.
-    pub filter: Vec<String>,
-    /// Where the filter stands, for messages: `my.toml:12` or `--filter`.
-    pub filter_at: String,
+    /// Which cases are asked.
+    pub selection: Selection,
+    /// Where the selection stands, for messages: `my.toml:12` or `command line`.
+    pub selection_at: String,
     /// A failure of this severity or above keeps the subject from being timed.
     pub gate: Severity,
+    /// A failure of this severity or above makes the subject nonconformant; not above `gate`.
+    pub fail_on: Severity,
 }
 
 /// A scenario that cannot be used.
@@ -111,7 +115,9 @@ struct RawScenario {
     audience: String,
     scope: String,
     cache_ttl: Option<Spanned<DurationText>>,
-    conformance: Option<RawConformance>,
+    #[serde(default)]
+    cases: Vec<String>,
+    conformance: Option<Spanned<RawConformance>>,
     #[serde(rename = "phase", default)]
     phases: Vec<Spanned<RawPhase>>,
 }
@@ -120,7 +126,44 @@ struct RawScenario {
 #[serde(deny_unknown_fields)]
 struct RawConformance {
     filter: Option<Spanned<Vec<String>>>,
+    level: Option<Level>,
+    severity: Option<Severity>,
     gate: Severity,
+    fail_on: Option<Spanned<Severity>>,
+}
+
+impl RawConformance {
+    /// `table` is where the table stands. The error is a place and what is wrong there.
+    fn into_plan(
+        self,
+        table: Range<usize>,
+        at: impl Fn(&Range<usize>) -> String,
+    ) -> Result<ConformancePlan, (Range<usize>, String)> {
+        if let Some(fail_on) = &self.fail_on
+            && *fail_on.get_ref() > self.gate
+        {
+            let (fail_on, gate) = (fail_on.get_ref().word(), self.gate.word());
+            let message = format!(
+                "fail_on is {fail_on}, above gate, which is {gate}: a subject that is not timed for its failures has \
+                 failed; take {gate} or less"
+            );
+            return Err((
+                self.fail_on.map_or(table, |fail_on| fail_on.span()),
+                message,
+            ));
+        }
+        let place = self.filter.as_ref().map_or(table, Spanned::span);
+        Ok(ConformancePlan {
+            selection: Selection {
+                texts: self.filter.map_or_else(Vec::new, Spanned::into_inner),
+                level: self.level,
+                severity: self.severity,
+            },
+            selection_at: at(&place),
+            gate: self.gate,
+            fail_on: self.fail_on.map_or(Severity::Info, Spanned::into_inner),
+        })
+    }
 }
 
 impl Scenario {
@@ -157,24 +200,21 @@ impl Scenario {
                     .map_err(|message| meaning(&span, message))?,
             );
         }
-        let cache_ttl = match raw.cache_ttl {
-            None => gateway::DEFAULT_TTL,
-            Some(ttl) if ttl.get_ref().0 > gateway::MAX_TTL => {
-                return Err(meaning(
-                    &ttl.span(),
-                    format!(
-                        "cache_ttl is {:?}; API Gateway keeps a policy for 0s to 3600s",
-                        ttl.get_ref().0
-                    ),
-                ));
-            }
-            Some(ttl) => ttl.get_ref().0,
-        };
+        let cache_ttl =
+            cache_ttl(raw.cache_ttl).map_err(|(span, message)| meaning(&span, message))?;
         if raw.conformance.is_none() && phases.is_empty() {
             return Err(ScenarioError::Empty {
                 source_name: source.to_owned(),
             });
         }
+        let conformance = raw
+            .conformance
+            .map(|plan| {
+                let table = plan.span();
+                plan.into_inner().into_plan(table, at)
+            })
+            .transpose()
+            .map_err(|(span, message)| meaning(&span, message))?;
         Ok(Self {
             name: raw.name.into_inner(),
             description: raw.description,
@@ -186,17 +226,24 @@ impl Scenario {
             audience: raw.audience,
             scope: raw.scope,
             cache_ttl,
-            conformance: raw.conformance.map(|plan| ConformancePlan {
-                filter_at: plan
-                    .filter
-                    .as_ref()
-                    .map_or_else(|| source.to_owned(), |filter| at(&filter.span())),
-                filter: plan.filter.map_or_else(Vec::new, Spanned::into_inner),
-                gate: plan.gate,
-            }),
+            cases: raw.cases,
+            conformance,
             phases,
         })
     }
+}
+
+/// How long the gateway keeps a policy. The error is a place and what is wrong there.
+fn cache_ttl(given: Option<Spanned<DurationText>>) -> Result<Duration, (Range<usize>, String)> {
+    let Some(given) = given else {
+        return Ok(gateway::DEFAULT_TTL);
+    };
+    let ttl = given.get_ref().0;
+    if ttl > gateway::MAX_TTL {
+        let message = format!("cache_ttl is {ttl:?}; API Gateway keeps a policy for 0s to 3600s");
+        return Err((given.span(), message));
+    }
+    Ok(ttl)
 }
 
 /// A slash would name another folder, and the rest makes a path that nobody can type.
@@ -257,6 +304,10 @@ mod tests {
             (
                 "[conformance]\ngate = \"severe\"\n",
                 &["line 7", "`severe`", "`critical`"],
+            ),
+            (
+                "[conformance]\ngate = \"high\"\nfail_on = \"critical\"\n",
+                &["t.toml:8", "fail_on is critical", "gate", "high"],
             ),
         ];
         refused(&table);
@@ -334,7 +385,11 @@ mod tests {
         let scenario = Scenario::parse(&text, "t.toml").expect("a small scenario");
         assert_eq!(scenario.seed, 7);
         assert_eq!(scenario.cache_ttl, Duration::from_mins(5));
-        assert!(scenario.conformance.expect("asked for").filter.is_empty());
+        assert!(scenario.cases.is_empty());
+        let plan = scenario.conformance.expect("asked for");
+        assert!(plan.selection.texts.is_empty());
+        assert_eq!(plan.selection.level, None);
+        assert_eq!(plan.fail_on, Severity::Info);
         assert!(scenario.phases.is_empty());
     }
 }

@@ -11,11 +11,13 @@ mod http;
 mod in_process;
 mod request;
 mod scripted;
+mod wire;
 
 pub use http::HttpTarget;
 pub use in_process::InProcessTarget;
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
+pub use wire::wire_bytes;
 
 /// What is asked. One value serves all virtual users; each of them holds a [`Connection`].
 #[derive(Debug, Clone)]

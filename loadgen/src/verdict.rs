@@ -70,6 +70,25 @@ pub fn failures(conformance: &ConformanceRecord) -> impl Iterator<Item = &CaseRe
         .filter(|case| case.outcome.is_failure())
 }
 
+/// The failing cases that make the subject nonconformant: those of the severity that was asked for and above, and every
+/// declared divergence that is gone, for a stale declaration is a mistake whatever it is about.
+pub fn counting_failures(conformance: &ConformanceRecord) -> impl Iterator<Item = &CaseRecord> {
+    failures(conformance).filter(|case| {
+        case.severity >= conformance.fail_on || case.outcome == Outcome::DivergenceGone
+    })
+}
+
+/// Says that there are failing cases that do not count, for a run that is called good in spite of them.
+pub fn tolerated(record: &RunRecord) -> Option<String> {
+    let conformance = record.conformance.as_ref()?;
+    let count = failures(conformance).count() - counting_failures(conformance).count();
+    let cases = if count == 1 { "case" } else { "cases" };
+    (count > 0).then(|| {
+        let least = conformance.fail_on.word();
+        format!("{count} failing {cases} below {least}, the severity from which a failure counts")
+    })
+}
+
 /// Why the subject is not timed; `None` when it passed the gate.
 pub fn gate_refusal(conformance: &ConformanceRecord) -> Option<String> {
     if let Some(reason) = &conformance.not_judged {
@@ -79,46 +98,30 @@ pub fn gate_refusal(conformance: &ConformanceRecord) -> Option<String> {
         .filter(|case| case.severity >= conformance.gate)
         .count();
     (behind > 0).then(|| {
-        let gate = severity_word(conformance.gate);
+        let gate = conformance.gate.word();
         format!("{behind} failing cases of severity {gate} or above; a wrong answer has no latency")
     })
-}
-
-/// The severity as files and reports write it.
-pub fn severity_word(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "info",
-        Severity::Low => "low",
-        Severity::Medium => "medium",
-        Severity::High => "high",
-        Severity::Critical => "critical",
-    }
 }
 
 fn conformance_reasons(conformance: &ConformanceRecord) -> Vec<String> {
     if let Some(reason) = &conformance.not_judged {
         return vec![format!("not judged: {reason}")];
     }
-    [
-        Severity::Critical,
-        Severity::High,
-        Severity::Medium,
-        Severity::Low,
-        Severity::Info,
-    ]
-    .into_iter()
-    .filter_map(|severity| {
-        let count = failures(conformance)
-            .filter(|case| case.severity == severity)
-            .count();
-        let cases = if count == 1 {
-            "case fails"
-        } else {
-            "cases fail"
-        };
-        (count > 0).then(|| format!("{count} {} {cases}", severity_word(severity)))
-    })
-    .collect()
+    Severity::ALL
+        .into_iter()
+        .rev()
+        .filter_map(|severity| {
+            let count = counting_failures(conformance)
+                .filter(|case| case.severity == severity)
+                .count();
+            let cases = if count == 1 {
+                "case fails"
+            } else {
+                "cases fail"
+            };
+            (count > 0).then(|| format!("{count} {} {cases}", severity.word()))
+        })
+        .collect()
 }
 
 fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> {

@@ -48,7 +48,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
-    let table: [(&[&str], &[&str]); 16] = [
+    let table: [(&[&str], &[&str]); 20] = [
         (
             &["run", "s.toml"],
             &["s.toml", "line 6", "`speed`", "`issuer`"],
@@ -67,6 +67,19 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         (
             &["conform", "--filter", "no-such-case"],
             &["no-such-case", "list cases"],
+        ),
+        (
+            &["conform", "--filter", "crit", "--severity", "critical"],
+            &["\"crit\"", "severity critical", "list cases"],
+        ),
+        (
+            &["conform", "--severity", "severe"],
+            &["--severity", "severe", "critical"],
+        ),
+        (&["conform", "--level", "may-be"], &["--level", "MUST"]),
+        (
+            &["list", "issuers", "--severity", "high"],
+            &["--severity", "list cases"],
         ),
         (&["load", "--duration", "5"], &["--duration", "\"250ms\""]),
         (&["load", "--threshold", "p95=1ms"], &["p95", "p99"]),
@@ -87,6 +100,68 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     for (arguments, parts) in table {
         refused(folder.path(), arguments, 2, parts);
     }
+}
+
+const OWN_CASE: &str = "group = \"own\"\ntitle = \"Own\"\n\n[[case]]\nid = \"own::tenant\"\ntitle = \"t\"\n\
+    clause = \"c\"\nlevel = \"MUST\"\nseverity = \"high\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\ncause = \"own-rule\"\n";
+
+#[test]
+fn a_mistake_in_a_case_file_of_ones_own_is_told_with_file_line_and_key_before_anything_starts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let recipe = |text: &str| format!("{OWN_CASE}[case.recipe]\n{text}\n");
+    let table: [(&str, String, &[&str]); 7] = [
+        (
+            "typo.toml",
+            OWN_CASE.replace("severity", "severty"),
+            &["typo.toml", "line 9", "`severty`", "`severity`"],
+        ),
+        (
+            "clash.toml",
+            OWN_CASE.replace("own::tenant", "rfc7519::aud-wrong"),
+            &["clash.toml:4", "rfc7519::aud-wrong", "audience.toml"],
+        ),
+        (
+            "cause.toml",
+            OWN_CASE.replace("own-rule", "bad-luck"),
+            &["cause.toml:4", "own::tenant", "bad-luck", "own-rule"],
+        ),
+        (
+            "word.toml",
+            OWN_CASE.replace("own::tenant", "Tenant"),
+            &["word.toml:4", "\"Tenant\"", "source::what"],
+        ),
+        (
+            "fill.toml",
+            recipe("claims = { iss = \"{isuer}\" }"),
+            &["fill.toml:4", "own::tenant", "recipe", "`{isuer}`"],
+        ),
+        (
+            "idle.toml",
+            recipe("tamper = [{ cut-end = 0 }]"),
+            &["idle.toml:4", "recipe", "tamper[0]"],
+        ),
+        (
+            "method.toml",
+            format!("{OWN_CASE}[case.request]\nmethod = \"A B\"\n"),
+            &["method.toml:4", "request", "\"A B\""],
+        ),
+    ];
+    for (name, text, parts) in table {
+        std::fs::write(folder.path().join(name), text).expect("written");
+        refused(
+            folder.path(),
+            &["conform", "--target", "in-process", "--cases", name],
+            2,
+            parts,
+        );
+    }
+    refused(
+        folder.path(),
+        &["conform", "--cases", "none.toml"],
+        2,
+        &["none.toml"],
+    );
+    assert!(!folder.path().join("authbench-results").exists());
 }
 
 const HEAD: &str =

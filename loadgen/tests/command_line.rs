@@ -171,3 +171,117 @@ fn a_bundle_is_built_where_the_source_is_and_nowhere_else() {
     );
     assert!(!folder.path().join("authorizer.zip").exists());
 }
+
+#[test]
+fn cases_of_ones_own_are_asked_beside_the_built_in_ones_and_fail_on_decides_the_exit_code() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // Nothing of this token is wrong, so that a verifier that lets it in is reported: a failure that is known.
+    let own = "group = \"own\"\ntitle = \"Own\"\n[[case]]\nid = \"own::good\"\ntitle = \"t\"\nclause = \"c\"\n\
+               level = \"MUST\"\nseverity = \"medium\"\nexpect = \"unauthorized\"\nimpact = \"i\"\nfix = \"f\"\ncause = \"own-rule\"\n";
+    std::fs::write(folder.path().join("own.toml"), own).expect("written");
+    let base = ["conform", "--target", "in-process", "--cases", "own.toml"];
+    for (arguments, code, failing) in [
+        (&["--filter", "own::"][..], 10, true),
+        (&["--filter", "own::", "--fail-on", "medium"], 10, true),
+        (&["--filter", "own::", "--fail-on", "high"], 0, true),
+        (
+            &[
+                "--severity",
+                "high",
+                "--level",
+                "must",
+                "--filter",
+                "::aud-",
+            ],
+            0,
+            false,
+        ),
+    ] {
+        let output = run(folder.path(), &[&base[..], arguments].concat());
+        let printed = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {printed}");
+        assert_eq!(
+            printed.contains("1 failing case below high"),
+            code == 0 && failing,
+            "{printed}"
+        );
+        assert_eq!(
+            printed.contains("own::good"),
+            failing,
+            "{arguments:?}: {printed}"
+        );
+    }
+    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"in-process\"\n\
+                    audience = \"https://planets.example.com/\"\nscope = \"read:planets\"\ncases = [\"own.toml\"]\n\
+                    [conformance]\ngate = \"high\"\nfilter = [\"own::\"]\n";
+    std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
+    let output = run(folder.path(), &["run", "s.toml"]);
+    assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
+    let listed = text(
+        &run(
+            folder.path(),
+            &[
+                "list",
+                "cases",
+                "--cases",
+                "own.toml",
+                "--severity",
+                "medium",
+            ],
+        )
+        .stdout,
+    );
+    assert!(
+        listed.contains("own::good") && listed.contains("baseline::valid"),
+        "{listed}"
+    );
+    assert!(
+        !listed.contains("rfc7519::aud-slash-added"),
+        "it is of low severity: {listed}"
+    );
+}
+
+#[test]
+fn a_case_is_shown_with_its_reason_its_exact_request_and_its_token() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let shown = |id: &str| {
+        let output = run(folder.path(), &["case", id]);
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+        text(&output.stdout)
+    };
+    let none = shown("rfc8725::alg-none");
+    for part in [
+        "critical · MUST · RFC 8725 §3.2",
+        "conformance/header.toml:",
+        "expected  401",
+        "fix       ",
+        "CWE-347",
+        "header = {\"alg\":\"none\"}",
+        "sign = \"none\"",
+        "GET /planets HTTP/1.1\nhost: 127.0.0.1:8080\nauthorization: Bearer ey",
+        "\"alg\": \"none\"",
+        "signature  empty",
+    ] {
+        assert!(none.contains(part), "{part:?} is missing in: {none}");
+    }
+    let twice = shown("rfc7515::alg-twice");
+    assert_eq!(
+        twice.matches("\"alg\":\"").count(),
+        2,
+        "both are shown: {twice}"
+    );
+    assert!(shown("rfc9110::authorization-not-ascii").contains("\\x"));
+    assert!(shown("rfc7515::many-dots").contains("of 8001 parts"));
+    assert!(!shown("rfc6750::no-authorization").contains("\nauthorization: "));
+
+    let alone = run(
+        folder.path(),
+        &["case", "rfc8725::alg-none", "--token-only"],
+    );
+    let token = text(&alone.stdout);
+    assert!(token.starts_with("ey") && token.ends_with(".\n"), "{token}");
+    assert_eq!(token.lines().count(), 1);
+    let unknown = run(folder.path(), &["case", "no::case"]);
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown.stderr).contains("list cases"));
+}

@@ -197,6 +197,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Scenario, "typo = 1"),
     (Format::Scenario, "[conformance]\ntypo = 1"),
     (Format::Scenario, "[conformance]\ngate = 'typo'"),
+    (Format::Scenario, "[conformance]\nlevel = 'typo'"),
     (Format::Scenario, "[[phase]]\ntypo = 1"),
     (Format::Scenario, "[[phase]]\nkind = 'typo'"),
     (Format::Target, "typo = 1"),
@@ -288,4 +289,13 @@ fn words_of_code(text: &str) -> BTreeSet<String> {
         .filter(|word| !word.is_empty())
         .map(str::to_owned)
         .collect()
+}
+
+#[test]
+fn every_cause_is_in_the_table_with_its_title_and_its_weakness() {
+    for cause in loadgen::conform::Cause::all() {
+        let weakness = cause.cwe.as_deref().unwrap_or("–");
+        let row = format!("| `{}` | {} | {weakness} |", cause.id, cause.title);
+        assert!(README.contains(&row), "{row}");
+    }
 }

@@ -6,15 +6,18 @@ use loadgen::scenario::ConformancePlan;
 
 use super::Failure;
 use super::record_folder::RecordFolder;
+use super::selection::{SelectionArguments, severity};
 use super::subject::SubjectArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct ConformArguments {
     #[command(flatten)]
     subject: SubjectArguments,
-    /// Ask only cases whose id holds this text; may be given more than once
-    #[arg(long, value_name = "TEXT")]
-    filter: Vec<String>,
+    #[command(flatten)]
+    selection: SelectionArguments,
+    /// Exit with 10 for a failing case of this severity or above; failures below are reported [default: every one]
+    #[arg(long, value_name = "SEVERITY", value_parser = severity())]
+    fail_on: Option<Severity>,
     #[command(flatten)]
     folder: RecordFolder,
 }
@@ -22,10 +25,14 @@ pub(crate) struct ConformArguments {
 pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
     let mut scenario = arguments.subject.scenario("conform");
     "Conformance cases alone.".clone_into(&mut scenario.description);
+    scenario.cases.clone_from(&arguments.selection.cases);
+    let fail_on = arguments.fail_on.unwrap_or(Severity::Info);
     scenario.conformance = Some(ConformancePlan {
-        filter: arguments.filter.clone(),
-        filter_at: "--filter".to_owned(),
-        gate: Severity::High,
+        selection: arguments.selection.selection(),
+        selection_at: "command line".to_owned(),
+        // Nothing is timed here, so that the gate decides nothing.
+        gate: fail_on.max(Severity::High),
+        fail_on,
     });
     super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
 }

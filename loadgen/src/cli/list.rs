@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use clap::{Args, ValueEnum};
 use loadgen::builtin::{self, BuiltinFile};
-use loadgen::verdict::severity_word;
 
+use super::selection::SelectionArguments;
 use super::{Failure, output};
 
 #[derive(Debug, Args)]
@@ -13,6 +13,8 @@ pub(crate) struct ListArguments {
     /// What to list [default: everything but the cases]
     #[arg(value_enum)]
     what: Option<What>,
+    #[command(flatten)]
+    selection: SelectionArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -24,9 +26,14 @@ enum What {
 }
 
 pub(crate) fn run(arguments: &ListArguments) -> Result<u8, Failure> {
+    if !arguments.selection.is_empty() && arguments.what != Some(What::Cases) {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "--filter, --severity, --level and --cases are for `authbench list cases`"
+        )));
+    }
     let mut text = String::new();
     match arguments.what {
-        Some(What::Cases) => cases(&mut text)?,
+        Some(What::Cases) => cases(&mut text, &arguments.selection)?,
         Some(What::Issuers) => names(&mut text, "issuers", builtin::ISSUERS),
         Some(What::Scenarios) => names(&mut text, "scenarios", builtin::SCENARIOS),
         Some(What::Targets) => names(&mut text, "targets", builtin::TARGETS),
@@ -49,25 +56,20 @@ fn names(text: &mut String, what: &str, files: &[BuiltinFile]) {
     }
 }
 
-fn cases(text: &mut String) -> Result<(), Failure> {
-    let catalogue = builtin::catalogue().map_err(Failure::usage)?;
+fn cases(text: &mut String, selection: &SelectionArguments) -> Result<(), Failure> {
+    let catalogue = builtin::catalogue_with(&selection.cases).map_err(Failure::usage)?;
     let mut group = "";
-    for case in catalogue.cases() {
+    for case in catalogue.select(&selection.selection()) {
         if case.group != group {
             group = &case.group;
             let _ = writeln!(text, "{group}");
         }
-        let level = match case.level {
-            loadgen::conform::Level::May => "MAY",
-            loadgen::conform::Level::Must => "MUST",
-            loadgen::conform::Level::Should => "SHOULD",
-        };
         let _ = writeln!(
             text,
             "  {:<52} {:<9} {:<7} {} ({})",
             case.id,
-            severity_word(case.severity),
-            level,
+            case.severity.word(),
+            case.level.word(),
             case.title,
             case.clause
         );

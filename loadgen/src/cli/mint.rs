@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::{Failure, output};
 
 /// Where `authbench serve idp` listens by default, and so the issuer of minted tokens.
-const DEFAULT_BASE: &str = "http://127.0.0.1:9000";
+pub(super) const DEFAULT_BASE: &str = "http://127.0.0.1:9000";
 
 #[derive(Debug, Args)]
 pub(crate) struct MintArguments {

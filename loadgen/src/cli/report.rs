@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use loadgen::record::RecordStore;
+use loadgen::record::{RecordStore, RunRecord};
 
 use super::{Failure, output};
 
@@ -19,25 +19,53 @@ pub(crate) struct ReportArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
-    /// One page with charts, written to standard output
+    /// One page with charts
     Html,
+    /// The record itself, in the shape of docs/run-record.schema.json
+    Json,
+    /// `JUnit` XML: a test case for each conformance case
+    Junit,
+    /// For a pull request
+    Markdown,
+    /// SARIF 2.1.0: a result for each finding
+    Sarif,
     /// Tables
     Terminal,
 }
 
+impl Format {
+    /// Whether several records can follow each other in one output.
+    fn takes_several(self) -> bool {
+        matches!(self, Self::Markdown | Self::Terminal)
+    }
+
+    fn render(self, record: &RunRecord) -> Result<String, Failure> {
+        match self {
+            Self::Html => Ok(loadgen::report::html(record)),
+            Self::Json => loadgen::report::json(record).map_err(Failure::testbed),
+            Self::Junit => Ok(loadgen::report::junit(record)),
+            Self::Markdown => Ok(loadgen::report::markdown(record)),
+            Self::Sarif => loadgen::report::sarif(record).map_err(Failure::testbed),
+            Self::Terminal => Ok(loadgen::report::terminal(record, output::style())),
+        }
+    }
+}
+
+/// One report after the other, to standard output.
 pub(crate) fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
-    let html = matches!(arguments.format, Format::Html);
-    if html && arguments.paths.len() > 1 {
+    let format = arguments.format;
+    if !format.takes_several() && arguments.paths.len() > 1 {
+        let name = format.to_possible_value();
+        let name = name.as_ref().map_or("", |value| value.get_name());
         return Err(Failure::usage(anyhow::anyhow!(
-            "--format html writes one page, and {} records are given: render them one by one",
+            "--format {name} writes one document, and {} records are given: render them one by one",
             arguments.paths.len()
         )));
     }
     let mut code = 0;
     for path in &arguments.paths {
         match RecordStore::load(path) {
-            Ok(record) if html => output::print(&loadgen::report::html(&record))?,
-            Ok(record) => output::print(&loadgen::report::terminal(&record, output::style()))?,
+            Ok(record) => output::print(&format.render(&record)?)?,
             // One bad file among many must not hide the others.
             Err(error) => {
                 let failure = Failure::usage(error);

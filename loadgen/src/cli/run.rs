@@ -1,7 +1,11 @@
 //! `authbench run`: a scenario from its file to its report.
 
+use std::io::Write as _;
+use std::path::Path;
+
 use clap::Args;
 use loadgen::builtin;
+use loadgen::conform::Catalogue;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{RecordStore, RunRecord};
@@ -50,7 +54,8 @@ pub(crate) fn execute(
     folder: &RecordFolder,
 ) -> Result<u8, Failure> {
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
-    let catalogue = builtin::catalogue().map_err(Failure::usage)?;
+    let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
+    check(&scenario, &catalogue)?;
     let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
     let store = folder.create(plan.name())?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
@@ -60,6 +65,28 @@ pub(crate) fn execute(
         .map_err(Failure::testbed)?;
     present(&record, &store)?;
     Ok(record.verdict.exit_code)
+}
+
+/// Holds the cases of the user's own files against the parts that make tokens and requests of them.
+fn check(scenario: &Scenario, catalogue: &Catalogue) -> Result<(), Failure> {
+    if scenario.cases.is_empty() {
+        return Ok(());
+    }
+    let issuer = super::mint::issuer(
+        &scenario.issuer,
+        &scenario.audience,
+        &scenario.scope,
+        scenario.seed,
+    )?;
+    let minter = issuer
+        .minter(super::mint::DEFAULT_BASE)
+        .map_err(Failure::testbed)?;
+    for file in &scenario.cases {
+        catalogue
+            .check(file, &minter, loadgen::clock::unix_now())
+            .map_err(Failure::usage)?;
+    }
+    Ok(())
 }
 
 fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
@@ -72,5 +99,24 @@ fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
         store.record_path().display(),
         html.display()
     ))?;
+    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
+        summarize(record, Path::new(&path));
+    }
     Ok(())
+}
+
+/// Adds the report to a job's summary, where GitHub Actions shows it. A summary that cannot be written is a remark: the
+/// record and the exit code are what the run is about.
+fn summarize(record: &RunRecord, path: &Path) {
+    let added = std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .and_then(|mut file| file.write_all(loadgen::report::markdown(record).as_bytes()));
+    if let Err(error) = added {
+        output::note(&format!(
+            "GITHUB_STEP_SUMMARY: cannot write {}: {error}",
+            path.display()
+        ));
+    }
 }

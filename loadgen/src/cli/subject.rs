@@ -59,6 +59,7 @@ impl SubjectArguments {
             audience: self.audience.clone(),
             scope: self.scope.clone(),
             cache_ttl: gateway::DEFAULT_TTL,
+            cases: Vec::new(),
             conformance: None,
             phases: Vec::new(),
         }

@@ -2,6 +2,8 @@
 
 use mock_idp::Recipe;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use toml::Spanned;
 
 /// One file of cases.
 #[derive(Debug, Clone, Deserialize)]
@@ -11,9 +13,9 @@ pub struct CaseFile {
     pub group: String,
     /// The group's title in reports, such as `Time`.
     pub title: String,
-    /// The cases.
+    /// The cases, with the places where they stand.
     #[serde(rename = "case", default)]
-    pub cases: Vec<Case>,
+    pub cases: Vec<Spanned<Case>>,
 }
 
 /// One conformance question.
@@ -25,6 +27,12 @@ pub struct Case {
     /// The title of the case's group, taken from the file.
     #[serde(skip)]
     pub group: String,
+    /// The file that it was read from, as messages call it.
+    #[serde(skip)]
+    pub file: String,
+    /// The line of its table in the file, counted from 1.
+    #[serde(skip)]
+    pub line: usize,
     /// The case in a short sentence.
     pub title: String,
     /// The rule, such as `RFC 7519 §4.1.4`.
@@ -42,15 +50,40 @@ pub struct Case {
     pub impact: String,
     /// What to do about it, in a sentence.
     pub fix: String,
+    /// The id of the [`super::Cause`] that a wrong answer comes from.
+    pub cause: String,
+    /// The id of a more general cause: where all of its cases are let in, this one is let in for the same reason.
+    pub implied_by: Option<String>,
     /// What the target must do for the case to make sense.
     #[serde(default)]
     pub needs: Vec<Feature>,
+    /// Recipe and request as they stand in the file, for people.
+    #[serde(skip)]
+    pub source: CaseSource,
     /// What to mint; the profile's genuine token when absent.
     #[serde(default)]
     pub recipe: Recipe,
     /// How to send it; `Authorization: Bearer {token}` when absent.
     #[serde(default)]
     pub request: CaseRequest,
+}
+
+/// The parts of a case that say what is sent, as they were written.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct CaseSource {
+    /// The members of `recipe`.
+    #[serde(default)]
+    pub recipe: Map<String, Value>,
+    /// The members of `request`.
+    #[serde(default)]
+    pub request: Map<String, Value>,
+}
+
+/// A file of cases, read for its [`CaseSource`]s alone.
+#[derive(Deserialize)]
+pub(super) struct CaseSources {
+    #[serde(rename = "case", default)]
+    pub(super) cases: Vec<CaseSource>,
 }
 
 /// How strongly a rule binds (RFC 2119).
@@ -65,6 +98,20 @@ pub enum Level {
     /// Binding.
     #[serde(rename = "MUST")]
     Must,
+}
+
+impl Level {
+    /// The words, weakest first.
+    pub const ALL: [Self; 3] = [Self::May, Self::Should, Self::Must];
+
+    /// The word, as RFC 2119 writes it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::May => "MAY",
+            Self::Should => "SHOULD",
+            Self::Must => "MUST",
+        }
+    }
 }
 
 /// What a wrong answer is worth to an attacker, or costs a user. Independent of [`Level`] on purpose: a decision cache
@@ -84,6 +131,28 @@ pub enum Severity {
     Critical,
 }
 
+impl Severity {
+    /// The severities, least first.
+    pub const ALL: [Self; 5] = [
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
+
+    /// The word, as files and reports write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Info => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
 /// The decision that a rule asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -96,6 +165,18 @@ pub enum Expectation {
     Refused,
     /// Denied with 401: the token is not good (RFC 6750 §3.1).
     Unauthorized,
+}
+
+impl Expectation {
+    /// The decision as an answer on the wire.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Forbidden => "403",
+            Self::Refused => "deny",
+            Self::Unauthorized => "401",
+        }
+    }
 }
 
 /// What a deviation means.

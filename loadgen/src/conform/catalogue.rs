@@ -1,8 +1,13 @@
 //! The catalogue: all cases of all files, each id once.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use super::case::{Case, CaseFile};
+use mock_idp::Minter;
+
+use super::case::{Case, CaseFile, CaseSources};
+use super::{Cause, Selection};
+use crate::place;
+use crate::target::RequestShape;
 
 /// All cases, in the order of their files.
 #[derive(Debug)]
@@ -13,21 +18,40 @@ pub struct Catalogue {
 /// A case file that cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CaseError {
-    /// Two cases share an id.
-    #[error("{file}: case id {id:?} is used twice; ids are stable names, choose another")]
-    Duplicate {
-        /// The file of the second one.
-        file: String,
+    /// A cause that there is not.
+    #[error(
+        "{at}: case {id}: {key} is {cause:?}, which is no cause: use one of {}",
+        known_causes()
+    )]
+    Cause {
+        /// Where the case stands: `my.toml:12`.
+        at: String,
         /// The id.
         id: String,
+        /// `cause` or `implied_by`.
+        key: &'static str,
+        /// What it names.
+        cause: String,
+    },
+    /// Two cases share an id.
+    #[error(
+        "{at}: case id {id:?} is used twice: it stands at {first}, too; ids are stable names, choose another"
+    )]
+    Duplicate {
+        /// Where the second one stands: `my.toml:12`.
+        at: String,
+        /// The id.
+        id: String,
+        /// Where the first one stands.
+        first: String,
     },
     /// An id that is not of the form `source::what`.
     #[error(
-        "{file}: case id {id:?} is not of the form source::what in lower case, such as \"rfc7519::exp-past\""
+        "{at}: case id {id:?} is not of the form source::what in lower case, such as \"rfc7519::exp-past\""
     )]
     Id {
-        /// The file.
-        file: String,
+        /// Where it stands: `my.toml:12`.
+        at: String,
         /// The id.
         id: String,
     },
@@ -39,6 +63,18 @@ pub enum CaseError {
         /// The parser's own message, with line and column.
         message: String,
     },
+    /// A recipe that makes no token, or a request that HTTP does not have.
+    #[error("{at}: case {id}: {key}: {reason}")]
+    Unaskable {
+        /// Where it stands: `my.toml:12`.
+        at: String,
+        /// The id.
+        id: String,
+        /// `recipe` or `request`.
+        key: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
 }
 
 impl Catalogue {
@@ -47,20 +83,32 @@ impl Catalogue {
         files: impl IntoIterator<Item = (String, &'a str)>,
     ) -> Result<Self, CaseError> {
         let mut cases = Vec::new();
-        let mut seen = HashSet::new();
+        let mut seen = HashMap::new();
         for (file, text) in files {
             let parsed: CaseFile = toml::from_str(text).map_err(|error| CaseError::Syntax {
                 file: file.clone(),
                 message: error.to_string().trim_end().to_owned(),
             })?;
-            for mut case in parsed.cases {
+            let sources: CaseSources = toml::from_str(text).map_err(|error| CaseError::Syntax {
+                file: file.clone(),
+                message: error.to_string().trim_end().to_owned(),
+            })?;
+            for (case, source) in parsed.cases.into_iter().zip(sources.cases) {
+                let line = place::line(text, &case.span());
+                let at = format!("{file}:{line}");
+                let mut case = case.into_inner();
                 if !is_id(&case.id) {
-                    return Err(CaseError::Id { file, id: case.id });
+                    return Err(CaseError::Id { at, id: case.id });
                 }
-                if !seen.insert(case.id.clone()) {
-                    return Err(CaseError::Duplicate { file, id: case.id });
+                if let Some(first) = seen.insert(case.id.clone(), at.clone()) {
+                    let id = case.id;
+                    return Err(CaseError::Duplicate { at, id, first });
                 }
+                check_causes(&case, &at)?;
+                case.source = source;
                 case.group.clone_from(&parsed.title);
+                case.file.clone_from(&file);
+                case.line = line;
                 cases.push(case);
             }
         }
@@ -77,15 +125,55 @@ impl Catalogue {
         self.cases.iter().find(|case| case.id == id)
     }
 
-    /// The cases whose id holds one of the texts; all of them when there is no text.
-    pub fn filter(&self, texts: &[String]) -> Vec<&Case> {
+    /// The cases that a selection takes, in the order of the files.
+    pub fn select(&self, selection: &Selection) -> Vec<&Case> {
         self.cases
             .iter()
-            .filter(|case| {
-                texts.is_empty() || texts.iter().any(|text| case.id.contains(text.as_str()))
-            })
+            .filter(|case| selection.takes(case))
             .collect()
     }
+
+    /// Holds that every case of a file can be minted and sent, so that a mistake in it is told before anything starts.
+    pub fn check(&self, file: &str, minter: &Minter, now: i64) -> Result<(), CaseError> {
+        for case in self.cases.iter().filter(|case| case.file == file) {
+            let unaskable = |key, reason| CaseError::Unaskable {
+                at: format!("{file}:{}", case.line),
+                id: case.id.clone(),
+                key,
+                reason,
+            };
+            let token = minter
+                .mint(&case.recipe, now)
+                .map_err(|error| unaskable("recipe", error.to_string()))?;
+            RequestShape::from(&case.request)
+                .check(&token)
+                .map_err(|error| unaskable("request", error.to_string()))?;
+        }
+        Ok(())
+    }
+}
+
+fn check_causes(case: &Case, at: &str) -> Result<(), CaseError> {
+    let named = [
+        ("cause", Some(&case.cause)),
+        ("implied_by", case.implied_by.as_ref()),
+    ];
+    for (key, cause) in named {
+        if let Some(cause) = cause.filter(|cause| Cause::find(cause).is_none()) {
+            return Err(CaseError::Cause {
+                at: at.to_owned(),
+                id: case.id.clone(),
+                key,
+                cause: cause.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn known_causes() -> String {
+    let ids: Vec<&str> = Cause::all().iter().map(|cause| cause.id.as_str()).collect();
+    ids.join(", ")
 }
 
 fn is_id(id: &str) -> bool {

@@ -58,6 +58,21 @@ impl Outcome {
         }
     }
 
+    /// The word of the record.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::DivergenceGone => "divergence-gone",
+            Self::Fault => "fault",
+            Self::KnownDivergence => "known-divergence",
+            Self::Note => "note",
+            Self::Pass => "pass",
+            Self::Skip => "skip",
+            Self::UnexpectedAllow => "unexpected-allow",
+            Self::UnexpectedDeny => "unexpected-deny",
+            Self::WrongStatus => "wrong-status",
+        }
+    }
+
     /// Whether the outcome makes the subject nonconformant.
     pub fn is_failure(self) -> bool {
         matches!(

@@ -20,6 +20,7 @@ severity = "high"
 expect = "allow"
 impact = "i"
 fix = "f"
+cause = "valid-token-refused"
 [[case]]
 id = "t::bad"
 title = "bad"
@@ -29,6 +30,7 @@ severity = "critical"
 expect = "unauthorized"
 impact = "i"
 fix = "f"
+cause = "signature-not-verified"
 [[case]]
 id = "t::narrow"
 title = "narrow"
@@ -38,6 +40,7 @@ severity = "high"
 expect = "forbidden"
 impact = "i"
 fix = "f"
+cause = "scope-not-checked"
 needs = ["scope"]
 [[case]]
 id = "t::note"
@@ -49,6 +52,7 @@ expect = "unauthorized"
 grade = "note"
 impact = "i"
 fix = "f"
+cause = "lenient-encoding"
 "#;
 
 fn minter() -> Minter {
@@ -89,9 +93,14 @@ async fn run(
         divergences,
         minter: &minter,
         gate: Severity::High,
+        fail_on: Severity::Info,
     };
     conformance
-        .run(&catalogue.filter(&[]), &StopSignal::default(), |_| {})
+        .run(
+            &catalogue.select(&Selection::default()),
+            &StopSignal::default(),
+            |_| {},
+        )
         .await
 }
 
@@ -244,7 +253,7 @@ async fn a_target_that_decides_nothing_after_a_case_ends_the_run_and_the_cases_a
 
 #[tokio::test]
 async fn a_case_that_cannot_be_asked_is_an_error_and_no_skip() {
-    let last = "impact = \"i\"\nfix = \"f\"\n";
+    let last = "cause = \"lenient-encoding\"\n";
     let table = [
         ("recipe = { tamper = [{ cut-end = 0 }] }\n", "tamper[0]"),
         ("request = { method = \"A B\" }\n", "\"A B\""),
@@ -274,9 +283,23 @@ fn a_mistake_in_a_case_file_is_named() {
             CASES.replace("t::bad", "t::good"),
             "\"t::good\" is used twice",
         ),
-        (CASES.replace("t::bad", "T::Bad"), "\"T::Bad\""),
+        (CASES.replace("t::bad", "t::good"), "t.toml:14:"),
+        (CASES.replace("t::bad", "t::good"), "t.toml:4, too"),
+        (
+            CASES.replace("t::bad", "T::Bad"),
+            "t.toml:14: case id \"T::Bad\"",
+        ),
         (CASES.replace("grade", "garde"), "`garde`"),
         (CASES.replace("impact = \"i\"", ""), "impact"),
+        (CASES.replace("cause = \"lenient-encoding\"", ""), "cause"),
+        (
+            CASES.replace("\"scope-not-checked\"", "\"scop\""),
+            "t.toml:24: case t::narrow: cause is \"scop\"",
+        ),
+        (
+            CASES.replace("\"scope-not-checked\"", "\"scop\""),
+            "audience-not-checked",
+        ),
     ];
     for (text, part) in table {
         let error = Catalogue::parse([("t.toml".to_owned(), text.as_str())])
@@ -287,4 +310,58 @@ fn a_mistake_in_a_case_file_is_named() {
             "{part} is missing in: {error}"
         );
     }
+}
+
+/// The judged causes as id, severity and cases.
+async fn causes(cases: &str, script: &[u16]) -> Vec<(String, Severity, Vec<String>)> {
+    let record = run(cases, script, &[Feature::Scope], &[])
+        .await
+        .expect("the target decides on genuine tokens");
+    record
+        .causes
+        .into_iter()
+        .map(|cause| (cause.id, cause.severity, cause.cases))
+        .collect()
+}
+
+#[tokio::test]
+async fn failing_cases_are_grouped_to_causes_worst_first_and_wrong_statuses_last() {
+    let found = |id: &str, severity, case: &str| (id.to_owned(), severity, vec![case.to_owned()]);
+    assert_eq!(
+        causes(CASES, &[200, 401, 401, 200, 401, 200]).await,
+        [
+            found("signature-not-verified", Severity::Critical, "t::bad"),
+            found("valid-token-refused", Severity::High, "t::good"),
+            found("wrong-status", Severity::Info, "t::narrow"),
+        ]
+    );
+    assert_eq!(
+        causes(CASES, &[200, 401, 200, 500, 200, 403, 401]).await,
+        [found("crash-or-hang", Severity::Critical, "t::bad")]
+    );
+    assert!(
+        causes(CASES, &[200, 401, 200, 401, 403, 200])
+            .await
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_case_counts_for_the_general_cause_when_all_cases_of_that_one_are_let_in() {
+    let implied = CASES.replace(
+        "cause = \"scope-not-checked\"\n",
+        "cause = \"algorithm-confusion\"\nimplied_by = \"signature-not-verified\"\n",
+    );
+    let ids = async |script: &[u16]| -> Vec<String> {
+        let found = causes(&implied, script).await;
+        found.into_iter().map(|(id, _, _)| id).collect()
+    };
+    assert_eq!(
+        ids(&[200, 401, 200, 200, 200, 401]).await,
+        ["signature-not-verified"]
+    );
+    assert_eq!(
+        ids(&[200, 401, 200, 401, 200, 401]).await,
+        ["algorithm-confusion"]
+    );
 }

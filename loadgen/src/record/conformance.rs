@@ -14,8 +14,34 @@ pub struct ConformanceRecord {
     pub not_judged: Option<String>,
     /// The severity from which a failure keeps the subject from being timed.
     pub gate: Severity,
+    /// The severity from which a failure makes the subject nonconformant.
+    pub fail_on: Severity,
+    /// What the failing cases come from, worst first.
+    pub causes: Vec<CauseRecord>,
     /// Every case, in the order of the catalogue.
     pub cases: Vec<CaseRecord>,
+}
+
+/// A mistake that failing cases have in common.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CauseRecord {
+    /// Stable id, such as `audience-not-checked`.
+    pub id: String,
+    /// What is wrong, in a line.
+    pub title: String,
+    /// The weakness in MITRE's list, such as `CWE-347`.
+    pub cwe: Option<String>,
+    /// What it means for the API.
+    pub why: String,
+    /// What to do about it.
+    pub fix: String,
+    /// Known vulnerabilities of this shape in other verifiers.
+    pub cves: Vec<String>,
+    /// The severity of the worst of its cases; `info` for wrong statuses, which are no failure.
+    pub severity: Severity,
+    /// The ids of its cases.
+    pub cases: Vec<String>,
 }
 
 /// One case and its outcome.
@@ -42,6 +68,8 @@ pub struct CaseRecord {
     pub outcome: Outcome,
     /// Why the outcome is not a plain pass: the reason of a skip or a known divergence, the text of a fault.
     pub reason: Option<String>,
+    /// The id of what the answer comes from, where it is wrong; of what a wrong one would have come from, where it is not.
+    pub cause: String,
     /// What a wrong answer costs, in a sentence.
     pub impact: String,
     /// What to do about it, in a sentence.

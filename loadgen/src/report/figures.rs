@@ -1,7 +1,7 @@
 //! Figures as people read them, and which of them a sample size supports.
 
-use crate::conform::{Expectation, Level, Outcome};
-use crate::record::SeriesRecord;
+use crate::conform::Outcome;
+use crate::record::{CaseRecord, SeriesRecord};
 
 /// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
 #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
@@ -67,25 +67,6 @@ impl Quantile {
     }
 }
 
-/// What was expected, as an answer on the wire.
-pub(super) fn expectation(expected: Expectation) -> &'static str {
-    match expected {
-        Expectation::Allow => "allow",
-        Expectation::Forbidden => "403",
-        Expectation::Refused => "deny",
-        Expectation::Unauthorized => "401",
-    }
-}
-
-/// The level as RFC 2119 writes it.
-pub(super) fn level(level: Level) -> &'static str {
-    match level {
-        Level::May => "MAY",
-        Level::Must => "MUST",
-        Level::Should => "SHOULD",
-    }
-}
-
 /// An outcome in words.
 pub(super) fn outcome(outcome: Outcome) -> &'static str {
     match outcome {
@@ -99,6 +80,16 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::UnexpectedDeny => "refused, and had to be let in",
         Outcome::WrongStatus => "denied with another status",
     }
+}
+
+/// What came, in a few words.
+pub(super) fn got(case: &CaseRecord) -> String {
+    let Some(observed) = &case.observed else {
+        return "nothing".to_owned();
+    };
+    observed
+        .status
+        .map_or_else(|| observed.decision.clone(), |status| status.to_string())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use super::figures::{self, Quantile, duration};
 use crate::record::{PhaseRecord, RunRecord, RunStatus, SeriesRecord};
 use crate::verdict;
 
+mod causes;
 mod conformance;
 mod speed;
 
@@ -49,7 +50,9 @@ pub(super) fn escape(text: &str) -> String {
 /// The verdict, as a mark, a word and its reasons.
 fn banner(page: &mut String, record: &RunRecord) {
     let verdict = &record.verdict;
+    let tolerated = verdict::tolerated(record);
     let (class, mark, sentence) = match verdict.word.as_str() {
+        "good" if tolerated.is_some() => ("warn", "!", "Not conformant, and good enough."),
         "good" => ("good", "✓", "Right, and measured."),
         "nonconformant" => ("bad", "✗", "Not conformant."),
         "threshold-missed" => ("warn", "!", "Right, and slower than its thresholds allow."),
@@ -68,9 +71,10 @@ fn banner(page: &mut String, record: &RunRecord) {
          <h1>{}</h1><p class=\"sentence\">{sentence}</p>",
         escape(&record.subject.name)
     );
-    if !verdict.reasons.is_empty() {
+    let reasons: Vec<&String> = verdict.reasons.iter().chain(&tolerated).collect();
+    if !reasons.is_empty() {
         page.push_str("<ul>");
-        for reason in &verdict.reasons {
+        for reason in reasons {
             let _ = write!(page, "<li>{}</li>", escape(reason));
         }
         page.push_str("</ul>");
@@ -111,6 +115,10 @@ fn headline_figures(page: &mut String, record: &RunRecord) {
             ),
         };
         tile(page, "cases right", &figure, &note);
+        if let Some(worst) = conformance.causes.first() {
+            let count = conformance.causes.len().to_string();
+            tile(page, "causes", &count, &escape(&worst.title));
+        }
     }
     for phase in &record.phases {
         if let Some(series) = headline_series(phase) {
@@ -282,19 +290,24 @@ mod tests {
             .verdict
             .reasons
             .push("a <b>bold</b> reason".to_owned());
+        let conformance = record.conformance.as_mut().expect("judged");
+        conformance.causes[0].why = "<script>why</script>".to_owned();
+        conformance.causes[0].cves = vec!["<b>bold".to_owned()];
+        conformance.cases[42].clause = "<b>bold".to_owned();
         let page = page(&record);
         assert!(!page.contains("<script>") && !page.contains("<b>bold"));
         assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)"));
     }
 
     #[test]
-    fn failing_cases_come_before_everything_else_of_conformance() {
+    fn causes_with_their_cases_come_before_everything_else_of_conformance() {
         let page = page(&sample::failing());
+        let cause = page.find("The expiry is not checked").expect("the cause");
         let failing = page
             .find("let in, and had to be refused")
             .expect("the failing case");
         let grid = page.find("class=\"cases\"").expect("the grid of all cases");
-        assert!(failing < grid);
+        assert!(cause < failing && failing < grid);
     }
 
     #[test]

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use crate::conform::{Expectation, Level, Outcome, Severity};
 use crate::record::{
-    CaseRecord, ConformanceRecord, IssuerSummary, Machine, ObservedAnswer, PhaseRecord, RunRecord,
-    RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary, VerdictRecord,
+    CaseRecord, CauseRecord, ConformanceRecord, IssuerSummary, Machine, ObservedAnswer,
+    PhaseRecord, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary,
+    VerdictRecord,
 };
 use crate::recorder::Distribution;
 
@@ -44,6 +45,17 @@ pub(super) fn failing() -> RunRecord {
             elapsed_ms: 10,
             not_judged: None,
             gate: Severity::Critical,
+            fail_on: Severity::Info,
+            causes: vec![CauseRecord {
+                id: "expiry-not-checked".into(),
+                title: "The expiry is not checked".into(),
+                cwe: Some("CWE-613".into()),
+                why: "A stolen token works for ever.".into(),
+                fix: "Compare exp with the clock.".into(),
+                cves: vec!["CVE-0000-0001".into()],
+                severity: Severity::High,
+                cases: vec!["t::bad".into()],
+            }],
             cases,
         }),
         calibration: None,
@@ -74,6 +86,7 @@ fn case(id: &str, outcome: Outcome) -> CaseRecord {
         }),
         outcome,
         reason: None,
+        cause: "expiry-not-checked".into(),
         impact: "It costs something.".into(),
         fix: "Fix the check.".into(),
     }

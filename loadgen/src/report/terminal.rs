@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::TerminalStyle;
-use super::figures::{Quantile, duration, expectation, level, outcome, rate};
-use crate::conform::Outcome;
+use super::figures::{Quantile, duration, got, outcome, rate};
+use crate::conform::{Outcome, Severity};
 use crate::record::{CaseRecord, ConformanceRecord, PhaseRecord, RunRecord};
-use crate::verdict::{self, severity_word};
+use crate::verdict;
 
 /// The whole report, ending with a line break.
 pub(super) fn text(record: &RunRecord, style: TerminalStyle) -> String {
@@ -23,7 +23,8 @@ pub(super) fn text(record: &RunRecord, style: TerminalStyle) -> String {
         "\n{word}  {} · scenario {} · {}",
         record.subject.name, record.scenario.name, record.started_at
     );
-    for reason in &record.verdict.reasons {
+    let tolerated = verdict::tolerated(record);
+    for reason in record.verdict.reasons.iter().chain(&tolerated) {
         let _ = writeln!(text, "  {reason}");
     }
     if let Some(conformance) = &record.conformance {
@@ -77,6 +78,7 @@ fn conformance_part(text: &mut String, conformance: &ConformanceRecord, style: T
         let _ = writeln!(text, "\nConformance was not judged: {reason}");
         return;
     }
+    causes(text, conformance, style);
     failing(text, conformance, style);
     let mut groups: Vec<(&str, [usize; 4])> = Vec::new();
     for case in &conformance.cases {
@@ -133,34 +135,79 @@ fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     }
 }
 
-fn failing(text: &mut String, conformance: &ConformanceRecord, style: TerminalStyle) {
-    let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
-    cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
-    for case in cases {
-        let severity = paint(severity_word(case.severity), 31, style);
+/// Ids of a cause that are printed; the failing cases are listed below all the same.
+const IDS_SHOWN: usize = 4;
+
+/// What is wrong: a short list, worst first.
+fn causes(text: &mut String, conformance: &ConformanceRecord, style: TerminalStyle) {
+    for cause in &conformance.causes {
+        let severity = paint(cause.severity.word(), severity_color(cause.severity), style);
+        let weakness = cause.cwe.as_ref().map(|cwe| format!(", {cwe}"));
         let _ = writeln!(
             text,
-            "\n{severity}  {}  ({}, {})\n    expected {}, got {}: {}\n    {} {}\n    {}",
-            case.title,
-            level(case.level),
-            case.clause,
-            expectation(case.expected),
-            got(case),
-            outcome(case.outcome),
-            case.impact,
-            case.fix,
-            case.id
+            "\n{severity}  {}  ({}{})\n    {}\n    {}",
+            cause.title,
+            cases_of(cause.cases.len()),
+            weakness.unwrap_or_default(),
+            cause.why,
+            cause.fix,
         );
+        if !cause.cves.is_empty() {
+            let _ = writeln!(text, "    seen as {}", cause.cves.join(", "));
+        }
+        let shown = cause.cases.iter().take(IDS_SHOWN).cloned();
+        let mut ids: Vec<String> = shown.collect();
+        if cause.cases.len() > IDS_SHOWN {
+            ids.push(format!("and {} more", cause.cases.len() - IDS_SHOWN));
+        }
+        let _ = writeln!(text, "    {}", ids.join(", "));
     }
 }
 
-fn got(case: &CaseRecord) -> String {
-    let Some(observed) = &case.observed else {
-        return "nothing".to_owned();
-    };
-    observed
-        .status
-        .map_or_else(|| observed.decision.clone(), |status| status.to_string())
+fn cases_of(count: usize) -> String {
+    if count == 1 {
+        "1 case".to_owned()
+    } else {
+        format!("{count} cases")
+    }
+}
+
+fn severity_color(severity: Severity) -> u8 {
+    match severity {
+        Severity::Critical | Severity::High => 31,
+        Severity::Medium => 33,
+        Severity::Low | Severity::Info => 36,
+    }
+}
+
+/// Every failing case on two lines; `authbench case ID` says the rest.
+fn failing(text: &mut String, conformance: &ConformanceRecord, style: TerminalStyle) {
+    let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
+    if cases.is_empty() {
+        return;
+    }
+    cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
+    let _ = writeln!(
+        text,
+        "\nfailing cases (`authbench case ID` shows request, token and reason)"
+    );
+    for case in cases {
+        let severity = paint(case.severity.word(), severity_color(case.severity), style);
+        let _ = writeln!(
+            text,
+            "  {severity}  {}: {}\n    {}, {}: expected {}, got {}: {}",
+            case.id,
+            case.title,
+            case.level.word(),
+            case.clause,
+            case.expected.word(),
+            got(case),
+            outcome(case.outcome),
+        );
+        if let Some(reason) = &case.reason {
+            let _ = writeln!(text, "    {reason}");
+        }
+    }
 }
 
 /// Findings that are no failures, by id.
@@ -273,11 +320,16 @@ mod tests {
     };
 
     #[test]
-    fn failing_cases_come_first_with_what_to_do_about_them() {
+    fn causes_come_first_with_what_to_do_about_them_and_then_the_failing_cases() {
         let text = text(&sample::failing(), PLAIN);
-        let failing = text.find("Fix the check.").expect("the fix");
-        let table = text.find("conformance").expect("the table");
-        assert!(failing < table, "{text}");
+        let cause = text
+            .find("high  The expiry is not checked  (1 case, CWE-613)")
+            .expect("the cause");
+        let fix = text.find("Compare exp with the clock.").expect("the fix");
+        let failing = text.find("high  t::bad: A case").expect("the case");
+        let table = text.find(" conformance").expect("the table");
+        assert!(cause < fix && fix < failing && failing < table, "{text}");
+        assert!(text.contains("seen as CVE-0000-0001"), "{text}");
         assert!(text.starts_with("\nNONCONFORMANT"), "{text}");
     }
 

@@ -16,6 +16,13 @@ impl From<&CaseRequest> for RequestShape {
     }
 }
 
+impl RequestShape {
+    /// Whether the shape with this token is a request at all.
+    pub(crate) fn check(&self, token: &str) -> Result<(), RequestError> {
+        PreparedRequest::new(self, token, "localhost", "/").map(drop)
+    }
+}
+
 /// A case file asks for something that is no HTTP request.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {

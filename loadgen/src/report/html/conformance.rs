@@ -1,12 +1,12 @@
-//! The conformance part: failing cases first, then every case at a glance, then the tables.
+//! The conformance part: what is wrong first, then every case at a glance, then the tables.
 
 use std::fmt::Write as _;
 
-use super::super::figures::{expectation, level, outcome};
-use super::escape;
+use super::super::figures::outcome;
+use super::{causes, escape};
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
-use crate::verdict::{self, severity_word};
+use crate::verdict;
 
 pub(super) fn section(page: &mut String, record: &RunRecord) {
     let Some(conformance) = &record.conformance else {
@@ -21,16 +21,17 @@ pub(super) fn section(page: &mut String, record: &RunRecord) {
         );
         return;
     }
-    failing(page, conformance);
+    all_right(page, conformance);
+    causes::list(page, conformance);
     grid(page, conformance);
     remarks(page, conformance);
     tables(page, conformance);
     page.push_str("</section>\n");
 }
 
-fn failing(page: &mut String, conformance: &ConformanceRecord) {
-    let mut cases: Vec<&CaseRecord> = verdict::failures(conformance).collect();
-    if cases.is_empty() {
+/// Says that nothing failed, where nothing did.
+fn all_right(page: &mut String, conformance: &ConformanceRecord) {
+    if verdict::failures(conformance).next().is_none() {
         let asked = conformance
             .cases
             .iter()
@@ -40,32 +41,11 @@ fn failing(page: &mut String, conformance: &ConformanceRecord) {
             page,
             "<p>All {asked} cases that were asked got the decision that they had to get.</p>"
         );
-        return;
     }
-    cases.sort_by_key(|case| std::cmp::Reverse(case.severity));
-    page.push_str("<ol class=\"failures\">");
-    for case in cases {
-        let _ = write!(
-            page,
-            "<li><p><span class=\"chip s-{severity}\">{severity}</span> <b>{}</b> <span class=\"muted\">{}, {}</span></p>\
-             <p>Expected {}, got {}: {}.</p><p>{} <em>{}</em></p><p class=\"muted\"><code>{}</code></p></li>",
-            escape(&case.title),
-            level(case.level),
-            escape(&case.clause),
-            expectation(case.expected),
-            escape(&got(case)),
-            outcome(case.outcome),
-            escape(&case.impact),
-            escape(&case.fix),
-            escape(&case.id),
-            severity = severity_word(case.severity),
-        );
-    }
-    page.push_str("</ol>");
 }
 
 /// What came, in a few words.
-fn got(case: &CaseRecord) -> String {
+pub(super) fn got(case: &CaseRecord) -> String {
     let Some(observed) = &case.observed else {
         return "nothing".to_owned();
     };
@@ -169,7 +149,7 @@ fn remarks(page: &mut String, conformance: &ConformanceRecord) {
                 .map(|reason| format!(": {reason}"))
                 .unwrap_or_default();
             let answer = if case.observed.is_some() {
-                format!("expected {}, got {}", expectation(case.expected), got(case))
+                format!("expected {}, got {}", case.expected.word(), got(case))
             } else {
                 String::new()
             };
@@ -206,10 +186,10 @@ fn tables(page: &mut String, conformance: &ConformanceRecord) {
                  <td>{}</td><td>{}</td><td>{}</td></tr>",
                 escape(&case.title),
                 escape(&case.id),
-                severity_word(case.severity),
-                level(case.level),
+                case.severity.word(),
+                case.level.word(),
                 escape(&case.clause),
-                expectation(case.expected),
+                case.expected.word(),
                 escape(&got(case))
             );
         }

@@ -1,0 +1,203 @@
+//! `authbench case`: one case with everything about it, down to the bytes.
+
+use std::fmt::Write as _;
+
+use base64::Engine as _;
+use base64::alphabet;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use clap::Args;
+use loadgen::builtin;
+use loadgen::clock::unix_now;
+use loadgen::conform::{Case, Cause, Grade};
+use loadgen::target::{HttpTarget, RequestShape, Target, wire_bytes};
+use serde_json::{Map, Value};
+
+use super::{Failure, output};
+
+/// Where the shown request would go: `authbench serve gateway` listens here by default.
+const AUTHORITY: &str = "127.0.0.1:8080";
+
+/// Parts of a token that are shown one by one; a JWE has five.
+const PARTS_SHOWN: usize = 5;
+
+/// As lenient as the most lenient verifier: what is shown may be spoilt on purpose.
+const BASE64URL: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::URL_SAFE,
+    GeneralPurposeConfig::new()
+        .with_decode_allow_trailing_bits(true)
+        .with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+#[derive(Debug, Args)]
+pub(crate) struct CaseArguments {
+    /// The case's id, such as `rfc7519::aud-wrong`
+    id: String,
+    /// Print the token alone
+    #[arg(long)]
+    token_only: bool,
+    /// The issuer profile: a built-in name or a path
+    #[arg(long, value_name = "PROFILE", default_value = "auth0")]
+    issuer: String,
+    /// The audience of good tokens
+    #[arg(long, default_value = "https://planets.example.com/")]
+    audience: String,
+    /// The scopes of good tokens, separated by blanks
+    #[arg(long, default_value = "read:planets")]
+    scope: String,
+    /// The seed of the issuer's keys
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+    /// A file of cases of your own, beside the built-in ones; may be given more than once
+    #[arg(long, value_name = "FILE")]
+    cases: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
+    let catalogue = builtin::catalogue_with(&arguments.cases).map_err(Failure::usage)?;
+    let case = catalogue.find(&arguments.id).ok_or_else(|| {
+        Failure::usage(anyhow::anyhow!(
+            "no case is called {:?}; `authbench list cases` prints the ids",
+            arguments.id
+        ))
+    })?;
+    let issuer = super::mint::issuer(
+        &arguments.issuer,
+        &arguments.audience,
+        &arguments.scope,
+        arguments.seed,
+    )?;
+    let minter = issuer
+        .minter(super::mint::DEFAULT_BASE)
+        .map_err(Failure::testbed)?;
+    let token = minter
+        .mint(&case.recipe, unix_now())
+        .map_err(Failure::usage)?;
+    if arguments.token_only {
+        output::print(&format!("{token}\n"))?;
+        return Ok(0);
+    }
+    let target = Target::Http(HttpTarget::new(AUTHORITY, "/planets").into());
+    let request = target
+        .prepare(&RequestShape::from(&case.request), &token)
+        .map_err(Failure::usage)?;
+    let bytes = super::runtime()?
+        .block_on(wire_bytes(&request))
+        .map_err(|reason| Failure::testbed(anyhow::anyhow!("the request: {reason}")))?;
+    let mut text = about(case);
+    changes(&mut text, case);
+    let _ = write!(text, "\nthe request\n{}", shown(&bytes));
+    decoded(&mut text, &token);
+    output::print(&text)?;
+    Ok(0)
+}
+
+fn about(case: &Case) -> String {
+    let mut text = format!(
+        "{}: {}\n{} · {} · {} · {}:{}\n",
+        case.id,
+        case.title,
+        case.severity.word(),
+        case.level.word(),
+        case.clause,
+        case.file,
+        case.line
+    );
+    let noted = match case.grade {
+        Grade::Fail => "",
+        Grade::Note => " (another answer is noted, and no failure)",
+    };
+    let needs: Vec<String> = case.needs.iter().map(|need| format!("{need:?}")).collect();
+    let mut rows = vec![
+        ("expected", format!("{}{noted}", case.expect.word())),
+        ("impact", case.impact.clone()),
+        ("fix", case.fix.clone()),
+    ];
+    if let Some(cause) = Cause::find(&case.cause) {
+        let weakness = cause.cwe.as_ref().map(|cwe| format!(", {cwe}"));
+        let weakness = weakness.unwrap_or_default();
+        rows.push(("cause", format!("{} ({}{weakness})", cause.title, cause.id)));
+        if !cause.cves.is_empty() {
+            rows.push(("seen as", cause.cves.join(", ")));
+        }
+    }
+    if !needs.is_empty() {
+        rows.push(("needs", needs.join(", ").to_lowercase()));
+    }
+    for (name, value) in rows {
+        let _ = writeln!(text, "  {name:<9} {value}");
+    }
+    text
+}
+
+/// What makes the token another one than the genuine one, as the case file says it.
+fn changes(text: &mut String, case: &Case) {
+    let parts: [(&str, &Map<String, Value>); 2] = [
+        ("token", &case.source.recipe),
+        ("request", &case.source.request),
+    ];
+    for (what, members) in parts {
+        if members.is_empty() {
+            let genuine = match what {
+                "token" => "the token is the profile's genuine one",
+                _ => "the token is sent as Authorization: Bearer",
+            };
+            let _ = writeln!(text, "\n{genuine}");
+            continue;
+        }
+        let _ = writeln!(text, "\nchanged in the {what}");
+        for (name, value) in members {
+            let _ = writeln!(text, "  {name} = {value}");
+        }
+    }
+}
+
+/// Bytes as text: line breaks as they are, what is not printable as `\xNN`.
+fn shown(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len());
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        let (line, ended) = match line.strip_suffix(b"\r\n") {
+            Some(line) => (line, "\n"),
+            None => (line, ""),
+        };
+        for byte in line {
+            match byte {
+                b'\\' => text.push_str("\\\\"),
+                0x20..=0x7e => text.push(char::from(*byte)),
+                other => {
+                    let _ = write!(text, "\\x{other:02x}");
+                }
+            }
+        }
+        text.push_str(ended);
+    }
+    text
+}
+
+fn decoded(text: &mut String, token: &str) {
+    let parts: Vec<&str> = token.split('.').collect();
+    let _ = writeln!(text, "the token, of {} parts", parts.len());
+    for (index, part) in parts.iter().take(PARTS_SHOWN).enumerate() {
+        let name = match index {
+            0 => "header".to_owned(),
+            1 => "payload".to_owned(),
+            2 => "signature".to_owned(),
+            other => format!("part {}", other + 1),
+        };
+        let what = match BASE64URL.decode(part) {
+            _ if part.is_empty() => "empty".to_owned(),
+            Err(error) => format!("not base64url ({error}): {}", shown(part.as_bytes())),
+            Ok(bytes) if index < 2 => json(&bytes),
+            Ok(bytes) => format!("{} bytes", bytes.len()),
+        };
+        let _ = writeln!(text, "  {name}  {}", what.replace('\n', "\n  "));
+    }
+}
+
+/// JSON with line breaks where that shows all of it; the exact text where a parser would hide something, such as a member
+/// that is there twice.
+fn json(bytes: &[u8]) -> String {
+    match serde_json::from_slice::<Value>(bytes) {
+        Ok(value) if value.to_string().as_bytes() == bytes => format!("{value:#}"),
+        Ok(_) | Err(_) => shown(bytes),
+    }
+}

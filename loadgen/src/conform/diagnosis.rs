@@ -1,0 +1,140 @@
+//! From failing cases to the few causes behind them.
+//!
+//! Each case names its cause. Two things overrule it: what came (no decision, or another status), and a more general
+//! cause all of whose cases failed, for a verifier that does not look at the audience at all matches no substrings.
+
+use std::collections::HashMap;
+
+use super::{Case, Cause, Grade, Outcome, Severity};
+use crate::record::{CaseRecord, CauseRecord};
+
+/// Names the cause of each judged case in its record. `cases` are those of the records, in any order.
+pub(super) fn name_causes(records: &mut [CaseRecord], cases: &[&Case]) {
+    let by_id: HashMap<&str, &Case> = cases.iter().map(|case| (case.id.as_str(), *case)).collect();
+    let mut let_in: HashMap<&str, bool> = HashMap::new();
+    for record in &*records {
+        let Some(case) = by_id.get(record.id.as_str()) else {
+            continue;
+        };
+        let counts = case.grade == Grade::Fail
+            && !matches!(record.outcome, Outcome::Skip | Outcome::KnownDivergence);
+        if counts {
+            *let_in.entry(&case.cause).or_insert(true) &=
+                record.outcome == Outcome::UnexpectedAllow;
+        }
+    }
+    for record in records {
+        if let Some(case) = by_id.get(record.id.as_str()) {
+            cause(case, record.outcome, &let_in).clone_into(&mut record.cause);
+        }
+    }
+}
+
+fn cause<'a>(case: &'a Case, outcome: Outcome, let_in: &HashMap<&str, bool>) -> &'a str {
+    match (outcome, &case.implied_by) {
+        (Outcome::Fault, _) => Cause::NO_DECISION,
+        (Outcome::WrongStatus, _) => Cause::WRONG_STATUS,
+        (Outcome::UnexpectedAllow, Some(general))
+            if let_in.get(general.as_str()) == Some(&true) =>
+        {
+            general
+        }
+        _ => &case.cause,
+    }
+}
+
+/// The causes of what was found, the worst first: by the severity of the worst case, then by the number of cases. Wrong
+/// statuses come last: they are no failure.
+pub(super) fn causes(records: &[CaseRecord]) -> Vec<CauseRecord> {
+    let mut found: Vec<CauseRecord> = Vec::new();
+    for record in records {
+        let severity = match record.outcome {
+            Outcome::Fault | Outcome::UnexpectedAllow | Outcome::UnexpectedDeny => record.severity,
+            Outcome::WrongStatus => Severity::Info,
+            // A stale declaration is no flaw of the subject.
+            Outcome::DivergenceGone
+            | Outcome::KnownDivergence
+            | Outcome::Note
+            | Outcome::Pass
+            | Outcome::Skip => continue,
+        };
+        if let Some(known) = found.iter_mut().find(|known| known.id == record.cause) {
+            known.severity = known.severity.max(severity);
+            known.cases.push(record.id.clone());
+        } else if let Some(cause) = Cause::find(&record.cause) {
+            found.push(CauseRecord {
+                id: cause.id.clone(),
+                title: cause.title.clone(),
+                cwe: cause.cwe.clone(),
+                why: cause.why.clone(),
+                fix: cause.fix.clone(),
+                cves: cause.cves.clone(),
+                severity,
+                cases: vec![record.id.clone()],
+            });
+        }
+    }
+    found.sort_by_key(|cause| {
+        let failing = cause.id != Cause::WRONG_STATUS;
+        std::cmp::Reverse((failing, cause.severity, cause.cases.len()))
+    });
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::conform::Expectation;
+
+    /// Records of the built-in cases for a target that lets in what `lets_in` says and refuses the rest as it has to.
+    fn found(lets_in: impl Fn(&Case) -> bool) -> Vec<String> {
+        let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+        let cases: Vec<&Case> = catalogue.cases().iter().collect();
+        let mut records: Vec<CaseRecord> = cases
+            .iter()
+            .map(|case| {
+                let wrong =
+                    case.expect != Expectation::Allow && case.grade == Grade::Fail && lets_in(case);
+                let outcome = if wrong {
+                    Outcome::UnexpectedAllow
+                } else {
+                    Outcome::Pass
+                };
+                crate::conform::record(case, None, outcome, None)
+            })
+            .collect();
+        name_causes(&mut records, &cases);
+        causes(&records).into_iter().map(|cause| cause.id).collect()
+    }
+
+    #[test]
+    fn a_check_that_is_missing_altogether_is_one_cause() {
+        for (check, words) in [
+            ("audience-not-checked", &["::aud-"][..]),
+            ("issuer-not-checked", &["::iss-"]),
+            ("scope-not-checked", &["::scope-", "security-event"]),
+            ("expiry-not-checked", &["::exp-"]),
+        ] {
+            let ids = found(|case| words.iter().any(|word| case.id.contains(word)));
+            assert_eq!(ids, [check]);
+        }
+        let groups = ["Signature", "Header and algorithm", "Key selection"];
+        let ids = found(|case| groups.contains(&case.group.as_str()));
+        assert_eq!(ids, ["signature-not-verified"]);
+    }
+
+    #[test]
+    fn a_check_that_is_there_and_wrong_is_told_by_its_own_cause() {
+        for (word, id) in [
+            ("::alg-none", "unsigned-token-accepted"),
+            ("-keyed-with-", "algorithm-confusion"),
+            ("::embedded-jwk", "key-from-token"),
+            ("::aud-starts-like", "audience-substring-match"),
+            ("::iss-contains", "issuer-substring-match"),
+            ("::crit-unknown", "crit-ignored"),
+            ("::exp-is-word", "claim-type-not-checked"),
+        ] {
+            assert_eq!(found(|case| case.id.contains(word)), [id], "{word}");
+        }
+    }
+}
