@@ -1,6 +1,6 @@
 //! What must not be refused, and what is read from it.
 
-use authorizer::Verifier;
+use authorizer::{CompactJws, Verifier};
 use serde_json::{Value, json};
 
 use crate::{
@@ -73,6 +73,26 @@ fn what_the_rules_permit_is_accepted() {
     for (what, token) in rows {
         let outcome = verifier.verify(&token, &keys, NOW);
         assert!(outcome.is_ok(), "{what}: {outcome:?}");
+    }
+}
+
+/// In a log a token is told by when it ends and by nothing that it says of anybody.
+#[test]
+fn a_token_shows_no_claim_of_its_bearer() {
+    let text = valid_token();
+    let token = Verifier::new(ISSUER, AUDIENCE)
+        .verify(&text, &keys(), NOW)
+        .unwrap();
+    let jws = CompactJws::parse(&text).unwrap();
+    let shown = format!("{token:?} {jws:?}");
+    assert!(
+        shown.contains(&format!("expires_at: {}", NOW + 300)),
+        "{shown}"
+    );
+    assert!(shown.contains(KID), "{shown}");
+    let parts = text.split('.');
+    for secret in parts.chain(["user|1", "read:planets"]) {
+        assert!(!shown.contains(secret), "{shown}");
     }
 }
 
