@@ -6,7 +6,7 @@ mod settings_files;
 #[cfg(test)]
 mod tests;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -152,7 +152,7 @@ pub fn write(
             needs,
         });
     }
-    pack(&bytes, settings, zip).map_err(|source| BundleError::Write {
+    replace(zip, |file| pack(&bytes, settings, file)).map_err(|source| BundleError::Write {
         path: zip.to_owned(),
         source,
     })?;
@@ -165,8 +165,23 @@ pub fn write(
     })
 }
 
-fn pack(binary: &[u8], settings: Option<&SettingsFiles>, path: &Path) -> io::Result<()> {
-    let mut archive = zip::ZipWriter::new(File::create(path)?);
+/// Writes a file beside the one of this path and puts it in its place when it is complete, so that a failure leaves the one
+/// that was there.
+fn replace(path: &Path, write: impl FnOnce(File) -> io::Result<()>) -> io::Result<()> {
+    let mut part = path.as_os_str().to_owned();
+    part.push(format!(".{}.part", std::process::id()));
+    let written = File::create(&part)
+        .and_then(write)
+        .and_then(|()| fs::rename(&part, path));
+    if written.is_err() {
+        // It may not be there, and what went wrong before says more.
+        let _ = fs::remove_file(&part);
+    }
+    written
+}
+
+fn pack(binary: &[u8], settings: Option<&SettingsFiles>, file: File) -> io::Result<()> {
+    let mut archive = zip::ZipWriter::new(file);
     // The fixed date makes the same content give the same zip, so that a deployment sees whether anything changed.
     let file = SimpleFileOptions::default()
         .compression_method(CompressionMethod::Deflated)

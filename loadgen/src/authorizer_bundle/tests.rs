@@ -32,6 +32,35 @@ fn a_bundle_holds_one_executable_called_bootstrap() {
 }
 
 #[test]
+fn a_failed_write_leaves_the_zip_that_was_there() {
+    let folder = folder("");
+    let zip = folder.path().join("b.zip");
+    std::fs::write(&zip, "good").expect("written");
+    let failure = replace(&zip, |mut file| {
+        file.write_all(b"half")?;
+        Err(io::Error::from(io::ErrorKind::StorageFull))
+    });
+    assert_eq!(failure.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(std::fs::read(&zip).expect("still there"), b"good");
+    write(&folder.path().join("b"), None, None, &zip, false).expect("packed");
+    assert!(zip::ZipArchive::new(File::open(&zip).expect("the zip")).is_ok());
+    // The zip's name is a folder's, which no file can take the place of.
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).expect("made");
+    write(&folder.path().join("b"), None, None, &taken, false).expect_err("a folder");
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["b", "b.zip", "prod.toml", "taken"],
+        "nothing half-written stays"
+    );
+}
+
+#[test]
 fn an_executable_for_another_processor_is_never_packed() {
     let folder = folder("");
     let (binary, zip) = (folder.path().join("b"), folder.path().join("b.zip"));
