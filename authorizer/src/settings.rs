@@ -18,6 +18,7 @@ use std::{
     collections::BTreeMap,
     env::{self, VarError},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use http::Uri;
@@ -271,6 +272,11 @@ impl Settings {
     /// Whether an Allow ends at the token's `exp`, however long it is kept.
     pub fn policy_ends_with_token(&self) -> bool {
         self.policy_ends_with_token
+    }
+
+    /// The longest time for one fetch of an issuer's keys, with discovery. A request waits for two of them at most.
+    pub fn key_deadline(&self) -> Duration {
+        self.key_limits.settings().deadline
     }
 
     fn from_sources(file: &BTreeMap<String, String>) -> Result<Settings, SettingsError> {

@@ -2,6 +2,7 @@
 //!
 //! The set-up is a library so that a test can hold that all of them accept the same token before anything is timed.
 
+pub mod bounds;
 pub mod cold_start;
 
 use std::future::Future as _;

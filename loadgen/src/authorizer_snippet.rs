@@ -10,6 +10,8 @@ mod terraform;
 #[cfg(test)]
 mod tests;
 
+use std::time::Duration;
+
 use authorizer::{CredentialForm, EnvironmentError, Settings};
 
 use crate::authorizer_bundle::{Architecture, SETTINGS_FILE, TASK_ROOT};
@@ -18,10 +20,10 @@ use crate::authorizer_bundle::{Architecture, SETTINGS_FILE, TASK_ROOT};
 /// Lambda function memory", Lambda developer guide), which a cold start with TLS has work for.
 const MEMORY_MB: u16 = 256;
 
-/// Seconds. API Gateway gives an authorizer 10, documented for HTTP APIs ("Quotas for configuring and running an HTTP API in
-/// API Gateway": Timeout for Lambda authorizer response). A fetch of keys ends after 1.5, with discovery after twice that;
-/// what takes longer is an error either way, and is better told by the function.
-const TIMEOUT_S: u16 = 5;
+/// The function's longest timeout, in seconds. API Gateway gives an authorizer 10, documented for HTTP APIs ("Quotas for
+/// configuring and running an HTTP API in API Gateway": Timeout for Lambda authorizer response); what takes longer is an
+/// error either way, and is better told by the function.
+const MAX_TIMEOUT_S: u64 = 9;
 
 /// Seconds for which API Gateway keeps an answer unless asked otherwise: its own default for REST APIs.
 pub const DEFAULT_TTL_S: u16 = 300;
@@ -91,6 +93,8 @@ pub struct Deployment {
     architecture: Architecture,
     /// The zip, as the template names it.
     zip: String,
+    /// The function's timeout in seconds.
+    timeout_s: u64,
     ttl_s: u16,
     variables: Vec<(&'static str, String)>,
     header: String,
@@ -115,6 +119,7 @@ impl Deployment {
             api: Api::fitting(settings),
             architecture: Architecture::X86_64,
             zip: "authorizer.zip".to_owned(),
+            timeout_s: timeout_s(settings.key_deadline()),
             ttl_s: DEFAULT_TTL_S,
             variables,
             header: header.to_owned(),
@@ -190,4 +195,14 @@ impl Deployment {
         };
         [first, second]
     }
+}
+
+/// The function's timeout in seconds: the two fetches of keys that a request may wait for, each of which ends at its
+/// deadline with discovery, and a second for everything else, so that an issuer that hangs is an error with a reason and no
+/// timeout without one.
+fn timeout_s(key_deadline: Duration) -> u64 {
+    let longest = 2 * key_deadline + Duration::from_secs(1);
+    // Whole seconds, as Lambda takes nothing else.
+    let rounded_up = longest.as_secs() + u64::from(longest.subsec_nanos() > 0);
+    rounded_up.min(MAX_TIMEOUT_S)
 }

@@ -1,6 +1,8 @@
 //! The settings file of a deployment, with the key sets that it names.
 
+use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use authorizer::{Authorizer, Settings, SettingsError};
 use serde::Deserialize;
@@ -17,7 +19,17 @@ const DOTENV: &str = ".env";
 /// names, and the `.env` that leads to it, so that a function without any environment variable finds it.
 #[derive(Debug)]
 pub struct SettingsFiles {
-    files: Vec<(String, Vec<u8>)>,
+    files: Vec<SettingsFile>,
+}
+
+/// A file as it is in the deployment.
+#[derive(Debug)]
+pub(super) struct SettingsFile {
+    pub(super) name: String,
+    pub(super) content: Vec<u8>,
+    /// When it was last changed, in seconds since 1970, where that means something there: the authorizer takes it for the
+    /// time at which a key set was got.
+    pub(super) modified: Option<u32>,
 }
 
 /// Of the settings, what names other files. All of it was checked by the authorizer's own parser before.
@@ -43,9 +55,14 @@ impl SettingsFiles {
             fault: error.to_string(),
         })?;
         let dotenv = format!("AUTHORIZER_CONFIG={SETTINGS_FILE}\n");
+        let undated = |name: &str, content| SettingsFile {
+            name: name.to_owned(),
+            content,
+            modified: None,
+        };
         let mut files = vec![
-            (DOTENV.to_owned(), dotenv.into_bytes()),
-            (SETTINGS_FILE.to_owned(), text.clone()),
+            undated(DOTENV, dotenv.into_bytes()),
+            undated(SETTINGS_FILE, text.clone()),
         ];
         let folder = path.parent().unwrap_or(Path::new(""));
         for file in named
@@ -58,24 +75,40 @@ impl SettingsFiles {
                 line: line(&text, file.span().start),
                 key_file: file.get_ref().clone(),
             })?;
-            if !files.iter().any(|(known, _)| *known == name) {
-                files.push((name, read(&folder.join(file.get_ref()))?));
+            if !files.iter().any(|known| known.name == name) {
+                files.push(key_set(name, &folder.join(file.get_ref()))?);
             }
         }
         Ok(SettingsFiles { files })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let files = self.files.iter();
-        files.map(|(name, content)| (name.as_str(), content.as_slice()))
+    pub(super) fn iter(&self) -> impl Iterator<Item = &SettingsFile> {
+        self.files.iter()
     }
 }
 
+fn key_set(name: String, path: &Path) -> Result<SettingsFile, SettingsError> {
+    let content = read(path)?;
+    let modified = std::fs::metadata(path).and_then(|metadata| metadata.modified());
+    let modified = modified.map_err(in_file(path))?;
+    // A time that a zip cannot hold is none, and the keys are old.
+    let since_1970 = modified.duration_since(UNIX_EPOCH).ok();
+    Ok(SettingsFile {
+        name,
+        content,
+        modified: since_1970.and_then(|time| u32::try_from(time.as_secs()).ok()),
+    })
+}
+
 fn read(path: &Path) -> Result<Vec<u8>, SettingsError> {
-    std::fs::read(path).map_err(|source| SettingsError::Read {
+    std::fs::read(path).map_err(in_file(path))
+}
+
+fn in_file(path: &Path) -> impl Fn(io::Error) -> SettingsError {
+    |source| SettingsError::Read {
         path: path.to_owned(),
         source,
-    })
+    }
 }
 
 /// The name in the deployment of a file that the settings name; nothing for one that would not be found there, as it lies

@@ -1,3 +1,5 @@
+use std::time::{Duration, UNIX_EPOCH};
+
 use super::*;
 
 fn elf(machine: u8, tail: &[u8]) -> Vec<u8> {
@@ -29,6 +31,35 @@ fn a_bundle_holds_one_executable_called_bootstrap() {
     let mut unpacked = Vec::new();
     io::Read::read_to_end(&mut file, &mut unpacked).expect("unpacked");
     assert_eq!(unpacked, content);
+}
+
+#[test]
+fn a_failed_write_leaves_the_zip_that_was_there() {
+    let folder = folder("");
+    let zip = folder.path().join("b.zip");
+    std::fs::write(&zip, "good").expect("written");
+    let failure = replace(&zip, |mut file| {
+        file.write_all(b"half")?;
+        Err(io::Error::from(io::ErrorKind::StorageFull))
+    });
+    assert_eq!(failure.unwrap_err().kind(), io::ErrorKind::StorageFull);
+    assert_eq!(std::fs::read(&zip).expect("still there"), b"good");
+    write(&folder.path().join("b"), None, None, &zip, false).expect("packed");
+    assert!(zip::ZipArchive::new(File::open(&zip).expect("the zip")).is_ok());
+    // The zip's name is a folder's, which no file can take the place of.
+    let taken = folder.path().join("taken");
+    std::fs::create_dir(&taken).expect("made");
+    write(&folder.path().join("b"), None, None, &taken, false).expect_err("a folder");
+    let mut names: Vec<_> = std::fs::read_dir(folder.path())
+        .expect("a folder")
+        .map(|entry| entry.expect("an entry").file_name())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        ["b", "b.zip", "prod.toml", "taken"],
+        "nothing half-written stays"
+    );
 }
 
 #[test]
@@ -136,6 +167,50 @@ fn settings_and_their_key_sets_go_along_and_work_where_they_are_unpacked() {
     let there = authorizer::Settings::from_toml(unpacked.path().join(file)).expect("settings");
     assert!(there.to_string().contains("keys/issuer.json"), "{there}");
     assert!(authorizer::Authorizer::new(there).is_ok());
+}
+
+#[test]
+fn a_key_set_keeps_the_date_of_its_file_and_nothing_else_has_one() {
+    let text = format!(
+        "{ISSUER}jwks_uri = \"https://issuer.example/jwks.json\"\njwks_file = \"keys.json\"\n"
+    );
+    let folder = folder(&text);
+    let (keys, zip) = (folder.path().join("keys.json"), folder.path().join("b.zip"));
+    std::fs::write(&keys, KEYS).expect("written");
+    let bundle_of = |seconds| {
+        let file = File::options().write(true).open(&keys).expect("there");
+        file.set_modified(UNIX_EPOCH + Duration::from_secs(seconds))
+            .expect("dated");
+        let settings = SettingsFiles::read(&folder.path().join("prod.toml")).expect("settings");
+        write(&folder.path().join("b"), None, Some(&settings), &zip, false).expect("packed");
+        let bytes = std::fs::read(&zip).expect("the zip");
+        let mut archive = zip::ZipArchive::new(io::Cursor::new(bytes.clone())).expect("an archive");
+        for name in ["bootstrap", ".env", "authorizer.toml"] {
+            let entry = archive.by_name(name).expect(name);
+            assert_eq!(entry.last_modified(), Some(zip::DateTime::default()));
+            assert_eq!(entry.extra_data_fields().count(), 0);
+        }
+        let entry = archive.by_name("keys.json").expect("the key set");
+        let extended = entry.extra_data_fields().find_map(|field| match field {
+            zip::ExtraField::ExtendedTimestamp(times) => times.mod_time(),
+            _ => None,
+        });
+        let dos = entry.last_modified().expect("a date").to_string();
+        (bytes, extended, dos)
+    };
+    // 2026-06-03T12:30:45Z: MS-DOS time has even seconds.
+    let first = bundle_of(1_780_489_845);
+    assert_eq!(first.1, Some(1_780_489_845));
+    assert_eq!(first.2, "2026-06-03 12:30:44");
+    assert_eq!(
+        first,
+        bundle_of(1_780_489_845),
+        "the same input, the same bytes"
+    );
+    assert_ne!(first.0, bundle_of(1_780_489_846).0);
+    let before_dos = bundle_of(1_000);
+    assert_eq!(before_dos.1, Some(1_000));
+    assert_eq!(before_dos.2, "1980-01-01 00:00:00");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The template for AWS SAM (SAM developer guide: `AWS::Serverless::Function`, `ApiAuth`, `HttpApiAuth`).
 
 use super::quote::yaml;
-use super::{Api, Deployment, MEMORY_MB, SnippetError, TIMEOUT_S};
+use super::{Api, Deployment, MEMORY_MB, SnippetError};
 
 pub(super) fn template(deployment: &Deployment) -> Result<String, SnippetError> {
     let mut variables = deployment.variables.iter();
@@ -34,13 +34,14 @@ fn function(deployment: &Deployment) -> String {
       Runtime: provided.al2023
       Architectures: [{}]
       MemorySize: {MEMORY_MB}
-      # Below the 10 s for which API Gateway waits.
-      Timeout: {TIMEOUT_S}
+      # Two fetches of keys to their deadlines and a second, below the 10 s for which API Gateway waits.
+      Timeout: {}
       Environment:
         Variables:
 {}",
         yaml(&deployment.zip),
         deployment.architecture,
+        deployment.timeout_s,
         variables.concat()
     )
 }

@@ -2,7 +2,7 @@
 //! `aws_api_gateway_authorizer`, `aws_apigatewayv2_authorizer`).
 
 use super::quote::hcl;
-use super::{Api, Deployment, MEMORY_MB, TIMEOUT_S};
+use super::{Api, Deployment, MEMORY_MB};
 
 /// Who may assume the function's role. JSON, which is an expression of HCL, too.
 pub(super) const TRUST: &str = r#"{
@@ -79,8 +79,8 @@ fn function(deployment: &Deployment) -> String {
   runtime          = \"provided.al2023\"
   architectures    = [\"{}\"]
   memory_size      = {MEMORY_MB}
-  # Below the 10 s for which API Gateway waits.
-  timeout = {TIMEOUT_S}
+  # Two fetches of keys to their deadlines and a second, below the 10 s for which API Gateway waits.
+  timeout = {}
   role    = aws_iam_role.authorizer.arn
 
   environment {{
@@ -90,6 +90,7 @@ fn function(deployment: &Deployment) -> String {
 }}
 ",
         deployment.architecture,
+        deployment.timeout_s,
         variables.concat()
     )
 }

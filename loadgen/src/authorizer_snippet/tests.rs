@@ -189,7 +189,7 @@ fn the_function_is_what_the_bundle_is_for_and_has_the_settings_that_are_no_defau
         ),
         ("Architectures", "[arm64]", "architectures", "[\"arm64\"]"),
         ("MemorySize", "256", "memory_size", "256"),
-        ("Timeout", "5", "timeout", "5"),
+        ("Timeout", "4", "timeout", "4"),
     ];
     for (in_sam, sam_value, in_terraform, terraform_value) in both {
         assert_eq!(sam(in_sam).map(String::as_str), Some(sam_value), "{in_sam}");
@@ -206,6 +206,25 @@ fn the_function_is_what_the_bundle_is_for_and_has_the_settings_that_are_no_defau
         assert_eq!(found.map(String::as_str), value);
         let found = terraform(&format!("environment.variables.{name}"));
         assert_eq!(found.map(String::as_str), value);
+    }
+}
+
+#[test]
+fn the_timeout_leaves_room_for_two_fetches_of_keys_and_ends_before_api_gateway_does() {
+    for (deadline_ms, timeout_s) in [
+        ("50", "2"),
+        ("1500", "4"),
+        ("1501", "5"),
+        ("3999", "9"),
+        ("4000", "9"),
+    ] {
+        let deployment = deployment(&[("AUTHORIZER_KEYS_DEADLINE_MS", deadline_ms)]);
+        let sam = yaml(&deployment.sam().expect("a template"));
+        let found = &sam["Resources.AuthorizerFunction.Properties.Timeout"];
+        assert_eq!(found, timeout_s, "{deadline_ms} ms");
+        let terraform = hcl(&deployment.terraform());
+        let found = &terraform["resource.aws_lambda_function.authorizer.timeout"];
+        assert_eq!(found, timeout_s, "{deadline_ms} ms");
     }
 }
 
