@@ -100,27 +100,19 @@ impl JwkSet {
         Ok(set)
     }
 
-    fn insert(&mut self, mut key: VerificationKey) {
-        let Some(kid) = key.kid().map(str::to_owned) else {
-            self.keys.push(Arc::new(key));
-            return;
-        };
-        if self.ambiguous.contains(&kid) {
-            return;
-        }
-        let of_kid = |other: &Arc<VerificationKey>| other.kid() == Some(kid.as_str());
-        // Keys of different types may share a key id (RFC 7517 §4.5); the token's algorithm tells them apart.
-        let mut rivals = self.keys.iter().filter(|other| of_kid(other));
-        if rivals.any(|rival| rival.contradicts(&key)) {
-            self.keys.retain(|other| !of_kid(other));
-            self.ambiguous.push(kid);
-            return;
-        }
-        // The same key in several listings, perhaps with `alg` here and without it there, is one key for all of them.
-        let is_same = |other: &mut Arc<VerificationKey>| of_kid(other) && other.overlaps(&key);
-        let same: Vec<_> = self.keys.extract_if(.., is_same).collect();
-        for listing in same {
-            key.merge(&listing);
+    fn insert(&mut self, key: VerificationKey) {
+        if let Some(kid) = key.kid() {
+            if self.ambiguous.iter().any(|ambiguous| ambiguous == kid) {
+                return;
+            }
+            // Keys of different types may share a key id (RFC 7517 §4.5); the token's algorithm tells them apart. And one
+            // key may be listed again, perhaps with `alg` here and without it there.
+            let mut rivals = self.keys.iter().filter(|other| other.kid() == Some(kid));
+            if rivals.any(|rival| rival.contradicts(&key)) {
+                self.ambiguous.push(kid.to_owned());
+                self.keys.retain(|other| other.kid() != Some(kid));
+                return;
+            }
         }
         self.keys.push(Arc::new(key));
     }

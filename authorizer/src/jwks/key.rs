@@ -151,22 +151,6 @@ impl VerificationKey {
             algorithm == other_algorithm && key.as_ref() != other_key.as_ref()
         })
     }
-
-    /// Adds the algorithms that only the other listing of this key has.
-    pub(super) fn merge(&mut self, other: &VerificationKey) {
-        for (algorithm, key) in &other.parsed {
-            if !self.serves(*algorithm) {
-                self.parsed.push((*algorithm, key.clone()));
-            }
-        }
-    }
-
-    /// Whether some algorithm could be meant for either of the two.
-    pub(super) fn overlaps(&self, other: &VerificationKey) -> bool {
-        self.parsed
-            .iter()
-            .any(|(algorithm, _)| other.serves(*algorithm))
-    }
 }
 
 fn is_text(member: &Member<'_>, wanted: &str) -> bool {

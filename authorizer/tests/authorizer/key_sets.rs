@@ -1,6 +1,6 @@
 //! Which keys of a JWK Set are used, and which are passed over.
 
-use authorizer::{JwkSet, JwkSetError, Rejection, Verifier};
+use authorizer::{Algorithm, JwkSet, JwkSetError, Rejection, Verifier};
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
@@ -139,6 +139,12 @@ fn a_token_without_kid_needs_a_set_of_one_key() {
         assert_eq!(outcome(&[anonymous.clone(), again.clone()], &token), Ok(()));
         assert_eq!(outcome(&[again, mine.clone()], &token), Ok(()));
     }
+    let set = parse(&jwks(std::slice::from_ref(&mine))).unwrap();
+    let key = set.select(None, Algorithm::Rs256).unwrap();
+    assert_eq!(
+        format!("{key:?}"),
+        format!("VerificationKey {{ kid: Some({KID:?}), .. }}")
+    );
     // Keys that share a key id are not used, and still it takes a key id to say that they are not meant.
     let [one, another] = [NEXT_KEY.jwk("key-3"), ATTACKER_KEY.jwk("key-3")];
     assert_eq!(
