@@ -185,6 +185,7 @@ fn minter() -> Minter {
     let keys = IssuerKeys {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),
+        next: store.signing_key(7, "next").expect("a test key"),
     };
     let profile = builtin::issuer("auth0").expect("a built-in issuer");
     let issuer = profile.issuer("http://127.0.0.1:1");

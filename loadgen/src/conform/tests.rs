@@ -57,6 +57,7 @@ fn minter() -> Minter {
     let keys = IssuerKeys {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),
+        next: store.signing_key(7, "next").expect("a test key"),
     };
     Minter::new(
         profile,
