@@ -62,6 +62,7 @@ impl RunPlan {
     ) -> Result<Self, PlanError> {
         if let Some(plan) = &scenario.conformance
             && catalogue.filter(&plan.filter).is_empty()
+            && catalogue.filter_sequences(&plan.filter).is_empty()
         {
             return Err(PlanError::Filter {
                 at: plan.filter_at.clone(),
@@ -79,7 +80,7 @@ impl RunPlan {
                 });
             }
         }
-        let stray = |id: &str| catalogue.find(id).is_none();
+        let stray = |id: &str| !catalogue.holds(id);
         if let Some(divergence) = subject.divergences.iter().find(|known| stray(&known.case)) {
             return Err(PlanError::Divergence {
                 at: divergence.case_at.clone(),

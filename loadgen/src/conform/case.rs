@@ -1,7 +1,9 @@
 //! A conformance case as data: one question, the rule behind it, what to mint and how to send it.
 
-use mock_idp::Recipe;
+use mock_idp::{JwksDocument, Recipe};
 use serde::{Deserialize, Serialize};
+
+use super::sequence::RawSequence;
 
 /// One file of cases.
 #[derive(Debug, Clone, Deserialize)]
@@ -14,6 +16,9 @@ pub struct CaseFile {
     /// The cases.
     #[serde(rename = "case", default)]
     pub cases: Vec<Case>,
+    /// The sequences.
+    #[serde(rename = "sequence", default)]
+    pub(super) sequences: Vec<RawSequence>,
 }
 
 /// One conformance question.
@@ -45,6 +50,11 @@ pub struct Case {
     /// What the target must do for the case to make sense.
     #[serde(default)]
     pub needs: Vec<Feature>,
+    /// What the issuer publishes; with another key set than the default one the target is started afresh.
+    #[serde(default)]
+    pub jwks: JwksDocument,
+    /// What has to be true of the listener afterwards.
+    pub listener: Option<ListenerRule>,
     /// What to mint; the profile's genuine token when absent.
     #[serde(default)]
     pub recipe: Recipe,
@@ -115,6 +125,14 @@ pub enum Grade {
 pub enum Feature {
     /// The target enforces the scope itself.
     Scope,
+}
+
+/// What has to be true of the listener after a case whose token names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListenerRule {
+    /// Nobody has come.
+    NoFetch,
 }
 
 /// How a case's token is sent. `{token}` stands for the token.

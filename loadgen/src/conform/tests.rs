@@ -51,19 +51,23 @@ impact = "i"
 fix = "f"
 "#;
 
-fn minter() -> Minter {
-    let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
+/// Test keys of seed 7.
+pub(super) fn keys() -> IssuerKeys {
     let store = KeyStore::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/test-keys"));
-    let keys = IssuerKeys {
+    IssuerKeys {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),
         next: store.signing_key(7, "next").expect("a test key"),
-    };
+    }
+}
+
+fn minter() -> Minter {
+    let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
     Minter::new(
         profile,
         "http://127.0.0.1:1/".to_owned(),
         MintDefaults::default(),
-        keys,
+        keys(),
     )
 }
 
@@ -89,6 +93,7 @@ async fn run(
         features,
         divergences,
         minter: &minter,
+        listener: None,
         gate: Severity::High,
     };
     conformance
