@@ -299,4 +299,6 @@ fn record(
 }
 
 #[cfg(test)]
+mod teeth;
+#[cfg(test)]
 mod tests;
