@@ -356,6 +356,34 @@ mod tests {
     }
 
     #[test]
+    fn a_mistake_about_keys_is_named() {
+        let table = [
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[keys]\nlifetime = \"1h\"\n",
+                &["\"1h\"", "2m"][..],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[keys]\nlifetime = \"15m\"\n",
+                &["t.toml:6", "900s", "[keys] env"],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\n[keys]\nenv = { A = \"1\" }\n",
+                &["t.toml:4", "[keys] env", "[command]"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[keys]\nenv = { A = \"{prot}\" }\n",
+                &["t.toml:6", "{prot}", "{port}"],
+            ),
+        ];
+        for (body, parts) in table {
+            let message = refusal(body);
+            for part in parts {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        }
+    }
+
+    #[test]
     fn a_url_names_host_port_and_path() {
         let table = [
             (

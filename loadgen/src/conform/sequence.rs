@@ -1,5 +1,7 @@
 //! A sequence as data: one question that takes more than one request, because it is about what a target remembers.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 
 use super::case::{Case, CaseRequest, Expectation, Feature, Grade, Level, Severity};
@@ -11,6 +13,9 @@ mod step;
 pub use step::{Send, Step, StepDecision, Wait};
 
 use step::RawStep;
+
+/// In place of a key lifetime that is not known here: longer than any other wait.
+const LONG: Duration = Duration::from_mins(5);
 
 /// One question of several steps.
 #[derive(Debug, Clone)]
@@ -32,6 +37,17 @@ impl Sequence {
             }
             Step::Mint { .. } | Step::Send(_) | Step::Wait(_) => false,
         })
+    }
+
+    /// How long it may take, waits and patience together: the longest are begun first.
+    pub fn length_max(&self) -> Duration {
+        let lengths = self.steps.iter().map(|step| match step {
+            Step::Send(send) => send.until.unwrap_or_default(),
+            Step::Wait(Wait::For(time)) => *time,
+            Step::Wait(Wait::KeyLifetime) => LONG,
+            _ => Duration::ZERO,
+        });
+        lengths.sum()
     }
 
     /// Whether it can be asked only of a target that says for how long it keeps keys.

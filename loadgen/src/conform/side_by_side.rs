@@ -3,6 +3,7 @@
 //! Each has an issuer, a listener and a target of its own, so that all of them run side by side, and cost the longest wait
 //! among them instead of the sum.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ use crate::subject::{Subject, SubjectKind};
 use crate::target::Target;
 use crate::testbed::{FreshStart, Testbed, TestbedError};
 
-/// Targets that run at the same time. A process of each costs tens of megabytes, and starting them is work for two cores.
-const TARGETS: usize = 8;
+/// Targets that run at the same time. Most of them wait most of the time; a process of each costs tens of megabytes.
+const TARGETS: usize = 16;
 
 /// What a gateway's cache keeps a policy for where a sequence wants it on: API Gateway's own default.
 const GATEWAY_CACHE: Duration = Duration::from_mins(5);
@@ -243,7 +244,7 @@ fn jobs(cases: Vec<Case>, mut sequences: Vec<Sequence>) -> Vec<Job> {
             None => sets.push((case.jwks, vec![case])),
         }
     }
-    sequences.sort_by_key(|sequence| !sequence.needs_key_lifetime());
+    sequences.sort_by_key(|sequence| Reverse(sequence.length_max()));
     let sequences = sequences
         .into_iter()
         .map(|sequence| Job::Sequence(Box::new(sequence)));

@@ -83,25 +83,32 @@ fn impatient(mut sequence: Sequence) -> Sequence {
     sequence
 }
 
-/// An issuer, a listener and a verifier with this flaw, and what they make of the question.
-async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
-    let issuer = Issuer {
+fn issuer() -> Issuer {
+    Issuer {
         profile: crate::builtin::issuer("auth0").expect("a built-in issuer"),
         seed: 7,
         audience: "https://planets.example.com/".to_owned(),
         scope: vec!["read:planets".to_owned()],
-    };
+    }
+}
+
+fn trust(idp: &MockIdp, issuer: &Issuer) -> Trust {
+    Trust {
+        issuer: idp.issuer().to_owned(),
+        jwks_uri: idp.jwks_uri().to_owned(),
+        audience: issuer.audience.clone(),
+        scope: issuer.scope.join(" "),
+    }
+}
+
+/// An issuer, a listener and a verifier with this flaw, and what they make of the question.
+async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
+    let issuer = issuer();
     let keys = super::tests::keys();
     let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");
     let listener = UrlListener::start(&keys).await.expect("a free port");
-    let trust = Trust {
-        issuer: idp.issuer().to_owned(),
-        jwks_uri: idp.jwks_uri().to_owned(),
-        audience: issuer.audience.clone(),
-        scope: "read:planets".to_owned(),
-    };
-    let address = Verifier::serve(flaw, trust).await;
+    let address = Verifier::serve(flaw, trust(&idp, &issuer)).await;
     let target = HttpTarget::new(address.to_string(), "/").with_answer_timeout(ANSWER);
     let target = Target::Http(Arc::new(target));
     let answer = match question {
@@ -342,4 +349,58 @@ async fn every_flaw_is_found() {
         .filter(|(_, _, outcome, _)| matches!(outcome, Outcome::Pass | Outcome::Skip))
         .collect();
     assert!(missed.is_empty(), "{missed:#?}");
+}
+
+/// A server that is there already: its issuer is not ours to change.
+#[tokio::test]
+async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {
+    let keys = super::tests::keys();
+    let issuer = issuer();
+    let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
+    let idp = MockIdp::start(config).await.expect("a free port");
+    let address = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;
+    let scenario = crate::scenario::Scenario::parse(
+        "name = \"t\"\nissuer = \"auth0\"\ntarget = \"t\"\naudience = \"a\"\nscope = \"s\"\n[conformance]\ngate = \"high\"\n",
+        "t.toml",
+    )
+    .expect("a scenario");
+    let bench = SideBySide {
+        scenario,
+        subject: crate::subject::Subject::at_url(&format!("http://{address}/")).expect("a URL"),
+        running: Target::Http(Arc::new(HttpTarget::new(address.to_string(), "/"))),
+        minter: (*idp.minter()).clone(),
+    };
+    let (mut cases, mut sequences) = (Vec::new(), Vec::new());
+    for id in [
+        "rfc7517::use-enc",
+        "cache::case-of-token",
+        "cache::signature-swapped",
+        "outage::status-at-start",
+        "rotation::withdrawn",
+    ] {
+        match questions()[id].clone() {
+            Question::Case(case) => cases.push(case),
+            Question::Sequence(sequence) => sequences.push(sequence),
+        }
+    }
+    let records = bench
+        .run(cases, sequences, &StopSignal::default(), |_| {})
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
+    let outcomes: Vec<_> = records
+        .iter()
+        .map(|record| (record.id.as_str(), record.outcome, record.reason.is_some()))
+        .collect();
+    assert_eq!(
+        outcomes,
+        [
+            ("rfc7517::use-enc", Outcome::Skip, true),
+            ("cache::case-of-token", Outcome::Pass, false),
+            ("cache::signature-swapped", Outcome::UnexpectedAllow, true),
+            ("outage::status-at-start", Outcome::Skip, true),
+            ("rotation::withdrawn", Outcome::Skip, true),
+        ]
+    );
+    let reason = records[2].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("step 4 (send forged): 200"), "{reason}");
 }
