@@ -14,14 +14,14 @@ use tokio::time::Sleep;
 use super::json_response;
 use super::listener::Hangup;
 
-/// Longer than any verifier may wait, and short enough that a forgotten client does not hold a connection for ever.
-const SILENCE: Duration = Duration::from_mins(1);
+/// Twice the longest wait of whoever asks a verifier, and short enough that one which waits to the end is asked again soon.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// Of a body that drips: a byte each time, so that a deadline between two reads never passes, and one of the whole does.
 const DRIP_PAUSE: Duration = Duration::from_millis(100);
 
-/// Bytes that drip before the connection ends: a minute's worth.
-const DRIP_BYTES: usize = 600;
+/// Bytes that drip before the connection ends: 20 s, less than any key set has.
+const DRIP_BYTES: usize = 200;
 
 /// What is written of a truncated body has to be on its way before the connection is closed.
 const TRUNCATION_PAUSE: Duration = Duration::from_millis(20);
@@ -40,9 +40,9 @@ pub enum JwksFault {
     Redirect(String),
     /// Status 200 with bytes that are no text.
     Rubbish,
-    /// The request is taken, and no answer comes for a minute.
+    /// The request is taken, and no answer comes for 20 s.
     Silent,
-    /// Status 200 with a key set that comes a byte at a time.
+    /// Status 200 with a key set that comes a byte at a time, for 20 s.
     Slow,
     /// This status, from 100 on, without a key set.
     Status(u16),
