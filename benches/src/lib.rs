@@ -231,6 +231,7 @@ fn config(keys: &std::path::Path) -> MockIdpConfig {
         keys: IssuerKeys {
             signing: key("issuer"),
             attacker: key("attacker"),
+            next: key("next"),
         },
         defaults: MintDefaults {
             audience: AUDIENCE.to_owned(),

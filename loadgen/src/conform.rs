@@ -9,7 +9,7 @@
 
 use std::time::Instant;
 
-use mock_idp::Minter;
+use mock_idp::{MintDefaults, Minter, UrlListener};
 
 use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
@@ -24,15 +24,20 @@ mod diagnosis;
 mod outcome;
 mod probe;
 mod selection;
+mod sequence;
+mod side_by_side;
 
 pub use case::{
-    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, Severity,
+    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, ListenerRule,
+    Severity,
 };
 pub use catalogue::{CaseError, Catalogue};
 pub use cause::Cause;
 pub use outcome::Outcome;
 pub use probe::{NoDecision, ask_genuine};
 pub use selection::Selection;
+pub use sequence::{Send, Sequence, Step, StepDecision, Wait};
+pub use side_by_side::SideBySide;
 
 /// The case whose token every correct verifier takes; it is asked before all others.
 pub const GENUINE: &str = "baseline::valid";
@@ -82,10 +87,18 @@ pub struct Conformance<'a> {
     pub divergences: &'a [Divergence],
     /// Who mints.
     pub minter: &'a Minter,
+    /// Where visitors are waited for who follow a token's URL; cases that need it are skipped without it.
+    pub listener: Option<&'a UrlListener>,
     /// From which severity on a failure keeps the subject from being timed.
     pub gate: Severity,
     /// From which severity on a failure makes the subject nonconformant.
     pub fail_on: Severity,
+}
+
+/// Names the causes of what failed. `cases` are those of the record, in any order, and may be more.
+pub fn diagnose(record: &mut ConformanceRecord, cases: &[&Case]) {
+    diagnosis::name_causes(&mut record.cases, cases);
+    record.causes = diagnosis::causes(&record.cases);
 }
 
 impl Conformance<'_> {
@@ -108,8 +121,7 @@ impl Conformance<'_> {
         let asked = stop
             .unless_raised(self.ask_all(cases, &mut record, progress))
             .await;
-        diagnosis::name_causes(&mut record.cases, cases);
-        record.causes = diagnosis::causes(&record.cases);
+        diagnose(&mut record, cases);
         record.elapsed_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         match asked {
             Some(Err(cause)) => Err(Box::new(Unfinished {
@@ -140,7 +152,43 @@ impl Conformance<'_> {
                 self.still_decides(case).await?;
             }
         }
+        self.late_visitors(cases, record);
         Ok(())
+    }
+
+    /// A verifier may follow a URL after it has answered.
+    fn late_visitors(&self, cases: &[&Case], record: &mut ConformanceRecord) {
+        for (case, judged) in cases.iter().zip(&mut record.cases) {
+            if judged.observed.is_some()
+                && !judged.outcome.is_failure()
+                && let Some(reason) = self.visited(case)
+            {
+                judged.outcome = overreach(case);
+                judged.reason = Some(reason);
+            }
+        }
+    }
+
+    /// Whether somebody came to the listener for a case whose token names it, and for what.
+    fn visited(&self, case: &Case) -> Option<String> {
+        case.listener?;
+        let hits = self.listener?.hits_below(&visitors_prefix(case));
+        let hit = hits.first()?;
+        Some(format!(
+            "the target fetched {} from the token's URL",
+            hit.path
+        ))
+    }
+
+    /// The minter of a case: its tokens name the listener by a path of the case's own.
+    fn minter_of(&self, case: &Case) -> Minter {
+        match self.listener {
+            Some(listener) if case.listener.is_some() => self.minter.with_defaults(MintDefaults {
+                listener: format!("{}/{}", listener.base_url(), visitors_prefix(case)),
+                ..self.minter.defaults().clone()
+            }),
+            _ => self.minter.clone(),
+        }
     }
 
     async fn still_decides(&self, after: &Case) -> Result<(), Unasked> {
@@ -154,12 +202,7 @@ impl Conformance<'_> {
     }
 
     async fn ask(&self, case: &Case, connection: &mut Connection) -> Result<CaseRecord, Unasked> {
-        if let Some(missing) = case
-            .needs
-            .iter()
-            .find(|feature| !self.features.contains(feature))
-        {
-            let reason = format!("the target does not do this: {missing:?}");
+        if let Some(reason) = missing(case, self.features) {
             return Ok(record(case, None, Outcome::Skip, Some(reason)));
         }
         let unasked = |reason: String| Unasked::Case {
@@ -167,7 +210,7 @@ impl Conformance<'_> {
             reason,
         };
         let token = self
-            .minter
+            .minter_of(case)
             .mint(&case.recipe, unix_now())
             .map_err(|error| unasked(error.to_string()))?;
         let request = self
@@ -176,50 +219,72 @@ impl Conformance<'_> {
             .map_err(|error| unasked(error.to_string()))?;
         let observation = connection.call(&request).await;
         let plain = Outcome::judge(case.expect, case.grade, &observation);
-        let (outcome, reason) = self.declared(case, plain, &observation);
+        let (plain, visit) = match self.visited(case) {
+            // Who was let in by a key of the attacker's is told as that.
+            Some(visit) if plain != Outcome::UnexpectedAllow => (overreach(case), Some(visit)),
+            visit => (plain, visit),
+        };
+        let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
+        let reason = reason.or(visit);
         Ok(record(case, Some(&observation), outcome, reason))
     }
+}
 
-    /// Holds an outcome against the target's declared divergences.
-    fn declared(
-        &self,
-        case: &Case,
-        plain: Outcome,
-        observed: &Observation,
-    ) -> (Outcome, Option<String>) {
-        // No decision is neither the declared one nor another: the declaration is not tried by it.
-        if plain == Outcome::Fault {
-            return (plain, observed.fault.clone());
-        }
-        let Some(declared) = self
-            .divergences
-            .iter()
-            .find(|divergence| divergence.case == case.id)
-        else {
-            return (plain, None);
-        };
-        let word = match declared.observed {
-            DivergentDecision::Allow => Decision::Allow,
-            DivergentDecision::Deny => Decision::Deny,
-        };
-        if observed.decision != word || plain == Outcome::Pass {
-            let gone = format!(
-                "declared as {}, and it is not so any more: remove the declaration",
-                word.word()
-            );
-            return (Outcome::DivergenceGone, Some(gone));
-        }
-        if today() >= declared.expires {
-            return (
-                plain,
-                Some(format!(
-                    "declared, but the declaration expired on {}: {}",
-                    declared.expires, declared.reason
-                )),
-            );
-        }
-        (Outcome::KnownDivergence, Some(declared.reason.clone()))
+/// The part of the listener's paths that is a case's own.
+fn visitors_prefix(case: &Case) -> String {
+    case.id.replace("::", "-")
+}
+
+/// What a visit to the listener is, by the case's grade.
+fn overreach(case: &Case) -> Outcome {
+    match case.grade {
+        Grade::Fail => Outcome::Overreach,
+        Grade::Note => Outcome::Note,
     }
+}
+
+/// Why a target that does not do what a case is about is not asked.
+fn missing(case: &Case, features: &[Feature]) -> Option<String> {
+    let missing = case
+        .needs
+        .iter()
+        .find(|feature| !features.contains(feature))?;
+    Some(format!("the target does not do this: {missing:?}"))
+}
+
+/// Holds an outcome against the target's declared divergences.
+fn declared(
+    divergences: &[Divergence],
+    id: &str,
+    plain: Outcome,
+    observed: &Observation,
+) -> (Outcome, Option<String>) {
+    // No decision is neither the declared one nor another: the declaration is not tried by it.
+    if plain == Outcome::Fault {
+        return (plain, observed.fault.clone());
+    }
+    let Some(declared) = divergences.iter().find(|divergence| divergence.case == id) else {
+        return (plain, None);
+    };
+    let (word, as_declared) = match declared.observed {
+        DivergentDecision::Allow => ("allow", observed.decision == Decision::Allow),
+        DivergentDecision::Deny => ("deny", observed.decision == Decision::Deny),
+        DivergentDecision::Overreach => ("overreach", plain == Outcome::Overreach),
+    };
+    if !as_declared || plain == Outcome::Pass {
+        let gone = format!("declared as {word}, and it is not so any more: remove the declaration");
+        return (Outcome::DivergenceGone, Some(gone));
+    }
+    if today() >= declared.expires {
+        return (
+            plain,
+            Some(format!(
+                "declared, but the declaration expired on {}: {}",
+                declared.expires, declared.reason
+            )),
+        );
+    }
+    (Outcome::KnownDivergence, Some(declared.reason.clone()))
 }
 
 fn record(
@@ -251,5 +316,7 @@ fn record(
     }
 }
 
+#[cfg(test)]
+mod teeth;
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,7 @@ impl Issuer {
         Ok(IssuerKeys {
             signing: store.signing_key(self.seed, "issuer")?,
             attacker: store.signing_key(self.seed, "attacker")?,
+            next: store.signing_key(self.seed, "next")?,
         })
     }
 

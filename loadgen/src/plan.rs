@@ -62,6 +62,7 @@ impl RunPlan {
     ) -> Result<Self, PlanError> {
         if let Some(plan) = &scenario.conformance
             && catalogue.select(&plan.selection).is_empty()
+            && catalogue.select_sequences(&plan.selection).is_empty()
         {
             return Err(PlanError::Selection {
                 at: plan.selection_at.clone(),
@@ -79,7 +80,7 @@ impl RunPlan {
                 });
             }
         }
-        let stray = |id: &str| catalogue.find(id).is_none();
+        let stray = |id: &str| !catalogue.holds(id);
         if let Some(divergence) = subject.divergences.iter().find(|known| stray(&known.case)) {
             return Err(PlanError::Divergence {
                 at: divergence.case_at.clone(),

@@ -5,13 +5,15 @@
 
 use std::time::Instant;
 
-use crate::conform::{Case, Conformance, Unasked};
+use mock_idp::JwksDocument;
+
+use crate::conform::{Case, Conformance, Sequence, SideBySide, Unasked, diagnose};
 use crate::load::{self, LoadContext, PhaseError};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
-    IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord, RunStatus,
-    SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
+    CaseRecord, IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord,
+    RunStatus, SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
 };
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
@@ -145,24 +147,69 @@ impl Run<'_> {
         progress: &mut Progress,
         stop: &StopSignal,
     ) -> Result<(), Failure> {
-        let cases: Vec<&Case> = self.plan.catalogue.select(&plan.selection);
-        progress.begin("conformance", Some(cases.len()));
+        let catalogue = &self.plan.catalogue;
+        let (cases, own_keys): (Vec<&Case>, Vec<&Case>) = catalogue
+            .select(&plan.selection)
+            .into_iter()
+            .partition(|case| case.jwks == JwksDocument::Default);
+        let sequences = catalogue.select_sequences(&plan.selection);
+        let count = cases.len() + own_keys.len() + sequences.len();
+        progress.begin("conformance", Some(count));
         let conformance = Conformance {
             target: testbed.target(),
             features: &self.plan.subject.features,
             divergences: &self.plan.subject.divergences,
             minter: testbed.minter(),
+            listener: Some(testbed.listener()),
             gate: plan.gate,
             fail_on: plan.fail_on,
         };
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
         match judged {
-            Ok(record) => self.record.conformance = Some(record),
+            Ok(record) => {
+                let judged = record.not_judged.is_none();
+                self.record.conformance = Some(record);
+                if judged && !stop.is_raised() {
+                    self.save()?;
+                    self.side_by_side((own_keys, sequences), testbed, progress, stop)
+                        .await?;
+                }
+            }
             Err(unfinished) => {
                 let asked = !unfinished.judged.cases.is_empty();
                 self.record.conformance = asked.then_some(unfinished.judged);
                 return Err(no_decision(unfinished.cause, testbed).await);
             }
+        }
+        Ok(())
+    }
+
+    /// What needs a target of its own, after what does not.
+    async fn side_by_side(
+        &mut self,
+        (cases, sequences): (Vec<&Case>, Vec<&Sequence>),
+        testbed: &Testbed,
+        progress: &mut Progress,
+        stop: &StopSignal,
+    ) -> Result<(), Failure> {
+        let started = Instant::now();
+        let bench = SideBySide {
+            scenario: self.plan.scenario.clone(),
+            subject: self.plan.subject.clone(),
+            running: testbed.target().clone(),
+            minter: testbed.minter().clone(),
+        };
+        let cases = cases.into_iter().cloned().collect();
+        let sequences = sequences.into_iter().cloned().collect();
+        let advance = |_: &_| progress.advance(1);
+        let judged = bench.run(cases, sequences, stop, advance).await?;
+        if let Some(record) = &mut self.record.conformance {
+            record.cases.extend(judged);
+            let place = |case: &CaseRecord| self.plan.catalogue.place(&case.id);
+            record.cases.sort_by_cached_key(place);
+            diagnose(record, &self.plan.catalogue.questions());
+            let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            record.elapsed_ms = record.elapsed_ms.saturating_add(took);
         }
         Ok(())
     }

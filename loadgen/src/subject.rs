@@ -31,6 +31,17 @@ pub struct Subject {
     pub features: Vec<Feature>,
     /// Divergences that are known and explained.
     pub divergences: Vec<Divergence>,
+    /// How it keeps the issuer's keys.
+    pub keys: KeyLife,
+}
+
+/// How a target keeps the issuer's keys, as far as its file says so.
+#[derive(Debug, Clone, Default)]
+pub struct KeyLife {
+    /// For how long a key may go on working after the issuer withdrew it. Without it nobody knows how long to wait.
+    pub lifetime: Option<Duration>,
+    /// Variables that make it so short, for the questions about it alone.
+    pub env: BTreeMap<String, String>,
 }
 
 /// How a target is reached.
@@ -123,7 +134,7 @@ pub struct Divergence {
     pub case: String,
     /// Where it stands, for messages: `my.toml:40`.
     pub case_at: String,
-    /// The decision that the target gives: `allow` or `deny`.
+    /// What the target does: `allow`, `deny` or `overreach`.
     pub observed: DivergentDecision,
     /// Why it is so.
     pub reason: String,
@@ -139,6 +150,8 @@ pub enum DivergentDecision {
     Allow,
     /// Refuses what has to be let in.
     Deny,
+    /// Does more than it may: follows a URL of the token, fetches keys too often, takes too long.
+    Overreach,
 }
 
 /// A target file that cannot be used.
@@ -189,6 +202,7 @@ impl Subject {
             })
             .collect::<Result<_, _>>()
             .map_err(meaning)?;
+        let keys = raw.key_life().map_err(meaning)?;
         let kind = raw.into_kind(folder).map_err(meaning)?;
         Ok(Self {
             name,
@@ -196,7 +210,19 @@ impl Subject {
             kind,
             features,
             divergences,
+            keys,
         })
+    }
+
+    /// The same target with its keys' lifetime as short as its file says.
+    pub(crate) fn with_short_lived_keys(mut self) -> Self {
+        let env = std::mem::take(&mut self.keys.env);
+        match &mut self.kind {
+            SubjectKind::HttpCommand(http) => http.command.env.extend(env),
+            SubjectKind::Lambda(lambda) => lambda.command.env.extend(env),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+        }
+        self
     }
 
     /// The same target with the files that it runs.
@@ -218,6 +244,7 @@ impl Subject {
             kind,
             features: every_feature(),
             divergences: Vec::new(),
+            keys: KeyLife::default(),
         })
     }
 }
@@ -318,6 +345,34 @@ mod tests {
             (
                 "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nmemory_mb = \"1\"\n",
                 &["line 6", "whole number"],
+            ),
+        ];
+        for (body, parts) in table {
+            let message = refusal(body);
+            for part in parts {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistake_about_keys_is_named() {
+        let table = [
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[keys]\nlifetime = \"1h\"\n",
+                &["\"1h\"", "2m"][..],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[keys]\nlifetime = \"15m\"\n",
+                &["t.toml:6", "900s", "[keys] env"],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\n[keys]\nenv = { A = \"1\" }\n",
+                &["t.toml:4", "[keys] env", "[command]"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[keys]\nenv = { A = \"{prot}\" }\n",
+                &["t.toml:6", "{prot}", "{port}"],
             ),
         ];
         for (body, parts) in table {

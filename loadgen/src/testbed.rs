@@ -1,12 +1,13 @@
-//! The testbed: issuer, gateway and subject, started for one run and ended with it.
+//! The testbed: issuer, listener, gateway and subject, started for one run and ended with it.
 //!
 //! Issuer and gateway run in this process, the subject is a process of its own. Whatever fails here is the testbed's
 //! fault and not the subject's verdict: it has errors of its own and its own exit code.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use mock_idp::{KeyOrigin, Minter, MockIdp};
+use mock_idp::{KeyOrigin, Minter, MockIdp, UrlListener};
 
 use crate::issuer::Issuer;
 use crate::scenario::Scenario;
@@ -31,11 +32,21 @@ const ANY_PORT: SocketAddr =
 #[derive(Debug)]
 pub struct Testbed {
     idp: MockIdp,
+    listener: UrlListener,
     minter: Arc<Minter>,
     key_origin: KeyOrigin,
     running: Running,
     target: Target,
     invocation: String,
+}
+
+/// How a testbed of its own differs from that of the run.
+#[derive(Debug, Clone, Copy)]
+pub struct FreshStart {
+    /// For how long the gateway keeps a policy.
+    pub gateway_cache: Duration,
+    /// Whether the target is started with the variables that make its keys' lifetime short.
+    pub for_key_lifetime: bool,
 }
 
 /// How often the gateway was asked and how often it asked the authorizer.
@@ -50,7 +61,44 @@ pub struct GatewayCounts {
 impl Testbed {
     /// Starts issuer, gateway and subject.
     pub async fn start(scenario: &Scenario, subject: &Subject) -> Result<Self, TestbedError> {
+        Self::start_prepared(scenario, subject, |_, _| {}).await
+    }
+
+    /// Starts a testbed beside that of the run, on ports of its own. `prepare` has the issuer before the subject has.
+    pub async fn start_afresh(
+        scenario: &Scenario,
+        subject: &Subject,
+        fresh: FreshStart,
+        prepare: impl FnOnce(&MockIdp, &UrlListener),
+    ) -> Result<Self, TestbedError> {
+        let scenario = Scenario {
+            issuer_listen: None,
+            cache_ttl: fresh.gateway_cache,
+            ..scenario.clone()
+        };
+        if fresh.for_key_lifetime {
+            let subject = subject.clone().with_short_lived_keys();
+            Self::start_prepared(&scenario, &subject, prepare).await
+        } else {
+            Self::start_prepared(&scenario, subject, prepare).await
+        }
+    }
+
+    async fn start_prepared(
+        scenario: &Scenario,
+        subject: &Subject,
+        prepare: impl FnOnce(&MockIdp, &UrlListener),
+    ) -> Result<Self, TestbedError> {
         let (idp, key_origin) = start_issuer(scenario).await?;
+        let minter = idp.minter();
+        let listener = match UrlListener::start(minter.keys()).await {
+            Ok(listener) => listener,
+            Err(error) => {
+                idp.shutdown().await;
+                return Err(TestbedError::Listener(error));
+            }
+        };
+        prepare(&idp, &listener);
         let placeholders = Placeholders {
             audience: scenario.audience.clone(),
             authbench: own_program()?,
@@ -63,13 +111,14 @@ impl Testbed {
             match start_subject(scenario, subject, placeholders).await {
                 Ok(started) => started,
                 Err(error) => {
+                    listener.shutdown().await;
                     idp.shutdown().await;
                     return Err(error);
                 }
             };
-        let minter = idp.minter();
         Ok(Self {
             idp,
+            listener,
             minter,
             key_origin,
             running,
@@ -86,6 +135,11 @@ impl Testbed {
     /// The issuer.
     pub fn idp(&self) -> &MockIdp {
         &self.idp
+    }
+
+    /// Where visitors are waited for who follow a token's URL.
+    pub fn listener(&self) -> &UrlListener {
+        &self.listener
     }
 
     /// Who mints.
@@ -117,6 +171,14 @@ impl Testbed {
                 })
             }
             Running::Server(_) | Running::Nothing => None,
+        }
+    }
+
+    /// Processes of the subject that were started, each with a memory of its own: one for a server.
+    pub fn processes(&self) -> u64 {
+        match &self.running {
+            Running::Lambda(gateway) => gateway.counters().environments_spawned.max(1),
+            Running::Server(_) | Running::Nothing => 1,
         }
     }
 
@@ -209,6 +271,7 @@ impl Testbed {
             Running::Server(mut server) => server.child.shutdown().await,
             Running::Nothing => {}
         }
+        self.listener.shutdown().await;
         self.idp.shutdown().await;
     }
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use loadgen::builtin;
-use loadgen::conform::Catalogue;
+use loadgen::conform::{Catalogue, Step};
 use loadgen::scenario::{Phase, Scenario};
 use loadgen::subject::Subject;
 use mock_idp::{IssuerKeys, IssuerProfile, KeyStore, MintDefaults, Minter, Recipe};
@@ -147,7 +147,7 @@ fn every_snippet_parses_and_no_format_is_without_one() {
 fn a_snippet_names_only_what_there_is_and_its_tokens_can_be_minted() {
     let catalogue = builtin::catalogue().expect("the built-in cases");
     let known = |id: &str, line: usize| {
-        assert!(catalogue.find(id).is_some(), "line {line}: no case {id}");
+        assert!(catalogue.holds(id), "line {line}: no case {id}");
     };
     let minter = minter();
     let mint = |recipe: &Recipe, line: usize| {
@@ -157,10 +157,19 @@ fn a_snippet_names_only_what_there_is_and_its_tokens_can_be_minted() {
     };
     for (_, line, parsed) in parsed() {
         match parsed {
-            Parsed::Cases(cases) => cases
-                .cases()
-                .iter()
-                .for_each(|case| mint(&case.recipe, line)),
+            Parsed::Cases(cases) => {
+                let recipes = cases.cases().iter().map(|case| &case.recipe);
+                recipes.for_each(|recipe| mint(recipe, line));
+                for step in cases
+                    .sequences()
+                    .iter()
+                    .flat_map(|sequence| &sequence.steps)
+                {
+                    if let Step::Mint { recipe, .. } = step {
+                        mint(recipe, line);
+                    }
+                }
+            }
             Parsed::Issuer => {}
             Parsed::Recipe(recipe) => mint(&recipe, line),
             Parsed::Scenario(scenario) => {
@@ -185,6 +194,7 @@ fn minter() -> Minter {
     let keys = IssuerKeys {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),
+        next: store.signing_key(7, "next").expect("a test key"),
     };
     let profile = builtin::issuer("auth0").expect("a built-in issuer");
     let issuer = profile.issuer("http://127.0.0.1:1");
@@ -207,6 +217,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Target, "[request]\ntypo = 1"),
     (Format::Target, "[ready]\ntypo = 1"),
     (Format::Target, "[lambda]\ntypo = 1"),
+    (Format::Target, "[keys]\ntypo = 1"),
     (Format::Target, "[[divergence]]\ntypo = 1"),
     (Format::Target, "[[divergence]]\nobserved = 'typo'"),
     (Format::Issuer, "typo = 1"),
@@ -231,6 +242,12 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Case, "[[case]]\ngrade = 'typo'"),
     (Format::Case, "[[case]]\nneeds = ['typo']"),
     (Format::Case, "[[case]]\nrequest = { typo = 1 }"),
+    (Format::Case, "[[case]]\njwks = 'typo'"),
+    (Format::Case, "[[case]]\nlistener = 'typo'"),
+    (Format::Case, "[[sequence]]\ntypo = 1"),
+    (Format::Case, "[[sequence]]\nstep = [{ typo = 1 }]"),
+    (Format::Case, "[[sequence]]\nstep = [{ fail = 'typo' }]"),
+    (Format::Case, "[[sequence]]\nstep = [{ expect = 'typo' }]"),
     (Format::Recipe, "typo = 1"),
     (Format::Recipe, "sign = 'typo'"),
     (Format::Recipe, "sign = { typo = 1 }"),

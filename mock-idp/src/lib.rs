@@ -7,16 +7,20 @@
 //!
 //! The keys are derived from a seed and are therefore public knowledge. Never let a real API trust them.
 
+mod certificate;
 mod encoding;
 mod fill;
+mod jwks_document;
 mod key_store;
 mod minter;
 mod profile;
 mod recipe;
 mod server;
 mod signing_key;
+mod small_key;
 
 pub use fill::FillError;
+pub use jwks_document::JwksDocument;
 pub use key_store::{KeyStore, KeyStoreError};
 pub use minter::{IssuerKeys, MintDefaults, MintError, Minter};
 pub use profile::{
@@ -26,5 +30,8 @@ pub use recipe::{
     EncodedMessage, HmacHash, JwsSerialization, PartSource, PublicKeyForm, Recipe, RecipeError,
     RsaScheme, Secret, Sign, SpecialInteger, Tamper, TokenPart,
 };
-pub use server::{Client, JwksFetch, MockIdp, MockIdpConfig, StartError, jwks_document};
+pub use server::{
+    Client, JwksAnswer, JwksFault, JwksFetch, ListenerHit, MockIdp, MockIdpConfig, StartError,
+    UrlListener, jwks_document,
+};
 pub use signing_key::{KeyOrigin, SigningKey};

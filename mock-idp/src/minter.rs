@@ -15,12 +15,16 @@ use serde_json::{Map, Value};
 use crate::encoding::base64url;
 use crate::fill::{Bindings, FillError};
 use crate::profile::{IssuerProfile, UnknownUser, User};
-use crate::recipe::{HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
+use crate::recipe::{EncodedMessage, HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
 use crate::server::jwk_as_served;
 use crate::signing_key::{SigningKey, emsa};
+use crate::small_key;
 
 /// RSA-2048: the only size that the key store makes.
 const MODULUS_BYTES: usize = 256;
+
+/// A host of RFC 6761 §6.4, which nobody can reach.
+const NO_LISTENER: &str = "http://listener.invalid";
 
 /// The keys a mint works with.
 #[derive(Clone, Debug)]
@@ -29,6 +33,10 @@ pub struct IssuerKeys {
     pub signing: SigningKey,
     /// Signs for `sign = "attacker"`; never published by the issuer.
     pub attacker: SigningKey,
+    /// Signs for `sign = "next"`: the key that the issuer changes to. Published in some [`JwksDocument`]s.
+    ///
+    /// [`JwksDocument`]: crate::JwksDocument
+    pub next: SigningKey,
 }
 
 /// What a token says unless its recipe says otherwise.
@@ -44,6 +52,9 @@ pub struct MintDefaults {
     pub user: Option<User>,
     /// What `{jwks_uri}` stands for in recipes. Nothing else depends on it.
     pub jwks_uri: String,
+    /// What `{listener}` stands for in recipes: where an attacker waits for visitors, `http://` and no slash at its end.
+    /// A host that there is not when empty.
+    pub listener: String,
     /// The seed of `jti` values.
     pub seed: u64,
 }
@@ -201,7 +212,8 @@ impl Minter {
         serial: Option<u64>,
     ) -> Result<String, MintError> {
         let scope = self.defaults.scope.join(" ");
-        let bindings = self.bindings(&scope, now);
+        let serial_text = serial.unwrap_or_default().to_string();
+        let bindings = self.bindings(&scope, &serial_text, now);
         let header = part_bytes(&recipe.header, &bindings, "header", || {
             self.baseline_header(&bindings)
         })?;
@@ -214,7 +226,12 @@ impl Minter {
         self.tampered(token, recipe, &bindings)
     }
 
-    fn bindings<'a>(&'a self, scope: &'a str, now: i64) -> Bindings<'a> {
+    fn bindings<'a>(&'a self, scope: &'a str, serial: &'a str, now: i64) -> Bindings<'a> {
+        let keys = &self.keys;
+        let listener = match self.defaults.listener.as_str() {
+            "" => NO_LISTENER,
+            url => url,
+        };
         Bindings {
             names: vec![
                 ("issuer", self.issuer.as_str()),
@@ -224,6 +241,11 @@ impl Minter {
                 ("kid", self.keys.signing.kid()),
                 ("attacker_kid", self.keys.attacker.kid()),
                 ("jwks_uri", &self.defaults.jwks_uri),
+                ("issuer_host", host(&self.defaults.jwks_uri)),
+                ("listener", listener),
+                ("listener_address", without_scheme(listener)),
+                ("next_kid", keys.next.kid()),
+                ("serial", serial),
             ],
             now,
             jwks: vec![
@@ -235,6 +257,8 @@ impl Minter {
                     "attacker_jwk",
                     jwk_as_served(&self.profile, &self.keys.attacker),
                 ),
+                ("attacker_x5c", keys.attacker.x5c()),
+                ("issuer_x5t_s256", keys.signing.x5t_s256()),
             ],
         }
     }
@@ -250,6 +274,8 @@ impl Minter {
         Ok(match sign {
             Sign::Attacker => self.keys.attacker.sign_rs256(input),
             Sign::Bytes(bytes) => bytes.clone(),
+            // x to the power of 1 is x: the encoded message is its own signature.
+            Sign::ExponentOne => emsa::pkcs1(EncodedMessage::Canonical, input, MODULUS_BYTES),
             Sign::Encoded(form) => {
                 key.raw_private_operation(&emsa::pkcs1(*form, input, MODULUS_BYTES))
             }
@@ -259,6 +285,7 @@ impl Minter {
             }
             Sign::Integer(integer) => key.special_integer(*integer, input),
             Sign::Issuer => key.sign_rs256(input),
+            Sign::Next => self.keys.next.sign_rs256(input),
             Sign::None => Vec::new(),
             Sign::Rsa(RsaScheme::Pkcs1Sha384) => {
                 key.sign_pkcs1(&signature::RSA_PKCS1_SHA384, input)
@@ -269,6 +296,7 @@ impl Minter {
             Sign::Rsa(RsaScheme::PssSha256) => {
                 key.raw_private_operation(&emsa::pss_sha256(input, MODULUS_BYTES))
             }
+            Sign::Small => small_key::sign(input),
         })
     }
 
@@ -290,6 +318,17 @@ impl Minter {
             }
         }
     }
+}
+
+/// A URL without `http://`.
+fn without_scheme(url: &str) -> &str {
+    url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+/// Host and port of a URL.
+fn host(url: &str) -> &str {
+    let rest = without_scheme(url);
+    rest.split_once('/').map_or(rest, |(host, _)| host)
 }
 
 fn hmac_tag(hash: HmacHash, secret: &[u8], input: &[u8]) -> Vec<u8> {

@@ -1,18 +1,21 @@
 //! The issuer's HTTP side: JWKS, discovery, token endpoint and `/healthz` at the profile's own paths.
 //!
-//! Owns the routes and the log of JWKS fetches. The socket is [`listener`]'s business, what a document says is in
-//! [`documents`], what a token request gets is in [`token_endpoint`].
+//! Owns the routes, which key set is published, and the log of JWKS fetches. The socket is [`listener`]'s business, what a
+//! document says is in [`documents`], what a token request gets is in [`token_endpoint`], and how an issuer fails in
+//! [`fault`].
 
 mod documents;
+mod fault;
 mod fetch_log;
 mod listener;
 mod parameters;
 mod token_endpoint;
+mod url_listener;
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockWriteGuard};
 use std::time::{Duration, Instant};
 
 use axum::body::{Body, Bytes};
@@ -25,12 +28,15 @@ use tokio::task::JoinHandle;
 
 pub(crate) use documents::jwk_as_served;
 pub use documents::jwks_document;
-pub use fetch_log::JwksFetch;
+pub use fault::JwksFault;
+pub use fetch_log::{JwksAnswer, JwksFetch};
+pub use url_listener::{ListenerHit, UrlListener};
 
+use crate::jwks_document::JwksDocument;
 use crate::minter::{IssuerKeys, MintDefaults, Minter};
 use crate::profile::IssuerProfile;
 use fetch_log::FetchLog;
-use listener::Limits;
+use listener::{Hangup, Limits};
 use token_endpoint::TokenEndpoint;
 
 /// A connection that is still busy after a shutdown was asked for gets this long, then the listener's task is ended.
@@ -122,12 +128,20 @@ struct Site {
     jwks_path: String,
     discovery_paths: Vec<String>,
     token_path: String,
-    jwks: Bytes,
+    published: RwLock<Published>,
     jwks_cache_control: Option<HeaderValue>,
     discovery: Bytes,
     fetches: FetchLog,
     minter: Arc<Minter>,
     tokens: TokenEndpoint,
+}
+
+/// What a request for the keys gets now.
+#[derive(Clone, Debug)]
+struct Published {
+    document: JwksDocument,
+    text: Bytes,
+    fault: Option<JwksFault>,
 }
 
 enum Route {
@@ -197,6 +211,20 @@ impl MockIdp {
         Arc::clone(&self.site.minter)
     }
 
+    /// Publishes another key set from the next fetch on. A fault that was set goes on.
+    pub fn publish(&self, document: JwksDocument) {
+        let minter = &self.site.minter;
+        let text = Bytes::from(document.render(minter.profile(), minter.keys()).to_string());
+        let mut published = self.site.published();
+        published.document = document;
+        published.text = text;
+    }
+
+    /// Fails each fetch of the keys from the next one on; `None` ends it. An answer that is under way ends as it began.
+    pub fn fail_jwks(&self, fault: Option<JwksFault>) {
+        self.site.published().fault = fault;
+    }
+
     /// The last 4,096 fetches of the JWKS, oldest first.
     pub fn fetches(&self) -> Vec<JwksFetch> {
         self.site.fetches.recent()
@@ -230,7 +258,11 @@ impl Site {
         if defaults.jwks_uri.is_empty() {
             defaults.jwks_uri.clone_from(&jwks_uri);
         }
-        let jwks = jwks_document(&profile, &config.keys);
+        let published = RwLock::new(Published {
+            document: JwksDocument::Default,
+            text: Bytes::from(jwks_document(&profile, &config.keys).to_string()),
+            fault: None,
+        });
         let discovery = documents::discovery(&profile, &issuer, &jwks_uri, &token_endpoint_uri);
         let minter = Arc::new(Minter::new(
             Arc::clone(&profile),
@@ -247,7 +279,7 @@ impl Site {
             jwks_path: profile.jwks_path(),
             discovery_paths: profile.discovery_paths(),
             token_path: profile.token_path(),
-            jwks: Bytes::from(jwks.to_string()),
+            published,
             jwks_cache_control: cache_control,
             discovery: Bytes::from(discovery.to_string()),
             fetches: FetchLog::default(),
@@ -255,6 +287,13 @@ impl Site {
             minter,
             issuer,
         }
+    }
+
+    /// For a change. No holder of the lock leaves it half-written, so a poisoned one is still good.
+    fn published(&self) -> RwLockWriteGuard<'_, Published> {
+        self.published
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Plain comparison instead of a route table: the paths are data, and a table would read some of their characters
@@ -273,17 +312,17 @@ impl Site {
         }
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    async fn answer(&self, request: Request) -> Result<Response, Hangup> {
         let received = Instant::now();
         let method = request.method();
         let Some(route) = self.route(request.uri().path()) else {
-            return json_response(
+            return Ok(json_response(
                 StatusCode::NOT_FOUND,
                 Bytes::from_static(br#"{"error":"not_found"}"#),
-            );
+            ));
         };
         let reads = matches!(*method, Method::GET | Method::HEAD);
-        match route {
+        Ok(match route {
             Route::Token if *method == Method::POST => self.tokens.answer(request).await,
             Route::Token => not_allowed("POST"),
             Route::Discovery | Route::Health | Route::Jwks if !reads => not_allowed("GET, HEAD"),
@@ -291,19 +330,32 @@ impl Site {
             Route::Health => {
                 json_response(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))
             }
-            Route::Jwks => self.jwks(received),
-        }
+            Route::Jwks => return self.jwks(received).await,
+        })
     }
 
-    fn jwks(&self, received: Instant) -> Response {
-        let mut response = json_response(StatusCode::OK, self.jwks.clone());
+    async fn jwks(&self, received: Instant) -> Result<Response, Hangup> {
+        let published = self
+            .published
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        if let Some(fault) = published.fault {
+            // Logged before it is answered: a silent issuer was asked, too.
+            let answer = JwksAnswer::Fault(fault.name());
+            self.fetches.record(received, fault.status(), answer);
+            return fault.answer(published.text).await;
+        }
+        let mut response = json_response(StatusCode::OK, published.text);
         if let Some(policy) = &self.jwks_cache_control {
             response
                 .headers_mut()
                 .insert(header::CACHE_CONTROL, policy.clone());
         }
-        self.fetches.record(received, response.status().as_u16());
-        response
+        let answer = JwksAnswer::Document(published.document);
+        let status = Some(response.status().as_u16());
+        self.fetches.record(received, status, answer);
+        Ok(response)
     }
 }
 

@@ -16,6 +16,7 @@ use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use rsa::{BigUint, RsaPrivateKey};
 use serde_json::{Value, json};
 
+use crate::certificate;
 use crate::encoding::{base64, base64url, pem};
 use crate::recipe::{PublicKeyForm, SpecialInteger};
 
@@ -44,6 +45,8 @@ struct Inner {
     modulus: Vec<u8>,
     exponent: Vec<u8>,
     kid: String,
+    /// For `x5c` and `x5u` only.
+    certificate: OnceLock<Vec<u8>>,
     origin: KeyOrigin,
 }
 
@@ -76,6 +79,7 @@ impl SigningKey {
             modulus,
             exponent,
             kid,
+            certificate: OnceLock::new(),
             origin,
         })))
     }
@@ -100,6 +104,26 @@ impl SigningKey {
             "n": base64url(&self.0.modulus),
             "e": base64url(&self.0.exponent),
         })
+    }
+
+    /// A self-signed certificate of the key in DER. Made once: the signature takes 0.3 ms.
+    pub(crate) fn certificate(&self) -> &[u8] {
+        self.0.certificate.get_or_init(|| {
+            certificate::self_signed("authbench test key", &self.0.spki_der, |message| {
+                self.sign_rs256(message)
+            })
+        })
+    }
+
+    /// `x5c` (RFC 7515 §4.1.6): a chain of the one certificate.
+    pub(crate) fn x5c(&self) -> Value {
+        json!([base64(self.certificate())])
+    }
+
+    /// `x5t#S256` (RFC 7515 §4.1.8).
+    pub(crate) fn x5t_s256(&self) -> Value {
+        let thumbprint = digest::digest(&digest::SHA256, self.certificate());
+        json!(base64url(thumbprint.as_ref()))
     }
 
     /// RSASSA-PKCS1-v1_5 with SHA-256 (RS256, RFC 7518 §3.3). Deterministic, RFC 8017 §8.2.1.
@@ -221,7 +245,7 @@ fn thumbprint(modulus: &[u8], exponent: &[u8]) -> String {
 }
 
 /// I2OSP of RFC 8017 §4.1, but a number that does not fit takes the bytes it needs.
-fn left_padded(number: &BigUint, length: usize) -> Vec<u8> {
+pub(crate) fn left_padded(number: &BigUint, length: usize) -> Vec<u8> {
     let digits = number.to_bytes_be();
     let mut bytes = vec![0; length.saturating_sub(digits.len())];
     bytes.extend_from_slice(&digits);

@@ -1,9 +1,11 @@
 //! A conformance case as data: one question, the rule behind it, what to mint and how to send it.
 
-use mock_idp::Recipe;
+use mock_idp::{JwksDocument, Recipe};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use toml::Spanned;
+
+use super::sequence::RawSequence;
 
 /// One file of cases.
 #[derive(Debug, Clone, Deserialize)]
@@ -16,6 +18,9 @@ pub struct CaseFile {
     /// The cases, with the places where they stand.
     #[serde(rename = "case", default)]
     pub cases: Vec<Spanned<Case>>,
+    /// The sequences, with theirs.
+    #[serde(rename = "sequence", default)]
+    pub(super) sequences: Vec<Spanned<RawSequence>>,
 }
 
 /// One conformance question.
@@ -60,6 +65,11 @@ pub struct Case {
     /// Recipe and request as they stand in the file, for people.
     #[serde(skip)]
     pub source: CaseSource,
+    /// What the issuer publishes; with another key set than the default one the target is started afresh.
+    #[serde(default)]
+    pub jwks: JwksDocument,
+    /// What has to be true of the listener afterwards.
+    pub listener: Option<ListenerRule>,
     /// What to mint; the profile's genuine token when absent.
     #[serde(default)]
     pub recipe: Recipe,
@@ -196,6 +206,14 @@ pub enum Grade {
 pub enum Feature {
     /// The target enforces the scope itself.
     Scope,
+}
+
+/// What has to be true of the listener after a case whose token names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ListenerRule {
+    /// Nobody has come.
+    NoFetch,
 }
 
 /// How a case's token is sent. `{token}` stands for the token.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use mock_idp::Minter;
 
 use super::case::{Case, CaseFile, CaseSources};
+use super::sequence::Sequence;
 use super::{Cause, Selection};
 use crate::place;
 use crate::target::RequestShape;
@@ -13,6 +14,7 @@ use crate::target::RequestShape;
 #[derive(Debug)]
 pub struct Catalogue {
     cases: Vec<Case>,
+    sequences: Vec<Sequence>,
 }
 
 /// A case file that cannot be used.
@@ -55,6 +57,18 @@ pub enum CaseError {
         /// The id.
         id: String,
     },
+    /// A step of a sequence that makes no sense.
+    #[error("{at}: sequence {id:?}, step {step}: {message}")]
+    Step {
+        /// The file and the line of the sequence.
+        at: String,
+        /// The sequence.
+        id: String,
+        /// Its place, from 1.
+        step: usize,
+        /// What is wrong.
+        message: String,
+    },
     /// The text is no TOML, or has an unknown key or a wrong type.
     #[error("{file}: {message}")]
     Syntax {
@@ -82,7 +96,7 @@ impl Catalogue {
     pub fn parse<'a>(
         files: impl IntoIterator<Item = (String, &'a str)>,
     ) -> Result<Self, CaseError> {
-        let mut cases = Vec::new();
+        let (mut cases, mut sequences) = (Vec::new(), Vec::new());
         let mut seen = HashMap::new();
         for (file, text) in files {
             let parsed: CaseFile = toml::from_str(text).map_err(|error| CaseError::Syntax {
@@ -97,13 +111,7 @@ impl Catalogue {
                 let line = place::line(text, &case.span());
                 let at = format!("{file}:{line}");
                 let mut case = case.into_inner();
-                if !is_id(&case.id) {
-                    return Err(CaseError::Id { at, id: case.id });
-                }
-                if let Some(first) = seen.insert(case.id.clone(), at.clone()) {
-                    let id = case.id;
-                    return Err(CaseError::Duplicate { at, id, first });
-                }
+                check_id(&case.id, &at, &mut seen)?;
                 check_causes(&case, &at)?;
                 case.source = source;
                 case.group.clone_from(&parsed.title);
@@ -111,13 +119,53 @@ impl Catalogue {
                 case.line = line;
                 cases.push(case);
             }
+            for raw in parsed.sequences {
+                let line = place::line(text, &raw.span());
+                let at = format!("{file}:{line}");
+                let raw = raw.into_inner();
+                check_id(&raw.id, &at, &mut seen)?;
+                let id = raw.id.clone();
+                let sequence = raw.into_sequence(&parsed.title, &file, line);
+                let sequence = sequence.map_err(|(step, message)| CaseError::Step {
+                    at: at.clone(),
+                    id,
+                    step,
+                    message,
+                })?;
+                check_causes(&sequence.case, &at)?;
+                sequences.push(sequence);
+            }
         }
-        Ok(Self { cases })
+        Ok(Self { cases, sequences })
+    }
+
+    /// Every case, and what every sequence has in common with one.
+    pub fn questions(&self) -> Vec<&Case> {
+        let sequences = self.sequences.iter().map(|sequence| &sequence.case);
+        self.cases.iter().chain(sequences).collect()
     }
 
     /// Every case.
     pub fn cases(&self) -> &[Case] {
         &self.cases
+    }
+
+    /// Every sequence.
+    pub fn sequences(&self) -> &[Sequence] {
+        &self.sequences
+    }
+
+    /// Whether a case or a sequence has this id.
+    pub fn holds(&self, id: &str) -> bool {
+        self.find(id).is_some() || self.sequences.iter().any(|known| known.case.id == id)
+    }
+
+    /// The place of a case or a sequence in reports: the order of the files, the cases first.
+    pub fn place(&self, id: &str) -> usize {
+        let ids = self.cases.iter().map(|case| &case.id);
+        let sequences = self.sequences.iter().map(|sequence| &sequence.case.id);
+        let mut ids = ids.chain(sequences);
+        ids.position(|known| known == id).unwrap_or(usize::MAX)
     }
 
     /// The case of that id.
@@ -130,6 +178,14 @@ impl Catalogue {
         self.cases
             .iter()
             .filter(|case| selection.takes(case))
+            .collect()
+    }
+
+    /// The same for sequences.
+    pub fn select_sequences(&self, selection: &Selection) -> Vec<&Sequence> {
+        self.sequences
+            .iter()
+            .filter(|sequence| selection.takes(&sequence.case))
             .collect()
     }
 
@@ -174,6 +230,23 @@ fn check_causes(case: &Case, at: &str) -> Result<(), CaseError> {
 fn known_causes() -> String {
     let ids: Vec<&str> = Cause::all().iter().map(|cause| cause.id.as_str()).collect();
     ids.join(", ")
+}
+
+fn check_id(id: &str, at: &str, seen: &mut HashMap<String, String>) -> Result<(), CaseError> {
+    if !is_id(id) {
+        return Err(CaseError::Id {
+            at: at.to_owned(),
+            id: id.to_owned(),
+        });
+    }
+    match seen.insert(id.to_owned(), at.to_owned()) {
+        None => Ok(()),
+        Some(first) => Err(CaseError::Duplicate {
+            at: at.to_owned(),
+            id: id.to_owned(),
+            first,
+        }),
+    }
 }
 
 fn is_id(id: &str) -> bool {

@@ -29,6 +29,9 @@ impl Cause {
     /// The cause of a denial with another status than the rule gives.
     pub const WRONG_STATUS: &'static str = "wrong-status";
 
+    /// The cause of every visit to an address that a token names.
+    pub const FETCH_STEERED: &'static str = "fetch-steered-by-token";
+
     /// All causes, in the order of their file.
     pub fn all() -> &'static [Self] {
         static CAUSES: LazyLock<Vec<Cause>> = LazyLock::new(|| {

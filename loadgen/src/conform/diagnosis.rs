@@ -34,6 +34,7 @@ fn cause<'a>(case: &'a Case, outcome: Outcome, let_in: &HashMap<&str, bool>) -> 
     match (outcome, &case.implied_by) {
         (Outcome::Fault, _) => Cause::NO_DECISION,
         (Outcome::WrongStatus, _) => Cause::WRONG_STATUS,
+        (Outcome::Overreach, _) if case.listener.is_some() => Cause::FETCH_STEERED,
         (Outcome::UnexpectedAllow, Some(general))
             if let_in.get(general.as_str()) == Some(&true) =>
         {
@@ -49,7 +50,10 @@ pub(super) fn causes(records: &[CaseRecord]) -> Vec<CauseRecord> {
     let mut found: Vec<CauseRecord> = Vec::new();
     for record in records {
         let severity = match record.outcome {
-            Outcome::Fault | Outcome::UnexpectedAllow | Outcome::UnexpectedDeny => record.severity,
+            Outcome::Fault
+            | Outcome::Overreach
+            | Outcome::UnexpectedAllow
+            | Outcome::UnexpectedDeny => record.severity,
             Outcome::WrongStatus => Severity::Info,
             // A stale declaration is no flaw of the subject.
             Outcome::DivergenceGone
@@ -118,7 +122,12 @@ mod tests {
             let ids = found(|case| words.iter().any(|word| case.id.contains(word)));
             assert_eq!(ids, [check]);
         }
-        let groups = ["Signature", "Header and algorithm", "Key selection"];
+        let groups = [
+            "Signature",
+            "Header and algorithm",
+            "Key selection",
+            "Key sets",
+        ];
         let ids = found(|case| groups.contains(&case.group.as_str()));
         assert_eq!(ids, ["signature-not-verified"]);
     }

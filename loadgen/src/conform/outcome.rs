@@ -17,6 +17,9 @@ pub enum Outcome {
     KnownDivergence,
     /// A deviation that half of the industry shares, or that the rule leaves open.
     Note,
+    /// The target did more than it may: it fetched an address that the token names, asked the issuer too often, or took too
+    /// long.
+    Overreach,
     /// As expected.
     Pass,
     /// Not asked, with the reason beside it.
@@ -65,6 +68,7 @@ impl Outcome {
             Self::Fault => "fault",
             Self::KnownDivergence => "known-divergence",
             Self::Note => "note",
+            Self::Overreach => "overreach",
             Self::Pass => "pass",
             Self::Skip => "skip",
             Self::UnexpectedAllow => "unexpected-allow",
@@ -77,7 +81,11 @@ impl Outcome {
     pub fn is_failure(self) -> bool {
         matches!(
             self,
-            Self::DivergenceGone | Self::Fault | Self::UnexpectedAllow | Self::UnexpectedDeny
+            Self::DivergenceGone
+                | Self::Fault
+                | Self::Overreach
+                | Self::UnexpectedAllow
+                | Self::UnexpectedDeny
         )
     }
 }

@@ -55,18 +55,23 @@ fix = "f"
 cause = "lenient-encoding"
 "#;
 
-fn minter() -> Minter {
-    let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
+/// Test keys of seed 7.
+pub(super) fn keys() -> IssuerKeys {
     let store = KeyStore::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/test-keys"));
-    let keys = IssuerKeys {
+    IssuerKeys {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),
-    };
+        next: store.signing_key(7, "next").expect("a test key"),
+    }
+}
+
+fn minter() -> Minter {
+    let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
     Minter::new(
         profile,
         "http://127.0.0.1:1/".to_owned(),
         MintDefaults::default(),
-        keys,
+        keys(),
     )
 }
 
@@ -92,6 +97,7 @@ async fn run(
         features,
         divergences,
         minter: &minter,
+        listener: None,
         gate: Severity::High,
         fail_on: Severity::Info,
     };
@@ -269,6 +275,85 @@ async fn a_case_that_cannot_be_asked_is_an_error_and_no_skip() {
             message.contains("case t::note cannot be asked") && message.contains(part),
             "{message}"
         );
+    }
+}
+
+#[test]
+fn a_mistake_in_a_sequence_is_named_with_its_step() {
+    let head = "group = \"t\"\ntitle = \"T\"\n[[sequence]]\nid = \"t::s\"\ntitle = \"s\"\nclause = \"RFC\"\n\
+                level = \"MUST\"\nseverity = \"high\"\ncause = \"stale-keys\"\nimpact = \"i\"\nfix = \"f\"\n";
+    let mint = "{ mint = \"a\" }, ";
+    let table = [
+        (
+            "{ send = [\"a\"], expect = \"allow\" }",
+            "step 1: sends \"a\"",
+        ),
+        ("{ mint = \"a\" }", "step 1: a sequence sends something"),
+        ("{ mint = \"a\", wait = \"1s\" }", "exactly one of"),
+        (
+            "{ mint = \"a\", count = 501 }",
+            "`count` is 501; it takes 1 to 500",
+        ),
+        (
+            "{ serve = \"default\", recipe = {} }",
+            "`recipe` and `count` are for `mint`",
+        ),
+        ("{ wait = \"1s\", within = \"1s\" }", "are for `send`"),
+        ("{ wait = \"soon\" }", "\"soon\" is not a duration"),
+        ("{ wait = \"3m\" }", "at most 120s"),
+        ("{ serve = \"rotten\" }", "`rotten`"),
+        ("{ fail = \"slowly\" }", "`slowly`"),
+    ];
+    let sends = [
+        ("{ send = [\"a\"] }", "step 2: `send` needs `expect`"),
+        (
+            "{ send = [\"a\"], expect = \"any\", at_once = true, until = \"1s\" }",
+            "exclude",
+        ),
+        (
+            "{ send = [\"a\"], expect = \"any\", until = \"5m\" }",
+            "`until` is 300s",
+        ),
+        (
+            "{ send = [\"a\"], expect = \"any\", times = 0 }",
+            "`times` is 0",
+        ),
+    ];
+    let sends = sends.map(|(step, part)| (format!("{mint}{step}"), part));
+    let steps = table.map(|(step, part)| (step.to_owned(), part));
+    for (steps, part) in steps.into_iter().chain(sends) {
+        let text = format!("{head}step = [{steps}]\n");
+        let error = Catalogue::parse([("t.toml".to_owned(), text.as_str())])
+            .expect_err(part)
+            .to_string();
+        assert!(
+            error.contains("t.toml") && error.contains(part),
+            "{part} is missing in: {error}"
+        );
+    }
+}
+
+#[test]
+fn a_declared_overreach_is_known_and_gone_when_there_is_none() {
+    let declared_so = declared(DivergentDecision::Overreach, "2999-01-01");
+    let now = std::time::Instant::now();
+    let answer = Observation {
+        decision: Decision::Deny,
+        status: Some(401),
+        rule: None,
+        cache: crate::target::CacheVerdict::None,
+        cold: false,
+        fault: None,
+        sent: now,
+        finished: now,
+    };
+    for (plain, wanted) in [
+        (Outcome::Overreach, Outcome::KnownDivergence),
+        (Outcome::Pass, Outcome::DivergenceGone),
+        (Outcome::UnexpectedAllow, Outcome::DivergenceGone),
+    ] {
+        let (outcome, _) = super::declared(&declared_so, "t::bad", plain, &answer);
+        assert_eq!(outcome, wanted, "{plain:?}");
     }
 }
 

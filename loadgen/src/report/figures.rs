@@ -74,6 +74,7 @@ pub(super) fn outcome(outcome: Outcome) -> &'static str {
         Outcome::Fault => "no decision",
         Outcome::KnownDivergence => "known divergence",
         Outcome::Note => "note",
+        Outcome::Overreach => "did more than it may",
         Outcome::Pass => "pass",
         Outcome::Skip => "skipped",
         Outcome::UnexpectedAllow => "let in, and had to be refused",

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CommandPlan, DivergentDecision, HttpCommand, LambdaCommand, Placeholders, SetupPlan,
+    CommandPlan, DivergentDecision, HttpCommand, KeyLife, LambdaCommand, Placeholders, SetupPlan,
     SubjectKind,
 };
 use crate::conform::Feature;
@@ -39,6 +39,7 @@ pub(super) struct RawSubject {
     request: Option<Spanned<RawRequest>>,
     ready: Option<Spanned<RawReady>>,
     lambda: Option<Spanned<RawLambda>>,
+    keys: Option<Spanned<RawKeys>>,
     #[serde(default = "every_feature")]
     pub(super) features: Vec<Feature>,
     #[serde(rename = "divergence", default)]
@@ -89,6 +90,14 @@ struct RawLambda {
     max_environments: Option<Spanned<WholeNumber>>,
 }
 
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct RawKeys {
+    lifetime: Option<Spanned<DurationText>>,
+    #[serde(default)]
+    env: BTreeMap<String, Spanned<String>>,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawDivergence {
@@ -117,7 +126,45 @@ pub(super) fn every_feature() -> Vec<Feature> {
     vec![Feature::Scope]
 }
 
+/// A sequence waits for so long; longer would be nobody's idea of a test.
+const KEY_LIFETIME_MAX: Duration = Duration::from_mins(2);
+
 impl RawSubject {
+    /// `[keys]`, which is taken out.
+    pub(super) fn key_life(&mut self) -> Result<KeyLife, Mistake> {
+        let Some(keys) = self.keys.take() else {
+            return Ok(KeyLife::default());
+        };
+        if self.command.is_none() && !keys.get_ref().env.is_empty() {
+            return Err(Mistake::at(
+                &keys,
+                "[keys] env is for a target with [command]",
+            ));
+        }
+        let keys = keys.into_inner();
+        if let Some(lifetime) = &keys.lifetime
+            && lifetime.get_ref().0 > KEY_LIFETIME_MAX
+        {
+            let given = lifetime.get_ref().0;
+            let message = format!(
+                "lifetime is {given:?}; it takes at most {KEY_LIFETIME_MAX:?}, for which [keys] env can make it short"
+            );
+            return Err(Mistake::at(lifetime, message));
+        }
+        for text in keys.env.values() {
+            Placeholders::check(text.get_ref())
+                .map_err(|error| Mistake::at(text, error.to_string()))?;
+        }
+        Ok(KeyLife {
+            lifetime: keys.lifetime.map(|lifetime| lifetime.into_inner().0),
+            env: keys
+                .env
+                .into_iter()
+                .map(|(name, value)| (name, value.into_inner()))
+                .collect(),
+        })
+    }
+
     pub(super) fn into_kind(self, folder: &Path) -> Result<SubjectKind, Mistake> {
         let kind = *self.kind.get_ref();
         if let Some(lambda) = &self.lambda

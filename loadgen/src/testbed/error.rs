@@ -65,6 +65,9 @@ pub enum TestbedError {
     /// The thread that makes keys is gone.
     #[error("the thread that makes the issuer's keys ended without an answer")]
     KeyThread,
+    /// No port for the listener.
+    #[error("the listener for who follows a token's URL has no port: {0}")]
+    Listener(io::Error),
     /// A name or a file is wrong.
     #[error(transparent)]
     Lookup(#[from] LookupError),

@@ -10,8 +10,9 @@ use crate::encoding::from_hex;
 
 /// Who makes the signature, and how. The header's `alg` is not touched by it.
 ///
-/// As text: `"issuer"`, `"attacker"`, `"none"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`,
-/// `{ rsa = "pss-sha256" }`, `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`.
+/// As text: `"issuer"`, `"attacker"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`,
+/// `{ rsa = "pss-sha256" }`, `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`,
+/// `{ bytes_filled = 2048 }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Sign {
     /// RS256 with another RSA key; the header's `kid` stays.
@@ -20,6 +21,8 @@ pub enum Sign {
     Bytes(Vec<u8>),
     /// A raw RSA operation with the issuer's key over a hand-made encoding.
     Encoded(EncodedMessage),
+    /// The encoded message itself, which a public exponent of 1 takes for its signature.
+    ExponentOne,
     /// A message authentication code, for key confusion (RFC 8725 §2.1).
     Hmac {
         /// The hash.
@@ -32,10 +35,14 @@ pub enum Sign {
     /// RS256 with the issuer's key.
     #[default]
     Issuer,
+    /// RS256 with the key that the issuer changes to; the header's `kid` stays.
+    Next,
     /// The empty signature (RFC 7518 §3.6).
     None,
     /// Another RSA scheme with the issuer's key.
     Rsa(RsaScheme),
+    /// RS256 with a key of 1,024 bits; the header's `kid` stays.
+    Small,
 }
 
 /// The hash of an HMAC, RFC 7518 §3.2.
@@ -189,6 +196,9 @@ impl<'de> Deserialize<'de> for Sign {
     }
 }
 
+/// What `bytes_filled` repeats: a number below any modulus of that length.
+const FILLING: u8 = 0x5a;
+
 struct SignVisitor;
 
 #[derive(Deserialize)]
@@ -200,6 +210,7 @@ struct SignTable {
     encoded: Option<EncodedMessage>,
     integer: Option<SpecialInteger>,
     bytes_hex: Option<String>,
+    bytes_filled: Option<u16>,
 }
 
 impl<'de> Visitor<'de> for SignVisitor {
@@ -207,17 +218,30 @@ impl<'de> Visitor<'de> for SignVisitor {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(
-            "`issuer`, `attacker`, `none` or a table with one of `hmac` (and `secret`), `rsa`, `encoded`, `integer`, \
-             `bytes_hex`",
+            "`issuer`, `attacker`, `exponent-one`, `next`, `none`, `small` or a table with one of `hmac` (and `secret`), \
+             `rsa`, `encoded`, `integer`, `bytes_hex`, `bytes_filled`",
         )
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Sign, E> {
         match name {
             "attacker" => Ok(Sign::Attacker),
+            "exponent-one" => Ok(Sign::ExponentOne),
             "issuer" => Ok(Sign::Issuer),
+            "next" => Ok(Sign::Next),
             "none" => Ok(Sign::None),
-            _ => Err(E::unknown_variant(name, &["attacker", "issuer", "none"])),
+            "small" => Ok(Sign::Small),
+            _ => Err(E::unknown_variant(
+                name,
+                &[
+                    "attacker",
+                    "exponent-one",
+                    "issuer",
+                    "next",
+                    "none",
+                    "small",
+                ],
+            )),
         }
     }
 
@@ -240,13 +264,17 @@ impl<'de> Visitor<'de> for SignVisitor {
             table.encoded.map(Sign::Encoded),
             table.integer.map(Sign::Integer),
             bytes,
+            table
+                .bytes_filled
+                .map(|count| Sign::Bytes(vec![FILLING; usize::from(count)])),
         ]
         .into_iter()
         .flatten();
         match (given.next(), given.next()) {
             (Some(sign), None) => Ok(sign),
             _ => Err(A::Error::custom(
-                "`sign` must have exactly one of `hmac` (with `secret`), `rsa`, `encoded`, `integer`, `bytes_hex`",
+                "`sign` must have exactly one of `hmac` (with `secret`), `rsa`, `encoded`, `integer`, `bytes_hex`, \
+                 `bytes_filled`",
             )),
         }
     }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::jwks_document::JwksDocument;
 use crate::minter::IssuerKeys;
 use crate::profile::IssuerProfile;
 use crate::signing_key::SigningKey;
@@ -19,7 +20,7 @@ pub(crate) fn jwk_as_served(profile: &IssuerProfile, key: &SigningKey) -> Value 
 
 /// The JWK Set (RFC 7517 §5) that an issuer of this profile publishes: the signing key, and never the attacker's.
 pub fn jwks_document(profile: &IssuerProfile, keys: &IssuerKeys) -> Value {
-    json!({ "keys": [jwk_as_served(profile, &keys.signing)] })
+    JwksDocument::Default.render(profile, keys)
 }
 
 /// The metadata of RFC 8414 §2, which is also what is served for OpenID Connect Discovery 1.0.

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::jwks_document::JwksDocument;
+
 /// Enough to see every fetch of a verifier that fetches once per unknown `kid` in a flood of thousands; 160 kB.
 const FETCHES_KEPT: usize = 4_096;
 
@@ -12,10 +14,21 @@ const FETCHES_KEPT: usize = 4_096;
 pub struct JwksFetch {
     /// When the request's head was read.
     pub received: Instant,
-    /// When the answer was ready to be written.
+    /// When the answer was ready to be written; of a silent issuer, when it fell silent.
     pub answered: Instant,
-    /// The answer's status.
-    pub status: u16,
+    /// The answer's status; `None` where the connection ended without one.
+    pub status: Option<u16>,
+    /// What was served.
+    pub answer: JwksAnswer,
+}
+
+/// What a fetch of the JWKS got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum JwksAnswer {
+    /// A key set.
+    Document(JwksDocument),
+    /// A fault, by the name of its kind.
+    Fault(&'static str),
 }
 
 #[derive(Debug, Default)]
@@ -28,7 +41,7 @@ struct Fetches {
 }
 
 impl FetchLog {
-    pub(super) fn record(&self, received: Instant, status: u16) {
+    pub(super) fn record(&self, received: Instant, status: Option<u16>, answer: JwksAnswer) {
         let mut fetches = self.lock();
         fetches.count += 1;
         if fetches.recent.len() == FETCHES_KEPT {
@@ -38,6 +51,7 @@ impl FetchLog {
             received,
             answered: Instant::now(),
             status,
+            answer,
         });
     }
 
@@ -64,7 +78,11 @@ mod tests {
         let log = FetchLog::default();
         let first = Instant::now();
         for _ in 0..=FETCHES_KEPT {
-            log.record(Instant::now(), 200);
+            log.record(
+                Instant::now(),
+                Some(200),
+                JwksAnswer::Document(JwksDocument::Default),
+            );
         }
         assert_eq!(log.count(), FETCHES_KEPT as u64 + 1);
         assert_eq!(log.recent().len(), FETCHES_KEPT);

@@ -1,6 +1,6 @@
-//! The issuer's socket: connections, how many of them, and how slow they may be. What a request gets is `answer`'s affair.
+//! A socket of this crate: connections, how many of them, and how slow they may be. What a request gets is `answer`'s
+//! affair.
 
-use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,6 +26,11 @@ const CONNECTIONS: usize = 2_048;
 /// After an accept that failed, mostly for want of file descriptors: long enough for a connection to end.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// In place of an answer: the connection is closed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the connection is closed in place of an answer")]
+pub(super) struct Hangup;
+
 /// Bounds of the socket.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Limits {
@@ -50,7 +55,7 @@ pub(super) async fn serve<A, F>(
     answer: A,
 ) where
     A: Fn(Request) -> F + Clone + Send + 'static,
-    F: Future<Output = Response> + Send + 'static,
+    F: Future<Output = Result<Response, Hangup>> + Send + 'static,
 {
     let places = Arc::new(Semaphore::new(limits.connections));
     let mut builder = http1::Builder::new();
@@ -92,14 +97,12 @@ async fn hold<A, F>(
     answer: A,
 ) where
     A: Fn(Request) -> F,
-    F: Future<Output = Response>,
+    F: Future<Output = Result<Response, Hangup>>,
 {
     // An answer is one small write; waiting to fill a segment would be measured as part of a cold start.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request: hyper::Request<Incoming>| {
-        let answered = answer(request.map(Body::new));
-        async move { Ok::<_, Infallible>(answered.await) }
-    });
+    let service =
+        service_fn(move |request: hyper::Request<Incoming>| answer(request.map(Body::new)));
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::pin!(connection);
     // A connection that breaks is the client's affair.
@@ -136,7 +139,7 @@ mod tests {
         };
         let (stop, stopped) = watch::channel(());
         let serving = tokio::spawn(serve(listener, limits, stopped, |_| async {
-            Response::new(Body::empty())
+            Ok(Response::new(Body::empty()))
         }));
         let mut first = connect(address).await;
         assert_eq!(first.read_u8().await.unwrap(), b'H');

@@ -23,6 +23,7 @@ pub(crate) fn keys() -> IssuerKeys {
         IssuerKeys {
             signing: store.signing_key(SEED, "issuer").unwrap(),
             attacker: store.signing_key(SEED, "attacker").unwrap(),
+            next: store.signing_key(SEED, "next").unwrap(),
         }
     })
     .clone()

@@ -7,8 +7,10 @@
 )]
 
 mod connections;
+mod faults;
 mod fixture;
 mod http;
+mod key_sets;
 mod keys;
 mod metadata;
 mod minting;

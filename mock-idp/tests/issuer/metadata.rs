@@ -126,7 +126,7 @@ async fn every_fetch_of_the_keys_is_logged_with_its_times() {
     let mut last = before;
     for fetch in fetches {
         assert!(last <= fetch.received && fetch.received <= fetch.answered);
-        assert_eq!(fetch.status, 200);
+        assert_eq!(fetch.status, Some(200));
         last = fetch.answered;
     }
     assert!(last <= after);

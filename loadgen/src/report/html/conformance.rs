@@ -64,6 +64,7 @@ fn cell(outcome: Outcome) -> (&'static str, &'static str) {
     match outcome {
         Outcome::DivergenceGone
         | Outcome::Fault
+        | Outcome::Overreach
         | Outcome::UnexpectedAllow
         | Outcome::UnexpectedDeny => ("fail", "✗"),
         Outcome::KnownDivergence => ("known", "k"),

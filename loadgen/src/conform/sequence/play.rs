@@ -1,0 +1,295 @@
+//! The steps of a sequence, taken one after the other against a target and an issuer of their own.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use mock_idp::{JwksFault, Minter, MockIdp, UrlListener};
+use tokio::task::JoinSet;
+
+use super::{Send, Sequence, Step, StepDecision, Wait};
+use crate::clock::unix_now;
+use crate::conform::{Expectation, Outcome};
+use crate::target::{Connection, Decision, Observation, PreparedRequest, RequestShape, Target};
+use crate::testbed::Testbed;
+
+/// Between two tries of a step that may take its time.
+const TRY_AGAIN: Duration = Duration::from_millis(250);
+
+/// Where a sequence is played.
+#[derive(Debug)]
+pub(in crate::conform) struct Stage<'a> {
+    pub(in crate::conform) target: &'a Target,
+    pub(in crate::conform) minter: &'a Minter,
+    /// The issuer and the listener, where they are the sequence's own.
+    pub(in crate::conform) own: Option<(&'a MockIdp, &'a UrlListener)>,
+    /// Where the target runs, which knows how many processes it has; one where nobody knows.
+    pub(in crate::conform) testbed: Option<&'a Testbed>,
+    /// For how long the target says that it keeps keys.
+    pub(in crate::conform) key_lifetime: Option<Duration>,
+}
+
+/// How a sequence ended.
+#[derive(Debug)]
+pub(in crate::conform) struct Ending {
+    /// What was expected at the step where it ended.
+    pub(in crate::conform) expected: Expectation,
+    /// The last answer.
+    pub(in crate::conform) observed: Option<Observation>,
+    /// The verdict, the grade not yet looked at.
+    pub(in crate::conform) outcome: Outcome,
+    /// The step where it ended and why, where it is no plain pass.
+    pub(in crate::conform) reason: Option<String>,
+}
+
+/// A step that is not as it has to be.
+struct Failed {
+    outcome: Outcome,
+    reason: String,
+}
+
+impl Failed {
+    fn overreach(reason: String) -> Self {
+        Self {
+            outcome: Outcome::Overreach,
+            reason,
+        }
+    }
+}
+
+/// What is remembered from step to step.
+struct Player<'a> {
+    stage: &'a Stage<'a>,
+    now: i64,
+    tokens: BTreeMap<&'a str, Vec<String>>,
+    connection: Connection,
+    fetches_before: u64,
+    expected: Expectation,
+    observed: Option<Observation>,
+}
+
+/// Does to the issuer what a sequence does before anything else, so that a target that fetches keys when it starts finds
+/// it done.
+pub(in crate::conform) fn prepare(sequence: &Sequence, idp: &MockIdp, listener: &UrlListener) {
+    for step in &sequence.steps {
+        match step {
+            Step::Fail(fault) => idp.fail_jwks(Some(located(fault, listener))),
+            Step::Serve(document) => idp.publish(*document),
+            Step::FetchesAtMost(_)
+            | Step::ListenerUnvisited
+            | Step::Mint { .. }
+            | Step::Send(_)
+            | Step::Wait(_) => return,
+        }
+    }
+}
+
+/// Plays a sequence to its end, or to the first step that is not as it has to be. The error is a token that cannot be
+/// minted: the file is wrong, and not the target.
+pub(in crate::conform) async fn play(
+    sequence: &Sequence,
+    stage: &Stage<'_>,
+) -> Result<Ending, String> {
+    let mut player = Player {
+        stage,
+        now: unix_now(),
+        tokens: BTreeMap::new(),
+        connection: stage.target.connection(),
+        fetches_before: 0,
+        expected: sequence.case.expect,
+        observed: None,
+    };
+    let mut ended = None;
+    for (index, step) in sequence.steps.iter().enumerate() {
+        if let Err(failed) = player.take(step).await? {
+            let reason = format!("step {} ({}): {}", index + 1, step.summary(), failed.reason);
+            ended = Some((failed.outcome, reason));
+            break;
+        }
+    }
+    let (outcome, reason) = match ended {
+        None => (Outcome::Pass, None),
+        Some((outcome, reason)) => (outcome, Some(reason)),
+    };
+    Ok(Ending {
+        expected: player.expected,
+        observed: player.observed,
+        outcome,
+        reason,
+    })
+}
+
+impl<'a> Player<'a> {
+    async fn take(&mut self, step: &'a Step) -> Result<Result<(), Failed>, String> {
+        match step {
+            Step::Fail(fault) => {
+                if let Some((idp, listener)) = self.stage.own {
+                    idp.fail_jwks(Some(located(fault, listener)));
+                    self.fetches_before = idp.fetch_count();
+                }
+            }
+            Step::Serve(document) => {
+                if let Some((idp, _)) = self.stage.own {
+                    idp.publish(*document);
+                    idp.fail_jwks(None);
+                    self.fetches_before = idp.fetch_count();
+                }
+            }
+            Step::FetchesAtMost(most) => return Ok(self.fetches_at_most(*most)),
+            Step::ListenerUnvisited => return Ok(self.listener_unvisited()),
+            Step::Mint {
+                name,
+                recipe,
+                count,
+            } => {
+                let minter = self.stage.minter;
+                let tokens = match count {
+                    1 => vec![minter.mint(recipe, self.now)],
+                    // Serials from 1 on: 0 is what a single token says of itself.
+                    _ => (1..=*count)
+                        .map(|serial| minter.mint_numbered(recipe, self.now, serial))
+                        .collect(),
+                };
+                let tokens = tokens
+                    .into_iter()
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| error.to_string())?;
+                self.tokens.insert(name, tokens);
+            }
+            Step::Send(send) => return self.send(send).await,
+            Step::Wait(Wait::For(time)) => tokio::time::sleep(*time).await,
+            Step::Wait(Wait::KeyLifetime) => {
+                tokio::time::sleep(self.stage.key_lifetime.unwrap_or_default()).await;
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    fn fetches_at_most(&self, most: u64) -> Result<(), Failed> {
+        let Some((idp, _)) = self.stage.own else {
+            return Ok(());
+        };
+        let fetches = idp.fetch_count() - self.fetches_before;
+        // An execution environment of Lambda shares nothing with another, its keys included.
+        let processes = self.stage.testbed.map_or(1, Testbed::processes);
+        if fetches <= most * processes {
+            return Ok(());
+        }
+        Err(Failed::overreach(format!(
+            "{processes} processes fetched the keys {fetches} times"
+        )))
+    }
+
+    fn listener_unvisited(&self) -> Result<(), Failed> {
+        let hits = self.stage.own.map(|(_, listener)| listener.hits());
+        match hits.unwrap_or_default().first() {
+            None => Ok(()),
+            Some(hit) => Err(Failed::overreach(format!(
+                "the target fetched {} from the listener",
+                hit.path
+            ))),
+        }
+    }
+
+    async fn send(&mut self, send: &Send) -> Result<Result<(), Failed>, String> {
+        self.expected = send.expect.expectation();
+        let mut requests = Vec::new();
+        for _ in 0..send.times {
+            for name in &send.names {
+                for token in &self.tokens[name.as_str()] {
+                    let request = self.stage.target.prepare(&RequestShape::default(), token);
+                    requests.push(request.map_err(|error| error.to_string())?);
+                }
+            }
+        }
+        let observations = if send.at_once {
+            self.all_at_once(requests).await
+        } else {
+            self.in_turn(&requests, send).await
+        };
+        let count = observations.len();
+        for (index, observation) in observations.into_iter().enumerate() {
+            let verdict = judge(send, &observation);
+            self.observed = Some(observation);
+            if let Err(mut failed) = verdict {
+                if count > 1 {
+                    failed.reason = format!("answer {} of {count}: {}", index + 1, failed.reason);
+                }
+                return Ok(Err(failed));
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    /// Stops at the first answer that is not as asked for: what comes after it says nothing more.
+    async fn in_turn(&mut self, requests: &[PreparedRequest], send: &Send) -> Vec<Observation> {
+        let deadline = Instant::now() + send.until.unwrap_or_default();
+        let mut observations = Vec::with_capacity(requests.len());
+        for request in requests {
+            let mut observation = self.connection.call(request).await;
+            while !send.expect.is_met_by(observation.decision) && Instant::now() < deadline {
+                tokio::time::sleep(TRY_AGAIN).await;
+                observation = self.connection.call(request).await;
+            }
+            let failed = judge(send, &observation).is_err();
+            observations.push(observation);
+            if failed {
+                break;
+            }
+        }
+        observations
+    }
+
+    async fn all_at_once(&self, requests: Vec<PreparedRequest>) -> Vec<Observation> {
+        let mut calls: JoinSet<Observation> = requests
+            .into_iter()
+            .map(|request| {
+                let mut connection = self.stage.target.connection();
+                async move { connection.call(&request).await }
+            })
+            .collect();
+        let mut observations = Vec::new();
+        while let Some(ended) = calls.join_next().await {
+            // None is aborted, and a call does not panic.
+            observations.extend(ended.ok());
+        }
+        observations
+    }
+}
+
+fn judge(send: &Send, observation: &Observation) -> Result<(), Failed> {
+    if !send.expect.is_met_by(observation.decision) {
+        if let Some(reason) = &send.or_skip {
+            return Err(Failed {
+                outcome: Outcome::Skip,
+                reason: reason.clone(),
+            });
+        }
+        let outcome = match (send.expect, observation.decision) {
+            (_, Decision::Allow) => Outcome::UnexpectedAllow,
+            (StepDecision::Allow, Decision::Deny) => Outcome::UnexpectedDeny,
+            _ => Outcome::Fault,
+        };
+        let reason = match send.until {
+            None => observation.summary(),
+            Some(until) => format!("{} after {until:?}", observation.summary()),
+        };
+        return Err(Failed { outcome, reason });
+    }
+    let took = observation.finished - observation.sent;
+    match send.within {
+        Some(most) if took > most => Err(Failed::overreach(format!(
+            "the answer took {took:.1?}, and may take {most:?}"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// A redirect leads to the listener where it says so.
+fn located(fault: &JwksFault, listener: &UrlListener) -> JwksFault {
+    match fault {
+        JwksFault::Redirect(url) => {
+            JwksFault::Redirect(url.replace("{listener}", listener.base_url()))
+        }
+        other => other.clone(),
+    }
+}

@@ -1,0 +1,272 @@
+//! What cannot be asked on the testbed of the plain cases: cases that need another key set, and sequences.
+//!
+//! Each has an issuer, a listener and a target of its own, so that all of them run side by side, and cost the longest wait
+//! among them instead of the sum.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mock_idp::{JwksDocument, Minter};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::sequence::play::{self, Stage};
+use super::{
+    Case, Conformance, Grade, Outcome, Sequence, Severity, Unasked, declared, missing, record,
+};
+use crate::record::CaseRecord;
+use crate::scenario::Scenario;
+use crate::stop::StopSignal;
+use crate::subject::{Subject, SubjectKind};
+use crate::target::Target;
+use crate::testbed::{FreshStart, Testbed, TestbedError};
+
+/// Targets that run at the same time. Most of them wait most of the time; a process of each costs tens of megabytes.
+const TARGETS: usize = 16;
+
+/// What a gateway's cache keeps a policy for where a sequence wants it on: API Gateway's own default.
+const GATEWAY_CACHE: Duration = Duration::from_mins(5);
+
+/// Of whom, by whom and for what.
+#[derive(Debug, Clone)]
+pub struct SideBySide {
+    /// Issuer profile, seed, audience, scope.
+    pub scenario: Scenario,
+    /// The target, which is started again and again.
+    pub subject: Subject,
+    /// The target of the plain cases, for what asks nothing of the issuer when the subject cannot be started afresh.
+    pub running: Target,
+    /// Its minter.
+    pub minter: Minter,
+}
+
+/// What is asked of one fresh target.
+#[derive(Debug)]
+enum Job {
+    KeySet(JwksDocument, Vec<Case>),
+    Sequence(Box<Sequence>),
+}
+
+impl SideBySide {
+    /// Asks all of it. `progress` is told after each; a signal ends it at once, with what is known by then.
+    ///
+    /// The records are in the order of the arguments, the cases first.
+    pub async fn run(
+        self,
+        cases: Vec<Case>,
+        sequences: Vec<Sequence>,
+        stop: &StopSignal,
+        mut progress: impl FnMut(&CaseRecord),
+    ) -> Result<Vec<CaseRecord>, Unasked> {
+        let order: Vec<String> = cases
+            .iter()
+            .map(|case| case.id.clone())
+            .chain(sequences.iter().map(|sequence| sequence.case.id.clone()))
+            .collect();
+        let (bench, places) = (Arc::new(self), Arc::new(Semaphore::new(TARGETS)));
+        let mut running = JoinSet::new();
+        for job in jobs(cases, sequences) {
+            let (bench, places) = (Arc::clone(&bench), Arc::clone(&places));
+            running.spawn(async move {
+                // The semaphore is never closed.
+                let _place = places.acquire_owned().await;
+                bench.ask(job).await
+            });
+        }
+        let mut records = Vec::with_capacity(order.len());
+        while let Some(Some(ended)) = stop.unless_raised(running.join_next()).await {
+            match ended {
+                Ok(judged) => {
+                    let judged = judged?;
+                    judged.iter().for_each(&mut progress);
+                    records.extend(judged);
+                }
+                Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
+                Err(_) => {}
+            }
+        }
+        let place = |record: &CaseRecord| order.iter().position(|id| *id == record.id);
+        records.sort_by_key(place);
+        Ok(records)
+    }
+
+    async fn ask(&self, job: Job) -> Result<Vec<CaseRecord>, Unasked> {
+        match job {
+            Job::KeySet(document, cases) => self.key_set(document, &cases).await,
+            Job::Sequence(sequence) => Ok(vec![self.sequence(&sequence).await?]),
+        }
+    }
+
+    fn can_start_afresh(&self) -> bool {
+        !matches!(self.subject.kind, SubjectKind::HttpUrl { .. })
+    }
+
+    async fn key_set(
+        &self,
+        document: JwksDocument,
+        cases: &[Case],
+    ) -> Result<Vec<CaseRecord>, Unasked> {
+        if !self.can_start_afresh() {
+            return Ok(cases.iter().map(cannot_start).collect());
+        }
+        let fresh = FreshStart {
+            gateway_cache: Duration::ZERO,
+            for_key_lifetime: false,
+        };
+        let prepare = |idp: &mock_idp::MockIdp, _: &_| idp.publish(document);
+        let testbed = match Testbed::start_afresh(&self.scenario, &self.subject, fresh, prepare)
+            .await
+        {
+            Ok(testbed) => testbed,
+            Err(error) => return Ok(cases.iter().map(|case| not_started(case, &error)).collect()),
+        };
+        let conformance = Conformance {
+            target: testbed.target(),
+            features: &self.subject.features,
+            divergences: &self.subject.divergences,
+            minter: testbed.minter(),
+            listener: Some(testbed.listener()),
+            gate: Severity::Info,
+            fail_on: Severity::Info,
+        };
+        let mut connection = testbed.target().connection();
+        let mut records = Vec::with_capacity(cases.len());
+        for case in cases {
+            let judged = conformance.ask(case, &mut connection).await;
+            match judged {
+                Ok(judged) => records.push(judged),
+                Err(error) => {
+                    testbed.shutdown().await;
+                    return Err(error);
+                }
+            }
+        }
+        testbed.shutdown().await;
+        Ok(records)
+    }
+
+    async fn sequence(&self, sequence: &Sequence) -> Result<CaseRecord, Unasked> {
+        let case = &sequence.case;
+        if let Some(reason) = self.skipped(sequence) {
+            return Ok(record(case, None, Outcome::Skip, Some(reason)));
+        }
+        if !self.can_start_afresh() {
+            let stage = Stage {
+                target: &self.running,
+                minter: &self.minter,
+                own: None,
+                testbed: None,
+                key_lifetime: self.subject.keys.lifetime,
+            };
+            return self.played(sequence, &stage).await;
+        }
+        let fresh = FreshStart {
+            gateway_cache: if sequence.gateway_cache {
+                GATEWAY_CACHE
+            } else {
+                Duration::ZERO
+            },
+            for_key_lifetime: sequence.needs_key_lifetime(),
+        };
+        let prepare = |idp: &_, listener: &_| play::prepare(sequence, idp, listener);
+        let testbed =
+            match Testbed::start_afresh(&self.scenario, &self.subject, fresh, prepare).await {
+                Ok(testbed) => testbed,
+                Err(error) => return Ok(not_started(case, &error)),
+            };
+        let stage = Stage {
+            target: testbed.target(),
+            minter: testbed.minter(),
+            own: Some((testbed.idp(), testbed.listener())),
+            testbed: Some(&testbed),
+            key_lifetime: self.subject.keys.lifetime,
+        };
+        let judged = self.played(sequence, &stage).await;
+        testbed.shutdown().await;
+        judged
+    }
+
+    fn skipped(&self, sequence: &Sequence) -> Option<String> {
+        if let Some(reason) = missing(&sequence.case, &self.subject.features) {
+            return Some(reason);
+        }
+        if sequence.needs_own_issuer() && !self.can_start_afresh() {
+            return Some(CANNOT_START.to_owned());
+        }
+        let unknown = sequence.needs_key_lifetime() && self.subject.keys.lifetime.is_none();
+        unknown.then(|| {
+            "the target file does not say for how long keys are kept: set [keys] lifetime"
+                .to_owned()
+        })
+    }
+
+    async fn played(&self, sequence: &Sequence, stage: &Stage<'_>) -> Result<CaseRecord, Unasked> {
+        let case = &sequence.case;
+        let ending = play::play(sequence, stage)
+            .await
+            .map_err(|reason| Unasked::Case {
+                id: case.id.clone(),
+                reason,
+            })?;
+        let plain = match (case.grade, ending.outcome) {
+            (
+                Grade::Note,
+                Outcome::Overreach | Outcome::UnexpectedAllow | Outcome::UnexpectedDeny,
+            ) => Outcome::Note,
+            (_, plain) => plain,
+        };
+        let (outcome, reason) = match &ending.observed {
+            Some(observed) if plain != Outcome::Skip => {
+                let (outcome, reason) =
+                    declared(&self.subject.divergences, &case.id, plain, observed);
+                let reason = match (ending.reason, reason) {
+                    (Some(step), Some(why)) if step != why => Some(format!("{step}; {why}")),
+                    (step, why) => step.or(why),
+                };
+                (outcome, reason)
+            }
+            _ => (plain, ending.reason),
+        };
+        let asked = Case {
+            expect: ending.expected,
+            ..case.clone()
+        };
+        Ok(record(&asked, ending.observed.as_ref(), outcome, reason))
+    }
+}
+
+/// The longest first, so that no wait begins when all others have ended.
+fn jobs(cases: Vec<Case>, mut sequences: Vec<Sequence>) -> Vec<Job> {
+    let mut sets: Vec<(JwksDocument, Vec<Case>)> = Vec::new();
+    for case in cases {
+        match sets.iter_mut().find(|(document, _)| *document == case.jwks) {
+            Some((_, asked)) => asked.push(case),
+            None => sets.push((case.jwks, vec![case])),
+        }
+    }
+    sequences.sort_by_key(|sequence| Reverse(sequence.length_max()));
+    let sequences = sequences
+        .into_iter()
+        .map(|sequence| Job::Sequence(Box::new(sequence)));
+    let sets = sets
+        .into_iter()
+        .map(|(document, cases)| Job::KeySet(document, cases));
+    sequences.chain(sets).collect()
+}
+
+const CANNOT_START: &str = "the issuer's keys have to change for it, and a server that was there already cannot be started afresh";
+
+fn cannot_start(case: &Case) -> CaseRecord {
+    record(case, None, Outcome::Skip, Some(CANNOT_START.to_owned()))
+}
+
+/// A target that does not come up with these keys gives no decision; whatever else keeps a testbed from standing is no
+/// fault of the target.
+fn not_started(case: &Case, error: &TestbedError) -> CaseRecord {
+    let outcome = match error {
+        TestbedError::Died { .. } | TestbedError::Hangs { .. } => Outcome::Fault,
+        _ => Outcome::Skip,
+    };
+    record(case, None, outcome, Some(error.to_string()))
+}

@@ -1,0 +1,352 @@
+//! A small verifier over HTTP whose one flaw is chosen: what a case does not catch here it would catch nowhere.
+//!
+//! Textbook RSA, so that it takes keys which no library would. Without a flaw it is strict.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use rsa::BigUint;
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Mutex;
+
+use super::fetch::{self, Got};
+use crate::clock::unix_now;
+
+/// Least time between two fetches for keys that are not there.
+const COOLDOWN: Duration = Duration::from_secs(1);
+
+/// Least time between two fetches while there is no key at all.
+const BACK_OFF: Duration = Duration::from_millis(300);
+
+/// For how long keys are fresh; `[keys] lifetime` of this target.
+pub(super) const KEY_LIFETIME: Duration = Duration::from_secs(1);
+
+/// What one signature of a key of 16,384 bits costs, measured.
+const HUGE_COST: Duration = Duration::from_millis(200);
+
+/// What one verifier does wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Flaw {
+    AllowsByClaims,
+    AllowsByHeaderAndSignature,
+    AllowsByLowerCase,
+    AllowsBySigningInput,
+    AllowsForEver,
+    AnyKeyOfTheSet,
+    AnyKindOfKey,
+    FailsOpen,
+    FetchesEachTime,
+    FirstKeyAlone,
+    FollowsRedirects,
+    FollowsUrls,
+    LastDecision,
+    LastKeyAlone,
+    NeedsAlg,
+    NeverFetchesAgain,
+    NoDeadline,
+    OneOddKeySpoilsAll,
+    RefusesBySigningInput,
+    RefusesForEver,
+    RefusesExtraMembers,
+    SignatureUnchecked,
+    SlowOnLargeSets,
+    Strict,
+}
+
+/// Whose tokens it takes.
+#[derive(Debug, Clone)]
+pub(super) struct Trust {
+    pub(super) issuer: String,
+    pub(super) jwks_uri: String,
+    pub(super) audience: String,
+    pub(super) scope: String,
+}
+
+pub(super) struct Verifier {
+    flaw: Flaw,
+    trust: Trust,
+    keys: Mutex<Keys>,
+    decisions: Mutex<HashMap<String, u16>>,
+    core: Mutex<()>,
+}
+
+#[derive(Default)]
+struct Keys {
+    set: Option<Vec<Value>>,
+    fetched: Option<Instant>,
+    tried: Option<Instant>,
+}
+
+impl Verifier {
+    /// Serves on a free port until the test's runtime ends.
+    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> SocketAddr {
+        let verifier = Arc::new(Self {
+            flaw,
+            trust,
+            keys: Mutex::default(),
+            decisions: Mutex::default(),
+            core: Mutex::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(Arc::clone(&verifier).hold(stream));
+            }
+        });
+        address
+    }
+
+    async fn hold(self: Arc<Self>, stream: TcpStream) {
+        let mut stream = BufReader::new(stream);
+        loop {
+            let (mut token, mut line) = (String::new(), String::new());
+            loop {
+                line.clear();
+                match stream.read_line(&mut line).await {
+                    Ok(1..) => {}
+                    Ok(0) | Err(_) => return,
+                }
+                if let Some(value) = line.strip_prefix("authorization: Bearer ") {
+                    value.trim().clone_into(&mut token);
+                }
+                if line == "\r\n" {
+                    break;
+                }
+            }
+            let status = self.decide(&token).await;
+            let answer = format!("HTTP/1.1 {status} -\r\ncontent-length: 0\r\n\r\n");
+            if stream.write_all(answer.as_bytes()).await.is_err() {
+                return;
+            }
+        }
+    }
+
+    async fn decide(&self, token: &str) -> u16 {
+        let remembered = self.remembered_as(token);
+        if let Some(name) = &remembered
+            && let Some(status) = self.decisions.lock().await.get(name)
+        {
+            return *status;
+        }
+        let status = match self.verify(token).await {
+            Ok(()) => 200,
+            Err(status) => status,
+        };
+        let kept = match self.flaw {
+            Flaw::LastDecision => true,
+            Flaw::RefusesBySigningInput | Flaw::RefusesForEver => status != 200,
+            _ => status == 200,
+        };
+        if let Some(name) = remembered.filter(|_| kept) {
+            self.decisions.lock().await.insert(name, status);
+        }
+        status
+    }
+
+    /// What a decision on a token is remembered by.
+    fn remembered_as(&self, token: &str) -> Option<String> {
+        let mut parts = token.split('.');
+        let mut part = || parts.next().unwrap_or_default();
+        let (header, payload, signature) = (part(), part(), part());
+        Some(match self.flaw {
+            Flaw::AllowsByClaims => {
+                let claims = json(payload)?;
+                format!("{} {}", claims["sub"], claims["jti"])
+            }
+            Flaw::AllowsByHeaderAndSignature => format!("{header}..{signature}"),
+            Flaw::AllowsByLowerCase => token.to_ascii_lowercase(),
+            Flaw::AllowsBySigningInput | Flaw::RefusesBySigningInput => {
+                format!("{header}.{payload}")
+            }
+            Flaw::AllowsForEver | Flaw::RefusesForEver => token.to_owned(),
+            Flaw::LastDecision => String::new(),
+            _ => return None,
+        })
+    }
+
+    async fn verify(&self, token: &str) -> Result<(), u16> {
+        let [header_text, payload_text, signature_text] = token
+            .split('.')
+            .collect::<Vec<_>>()
+            .try_into()
+            .map_err(|_| 401_u16)?;
+        let header = json(header_text).ok_or(401_u16)?;
+        let claims = json(payload_text).ok_or(401_u16)?;
+        if self.flaw == Flaw::FollowsUrls {
+            fetch::follow(&header, &claims).await;
+        }
+        if self.flaw != Flaw::SignatureUnchecked {
+            if header["alg"] != "RS256" {
+                return Err(401);
+            }
+            let signature = URL_SAFE_NO_PAD
+                .decode(signature_text)
+                .map_err(|_| 401_u16)?;
+            let candidates = self.candidates(&header["kid"]).await?;
+            let input = format!("{header_text}.{payload_text}");
+            if candidates.iter().any(is_huge) {
+                // One core, held as long as the arithmetic would take, without its cost for the other tests.
+                let _core = self.core.lock().await;
+                tokio::time::sleep(HUGE_COST).await;
+                return Err(401);
+            }
+            if !candidates
+                .iter()
+                .any(|key| signed_by(key, &input, &signature))
+            {
+                return Err(401);
+            }
+        }
+        self.claims(&claims)
+    }
+
+    fn claims(&self, claims: &Value) -> Result<(), u16> {
+        let now = unix_now();
+        let ours = match &claims["aud"] {
+            Value::Array(all) => all.iter().any(|one| *one == *self.trust.audience),
+            one => *one == *self.trust.audience,
+        };
+        let time = |name: &str| claims[name].as_i64();
+        let in_time =
+            time("exp").is_some_and(|exp| exp > now) && time("nbf").is_none_or(|nbf| nbf <= now);
+        if claims["iss"] != *self.trust.issuer || !ours || !in_time {
+            return Err(401);
+        }
+        let granted = claims["scope"].as_str().unwrap_or_default();
+        let enough = granted.split(' ').any(|one| one == self.trust.scope);
+        if enough { Ok(()) } else { Err(403) }
+    }
+
+    /// The keys that may have signed.
+    async fn candidates(&self, kid: &Value) -> Result<Vec<Value>, u16> {
+        let mut keys = self.keys.lock().await;
+        let fresh = |at: Option<Instant>, time| at.is_some_and(|at| at.elapsed() < time);
+        let pause = match keys.set {
+            None => BACK_OFF,
+            Some(_) => COOLDOWN,
+        };
+        let stale = keys.set.is_none() || !fresh(keys.fetched, KEY_LIFETIME);
+        let missing = |keys: &Keys| self.matching(keys, kid).is_empty();
+        let due = match self.flaw {
+            Flaw::FetchesEachTime => true,
+            Flaw::NeverFetchesAgain => keys.tried.is_none(),
+            _ => (stale || missing(&keys)) && !fresh(keys.tried, pause),
+        };
+        let failed = due && !self.renew(&mut keys).await;
+        let none = keys.set.as_ref().is_none_or(Vec::is_empty);
+        match self.flaw {
+            Flaw::FailsOpen if failed || none => Err(200),
+            Flaw::FetchesEachTime if failed => Err(503),
+            _ if keys.set.is_none() => Err(503),
+            _ => Ok(self.matching(&keys, kid)),
+        }
+    }
+
+    /// Whether there is a new set. A failure leaves the known one in place.
+    async fn renew(&self, keys: &mut Keys) -> bool {
+        keys.tried = Some(Instant::now());
+        let patience = match self.flaw {
+            Flaw::NoDeadline => Duration::from_mins(1),
+            _ => Duration::from_millis(700),
+        };
+        let follow = self.flaw == Flaw::FollowsRedirects;
+        let Some(Got::KeySet(set)) = fetch::key_set(&self.trust.jwks_uri, patience, follow).await
+        else {
+            return false;
+        };
+        if self.flaw == Flaw::SlowOnLargeSets {
+            let count = u32::try_from(set.len()).expect("a set of the test");
+            tokio::time::sleep(Duration::from_millis(5) * count).await;
+        }
+        keys.fetched = Some(Instant::now());
+        keys.set = Some(set);
+        true
+    }
+
+    fn matching(&self, keys: &Keys, kid: &Value) -> Vec<Value> {
+        let set = keys.set.as_deref().unwrap_or_default();
+        if self.flaw == Flaw::OneOddKeySpoilsAll && !set.iter().all(usable) {
+            return Vec::new();
+        }
+        let set = match self.flaw {
+            Flaw::FirstKeyAlone => &set[..set.len().min(1)],
+            Flaw::LastKeyAlone => &set[set.len().saturating_sub(1)..],
+            _ => set,
+        };
+        let extra = |key: &Value| key.as_object().is_some_and(|key| key.len() > 6);
+        let found: Vec<Value> = set
+            .iter()
+            .filter(|key| match self.flaw {
+                Flaw::AnyKindOfKey => key["n"].is_string(),
+                Flaw::NeedsAlg => usable(key) && key["alg"].is_string(),
+                Flaw::RefusesExtraMembers => usable(key) && !extra(key),
+                _ => usable(key),
+            })
+            .filter(|key| self.flaw == Flaw::AnyKeyOfTheSet || key["kid"] == *kid)
+            .cloned()
+            .collect();
+        // Two keys of one name are none.
+        if found.len() > 1 && self.flaw != Flaw::AnyKeyOfTheSet {
+            return Vec::new();
+        }
+        found
+    }
+}
+
+fn json(part: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+fn number(member: &Value) -> Option<Vec<u8>> {
+    URL_SAFE_NO_PAD.decode(member.as_str()?).ok()
+}
+
+/// What the RFCs want of a key for RS256, and a bound on its length.
+fn usable(key: &Value) -> bool {
+    let (Some(modulus), Some(exponent)) = (number(&key["n"]), number(&key["e"])) else {
+        return false;
+    };
+    let verifies = match &key["key_ops"] {
+        Value::Array(operations) => operations.iter().any(|one| one == "verify"),
+        _ => true,
+    };
+    key["kty"] == "RSA"
+        && verifies
+        && (key["use"].is_null() || key["use"] == "sig")
+        && (key["alg"].is_null() || key["alg"] == "RS256")
+        && key["d"].is_null()
+        && (256..=1_024).contains(&modulus.len())
+        && exponent.len() <= 4
+        && exponent != [1]
+}
+
+fn is_huge(key: &Value) -> bool {
+    number(&key["n"]).is_some_and(|modulus| modulus.len() > 1_024)
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256 in plain arithmetic, RFC 8017 §8.2.2.
+fn signed_by(key: &Value, input: &str, signature: &[u8]) -> bool {
+    const DIGEST_INFO: &[u8] = &[
+        0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
+        0x05, 0x00, 0x04, 0x20,
+    ];
+    let (Some(n), Some(e)) = (number(&key["n"]), number(&key["e"])) else {
+        return false;
+    };
+    let message = BigUint::from_bytes_be(signature)
+        .modpow(&BigUint::from_bytes_be(&e), &BigUint::from_bytes_be(&n));
+    let mut wanted = vec![0x00, 0x01];
+    wanted.resize(n.len().saturating_sub(DIGEST_INFO.len() + 33), 0xff);
+    wanted.push(0x00);
+    wanted.extend_from_slice(DIGEST_INFO);
+    wanted.extend_from_slice(digest(&SHA256, input.as_bytes()).as_ref());
+    message == BigUint::from_bytes_be(&wanted)
+}
