@@ -281,6 +281,13 @@ fn a_case_is_shown_with_its_reason_its_exact_request_and_its_token() {
     let token = text(&alone.stdout);
     assert!(token.starts_with("ey") && token.ends_with(".\n"), "{token}");
     assert_eq!(token.lines().count(), 1);
+    let sequence = run(folder.path(), &["case", "cache::exp-passes"]);
+    assert_eq!(sequence.status.code(), Some(2));
+    let message = String::from_utf8_lossy(&sequence.stderr).into_owned();
+    assert!(
+        message.contains("scenarios/conformance/cache.toml:"),
+        "{message}"
+    );
     let unknown = run(folder.path(), &["case", "no::case"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown.stderr).contains("list cases"));

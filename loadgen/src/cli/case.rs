@@ -54,11 +54,18 @@ pub(crate) struct CaseArguments {
 
 pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
     let catalogue = builtin::catalogue_with(&arguments.cases).map_err(Failure::usage)?;
-    let case = catalogue.find(&arguments.id).ok_or_else(|| {
-        Failure::usage(anyhow::anyhow!(
-            "no case is called {:?}; `authbench list cases` prints the ids",
-            arguments.id
-        ))
+    let id = &arguments.id;
+    let case = catalogue.find(id).ok_or_else(|| {
+        let mut sequences = catalogue.sequences().iter();
+        let sequence = sequences.find(|sequence| sequence.case.id == *id);
+        Failure::usage(match sequence.map(|sequence| &sequence.case) {
+            Some(Case { file, line, .. }) => anyhow::anyhow!(
+                "{id} is a sequence of several requests and has no one request to show; its steps stand in scenarios/{file}:{line}"
+            ),
+            None => {
+                anyhow::anyhow!("no case is called {id:?}; `authbench list cases` prints the ids")
+            }
+        })
     })?;
     let issuer = super::mint::issuer(
         &arguments.issuer,
