@@ -36,6 +36,16 @@ pub enum PlanError {
         /// The conditions.
         selection: Selection,
     },
+    /// A mix with a case that is about more than a token: under load there is one key set, and no listener.
+    #[error(
+        "{at}: the mix names case {case:?}, which needs a key set or a listener of its own; `authbench conform` asks it"
+    )]
+    MixNeedsOwn {
+        /// Where it stands.
+        at: String,
+        /// The id.
+        case: String,
+    },
     /// A mix with a case that there is not.
     #[error(
         "{at}: the mix names case {case:?}, which there is not; `authbench list cases` prints the ids"
@@ -73,11 +83,15 @@ impl RunPlan {
             let (Phase::CacheHit(load) | Phase::Verification(load)) = phase else {
                 continue;
             };
-            if let Some(case) = load.mix.keys().find(|id| catalogue.find(id).is_none()) {
-                return Err(PlanError::Mix {
-                    at: load.mix_at.clone(),
-                    case: case.clone(),
-                });
+            for id in load.mix.keys() {
+                let (at, named) = (load.mix_at.clone(), id.clone());
+                match catalogue.find(id) {
+                    None => return Err(PlanError::Mix { at, case: named }),
+                    Some(case) if case.needs_own() => {
+                        return Err(PlanError::MixNeedsOwn { at, case: named });
+                    }
+                    Some(_) => {}
+                }
             }
         }
         let stray = |id: &str| !catalogue.holds(id);

@@ -48,7 +48,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
     let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"a\"\nscope = \"s\"\nspeed = 1\n";
     std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
     std::fs::write(folder.path().join("r.json"), "{\"schema_version\": 99}").expect("written");
-    let table: [(&[&str], &[&str]); 20] = [
+    let table: [(&[&str], &[&str]); 21] = [
         (
             &["run", "s.toml"],
             &["s.toml", "line 6", "`speed`", "`issuer`"],
@@ -89,6 +89,10 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         (
             &["load", "--mix", "no::case=1"],
             &["--mix", "no::case", "list cases"],
+        ),
+        (
+            &["load", "--mix", "rfc7517::use-enc=1"],
+            &["--mix", "rfc7517::use-enc", "key set or a listener"],
         ),
         (
             &["load", "--duration", "5s"],

@@ -78,6 +78,13 @@ pub struct Case {
     pub request: CaseRequest,
 }
 
+impl Case {
+    /// Whether its token is not all of it: it is about a key set of its own, or about who visits the listener.
+    pub fn needs_own(&self) -> bool {
+        self.jwks != JwksDocument::Default || self.listener.is_some()
+    }
+}
+
 /// The parts of a case that say what is sent, as they were written.
 #[derive(Debug, Clone, Default, Deserialize)]
 pub struct CaseSource {
