@@ -93,7 +93,7 @@ pub(crate) fn read_object<'a, const N: usize>(
     names: &Wanted<N>,
 ) -> Result<[Member<'a>; N], ObjectFault> {
     let mut members = [const { Member::Absent }; N];
-    read_into(text, names.names(), &mut members)?;
+    read_in_place(text, names, &mut members)?;
     Ok(members)
 }
 
