@@ -4,6 +4,8 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::minter::Lacking;
+
 /// A filled text has at most this many bytes: far above API Gateway's header limit of 10,240 bytes, and far below what
 /// could harm the machine that mints.
 pub(crate) const FILLED_BYTES_MAX: usize = 1024 * 1024;
@@ -16,6 +18,8 @@ pub(crate) struct Bindings<'a> {
     pub(crate) now: i64,
     /// `$issuer_jwk` and `$attacker_jwk`.
     pub(crate) jwks: Vec<(&'static str, Value)>,
+    /// What has no value here, and why.
+    pub(crate) lacking: Vec<(&'static str, Lacking)>,
 }
 
 /// Why a text cannot be filled in.
@@ -28,6 +32,9 @@ pub enum FillError {
          $attacker_jwk, $attacker_x5c, $issuer_x5t_s256, $fill:2000, or $$… for a text that starts with a dollar sign"
     )]
     Directive(String),
+    /// A placeholder, or a signature, for which a key is lacking.
+    #[error(transparent)]
+    Lacking(#[from] Lacking),
     /// A `{name}` that means nothing.
     #[error("placeholder `{{{name}}}` is unknown: use one of {known}")]
     Placeholder {
@@ -63,6 +70,7 @@ impl Bindings<'_> {
             .to_vec(),
             now: 0,
             jwks: Vec::new(),
+            lacking: Vec::new(),
         }
     }
 
@@ -130,6 +138,7 @@ impl Bindings<'_> {
         if let Some((_, text)) = self.names.iter().find(|(known, _)| *known == name) {
             return Ok((*text).to_owned());
         }
+        self.had(name)?;
         if name.starts_with("now") {
             return numeric_date(name, self.now).map(|number| number.to_string());
         }
@@ -141,6 +150,13 @@ impl Bindings<'_> {
             return Ok(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         }
         Err(self.unknown(name))
+    }
+
+    fn had(&self, name: &str) -> Result<(), FillError> {
+        match self.lacking.iter().find(|(lacking, _)| *lacking == name) {
+            Some((_, why)) => Err((*why).into()),
+            None => Ok(()),
+        }
     }
 
     fn unknown(&self, name: &str) -> FillError {
@@ -167,6 +183,7 @@ impl Bindings<'_> {
         if let Some((_, jwk)) = self.jwks.iter().find(|(known, _)| *known == name) {
             return Ok(Some(jwk.clone()));
         }
+        self.had(name)?;
         if let Some(count) = name.strip_prefix("fill:") {
             let count: usize = count
                 .parse()
