@@ -15,6 +15,7 @@ pub mod load;
 mod place;
 pub mod plan;
 pub mod progress;
+pub mod real_issuer;
 pub mod record;
 pub mod recorder;
 pub mod report;

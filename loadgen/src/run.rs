@@ -95,10 +95,7 @@ impl Run<'_> {
             started = Testbed::start(&self.plan.scenario, &self.plan.subject) => started?,
             () = stop.raised() => return Err(Failure::Stopped),
         };
-        testbed
-            .idp()
-            .issuer()
-            .clone_into(&mut self.record.issuer.issuer);
+        testbed.issuer().clone_into(&mut self.record.issuer.issuer);
         testbed
             .key_origin()
             .clone_into(&mut self.record.issuer.signing_key);
@@ -343,7 +340,10 @@ fn begin(plan: &RunPlan) -> RunRecord {
             invocation: String::new(),
         },
         issuer: IssuerSummary {
-            profile: scenario.issuer.clone(),
+            profile: match scenario.real_issuer {
+                None => scenario.issuer.clone(),
+                Some(_) => "a token of its own".to_owned(),
+            },
             issuer: String::new(),
             signing_key: String::new(),
             jwks_fetches: 0,

@@ -12,6 +12,7 @@ use toml::Spanned;
 
 use crate::conform::{Level, Selection, Severity};
 use crate::place;
+use crate::real_issuer::RealIssuer;
 
 mod phase;
 mod units;
@@ -42,6 +43,9 @@ pub struct Scenario {
     pub issuer: String,
     /// Where the issuer stand-in listens; any free port on loopback when absent.
     pub issuer_listen: Option<SocketAddr>,
+    /// A real issuer's token, where it takes the place of the stand-in's. Of the command line alone: a token ends, and is a
+    /// credential.
+    pub real_issuer: Option<RealIssuer>,
     /// The target, by name or path.
     pub target: String,
     /// The audience that the authorizer is configured for.
@@ -222,6 +226,7 @@ impl Scenario {
             seed: raw.seed.map_or(DEFAULT_SEED, |seed| seed.0),
             issuer: raw.issuer,
             issuer_listen: raw.issuer_listen,
+            real_issuer: None,
             target: raw.target,
             audience: raw.audience,
             scope: raw.scope,

@@ -7,6 +7,9 @@ use loadgen::subject::Subject;
 
 use super::Failure;
 
+/// The scope of the built-in API.
+const SCOPE: &str = "read:planets";
+
 #[derive(Debug, Args)]
 pub(crate) struct SubjectArguments {
     /// The target: a built-in name or the path of a target file
@@ -20,8 +23,13 @@ pub(crate) struct SubjectArguments {
     /// A server that is already running and trusts the mock issuer: http://host:port/path
     #[arg(long)]
     url: Option<String>,
-    /// The issuer profile: a built-in name or a path
-    #[arg(long, value_name = "PROFILE", default_value = "auth0")]
+    /// The issuer profile, whose shape tokens have: a built-in name or a path
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        visible_alias = "profile",
+        default_value = "auth0"
+    )]
     issuer: String,
     /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
     #[arg(long, value_name = "ADDRESS")]
@@ -29,9 +37,9 @@ pub(crate) struct SubjectArguments {
     /// The audience that the target checks
     #[arg(long, default_value = "https://planets.example.com/")]
     audience: String,
-    /// The scope that the target requires
-    #[arg(long, default_value = "read:planets")]
-    scope: String,
+    /// The scope that the target requires [default: read:planets]
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
     /// The seed of keys and token pools
     #[arg(long, default_value_t = 7)]
     seed: u64,
@@ -55,9 +63,10 @@ impl SubjectArguments {
             seed: self.seed,
             issuer: self.issuer.clone(),
             issuer_listen: self.issuer_listen,
+            real_issuer: None,
             target: self.url.clone().unwrap_or_else(|| self.target.clone()),
             audience: self.audience.clone(),
-            scope: self.scope.clone(),
+            scope: self.scope.clone().unwrap_or_else(|| SCOPE.to_owned()),
             cache_ttl: gateway::DEFAULT_TTL,
             cases: Vec::new(),
             conformance: None,

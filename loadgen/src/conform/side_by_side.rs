@@ -98,6 +98,17 @@ impl SideBySide {
         }
     }
 
+    /// Why there is no issuer whose keys and failures are ours to change.
+    fn issuer_is_given(&self) -> Option<&'static str> {
+        if !self.can_start_afresh() {
+            Some(CANNOT_START)
+        } else if self.scenario.real_issuer.is_some() {
+            Some(REAL_ISSUER)
+        } else {
+            None
+        }
+    }
+
     fn can_start_afresh(&self) -> bool {
         !matches!(self.subject.kind, SubjectKind::HttpUrl { .. })
     }
@@ -107,8 +118,8 @@ impl SideBySide {
         document: JwksDocument,
         cases: &[Case],
     ) -> Result<Vec<CaseRecord>, Unasked> {
-        if !self.can_start_afresh() {
-            return Ok(cases.iter().map(cannot_start).collect());
+        if let Some(reason) = self.issuer_is_given() {
+            return Ok(cases.iter().map(|case| skipped(case, reason)).collect());
         }
         let fresh = FreshStart {
             gateway_cache: Duration::ZERO,
@@ -191,8 +202,10 @@ impl SideBySide {
         if let Some(reason) = missing(&sequence.case, &self.subject.features) {
             return Some(reason);
         }
-        if sequence.needs_own_issuer() && !self.can_start_afresh() {
-            return Some(CANNOT_START.to_owned());
+        if sequence.needs_own_issuer()
+            && let Some(reason) = self.issuer_is_given()
+        {
+            return Some(reason.to_owned());
         }
         let unknown = sequence.needs_key_lifetime() && self.subject.keys.lifetime.is_none();
         unknown.then(|| {
@@ -257,8 +270,10 @@ fn jobs(cases: Vec<Case>, mut sequences: Vec<Sequence>) -> Vec<Job> {
 
 const CANNOT_START: &str = "the issuer's keys have to change for it, and a server that was there already cannot be started afresh";
 
-fn cannot_start(case: &Case) -> CaseRecord {
-    record(case, None, Outcome::Skip, Some(CANNOT_START.to_owned()))
+const REAL_ISSUER: &str = "the issuer's keys have to change for it, and the issuer is a real one";
+
+fn skipped(case: &Case, reason: &str) -> CaseRecord {
+    record(case, None, Outcome::Skip, Some(reason.to_owned()))
 }
 
 /// A target that does not come up with these keys gives no decision; whatever else keeps a testbed from standing is no
