@@ -21,6 +21,8 @@ mod case;
 mod catalogue;
 mod cause;
 mod diagnosis;
+pub(crate) mod fingerprint;
+mod flaky;
 mod outcome;
 mod probe;
 mod selection;
@@ -115,6 +117,7 @@ impl Conformance<'_> {
             not_judged: None,
             gate: self.gate,
             fail_on: self.fail_on,
+            fingerprint: None,
             causes: Vec::new(),
             cases: Vec::with_capacity(cases.len()),
         };
@@ -153,6 +156,7 @@ impl Conformance<'_> {
             }
         }
         self.late_visitors(cases, record);
+        self.ask_failing_again(cases, record).await;
         Ok(())
     }
 
@@ -312,6 +316,7 @@ fn record(
                 .unwrap_or(u64::MAX),
         }),
         outcome,
+        flaky: Vec::new(),
         reason,
         cause: case.cause.clone(),
         impact: case.impact.clone(),

@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -45,7 +46,7 @@ pub struct Scenario {
     pub issuer_listen: Option<SocketAddr>,
     /// A real issuer's token, where it takes the place of the stand-in's. Of the command line alone: a token ends, and is a
     /// credential.
-    pub real_issuer: Option<RealIssuer>,
+    pub real_issuer: Option<Arc<RealIssuer>>,
     /// The target, by name or path.
     pub target: String,
     /// The audience that the authorizer is configured for.

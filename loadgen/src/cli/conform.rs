@@ -1,6 +1,7 @@
 //! `authbench conform`: a scenario of cases alone.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use loadgen::clock::unix_now;
@@ -63,7 +64,7 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
         if arguments.subject.scope.is_none() {
             scenario.scope = real.token.scope().into_iter().next().unwrap_or_default();
         }
-        scenario.real_issuer = Some(real);
+        scenario.real_issuer = Some(Arc::new(real));
     }
     "Conformance cases alone.".clone_into(&mut scenario.description);
     scenario.cases.clone_from(&arguments.selection.cases);

@@ -2,6 +2,7 @@
 
 use clap::Args;
 use loadgen::builtin;
+use loadgen::conform::Feature;
 use loadgen::scenario::Scenario;
 use loadgen::subject::Subject;
 
@@ -37,7 +38,8 @@ pub(crate) struct SubjectArguments {
     /// The audience that the target checks
     #[arg(long, default_value = "https://planets.example.com/")]
     audience: String,
-    /// The scope that the target requires [default: read:planets]
+    /// The scope that the target requires; of a server at --url it is found out whether it requires one when this is
+    /// not given [default: read:planets]
     #[arg(long)]
     pub(crate) scope: Option<String>,
     /// The seed of keys and token pools
@@ -49,7 +51,15 @@ impl SubjectArguments {
     /// The target that is meant.
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
         match &self.url {
-            Some(url) => Subject::at_url(url).map_err(Failure::usage),
+            Some(url) => {
+                let subject = Subject::at_url(url).map_err(Failure::usage)?;
+                // Who names a scope says that the server requires it.
+                let features = self.scope.is_some().then(|| vec![Feature::Scope]);
+                Ok(Subject {
+                    features,
+                    ..subject
+                })
+            }
             None => builtin::subject(&self.target).map_err(Failure::usage),
         }
     }

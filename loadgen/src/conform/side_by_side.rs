@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::sequence::play::{self, Stage};
 use super::{
-    Case, Conformance, Grade, Outcome, Sequence, Severity, Unasked, declared, missing, record,
+    Case, Conformance, Feature, Grade, Outcome, Sequence, Severity, Unasked, declared, missing,
+    record,
 };
 use crate::record::CaseRecord;
 use crate::scenario::Scenario;
@@ -35,6 +36,8 @@ pub struct SideBySide {
     pub scenario: Scenario,
     /// The target, which is started again and again.
     pub subject: Subject,
+    /// What it does.
+    pub features: Vec<Feature>,
     /// The target of the plain cases, for what asks nothing of the issuer when the subject cannot be started afresh.
     pub running: Target,
     /// Its minter.
@@ -134,7 +137,7 @@ impl SideBySide {
         };
         let conformance = Conformance {
             target: testbed.target(),
-            features: &self.subject.features,
+            features: &self.features,
             divergences: &self.subject.divergences,
             minter: testbed.minter(),
             listener: Some(testbed.listener()),
@@ -199,7 +202,7 @@ impl SideBySide {
     }
 
     fn skipped(&self, sequence: &Sequence) -> Option<String> {
-        if let Some(reason) = missing(&sequence.case, &self.subject.features) {
+        if let Some(reason) = missing(&sequence.case, &self.features) {
             return Some(reason);
         }
         if sequence.needs_own_issuer()

@@ -368,6 +368,7 @@ async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest
     let bench = SideBySide {
         scenario,
         subject: crate::subject::Subject::at_url(&format!("http://{address}/")).expect("a URL"),
+        features: vec![Feature::Scope],
         running: Target::Http(Arc::new(HttpTarget::new(address.to_string(), "/"))),
         minter: (*idp.minter()).clone(),
     };

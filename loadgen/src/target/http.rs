@@ -170,9 +170,19 @@ fn observe(response: &Response<()>, sent: Instant, finished: Instant) -> Observa
             _ => CacheVerdict::None,
         },
         cold: text(headers, "x-standin-environment") == Some("cold"),
-        fault: (decision == Decision::Fault).then(|| "not a decision about the token".to_owned()),
+        fault: (decision == Decision::Fault).then(|| no_decision(response)),
         sent,
         finished,
+    }
+}
+
+/// What an answer is that is no decision. A redirect is told with its way, without the query, which may hold anything.
+fn no_decision(response: &Response<()>) -> String {
+    let location =
+        text(response.headers(), "location").filter(|_| response.status().is_redirection());
+    match location.map(|url| url.split(['?', '#']).next().unwrap_or(url)) {
+        Some(url) => format!("a redirect to {url}, as pages for browsers do to log in"),
+        None => "not a decision about the token".to_owned(),
     }
 }
 

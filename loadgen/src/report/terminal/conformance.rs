@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::{TerminalStyle, align_right, paint, table};
 use crate::conform::{Outcome, Severity};
 use crate::record::{CaseRecord, ConformanceRecord};
-use crate::report::figures::{got, outcome};
+use crate::report::figures::{self, got, outcome};
 use crate::verdict;
 
 pub(super) fn conformance_part(
@@ -40,6 +40,9 @@ pub(super) fn conformance_part(
     table.add_row(row("all", &sum));
     align_right(&mut table, 1..5);
     let _ = writeln!(text, "\n{table}");
+    if let Some(found) = &conformance.fingerprint {
+        let _ = writeln!(text, "the target {}", figures::fingerprint(found));
+    }
     remarks(text, conformance);
 }
 
