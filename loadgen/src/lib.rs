@@ -21,6 +21,7 @@ pub mod recorder;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod schedule;
 pub mod stop;
 pub mod subject;
 pub mod target;

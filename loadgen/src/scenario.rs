@@ -15,11 +15,13 @@ use crate::conform::{Level, Selection, Severity};
 use crate::place;
 use crate::real_issuer::RealIssuer;
 
+mod arrivals;
 mod phase;
 mod units;
 
+pub use arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, parse_stage};
 use phase::RawPhase;
-pub use phase::{ColdStartPhase, LoadPhase, Phase, PhaseEnd, TOKENS_LIMIT, Threshold};
+pub use phase::{ColdStartPhase, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
 pub(crate) use units::{DurationText, WholeNumber};
 pub use units::{UnitError, parse_duration, parse_rate};
 
@@ -194,6 +196,7 @@ impl Scenario {
                 ),
             ));
         }
+        let seed = raw.seed.map_or(DEFAULT_SEED, |seed| seed.0);
         let mut phases = Vec::new();
         for phase in raw.phases {
             let span = phase.span();
@@ -201,7 +204,7 @@ impl Scenario {
             let mix_at = at(&phase.mix_span().unwrap_or_else(|| span.clone()));
             phases.push(
                 phase
-                    .into_phase(mix_at)
+                    .into_phase(mix_at, source, seed)
                     .map_err(|message| meaning(&span, message))?,
             );
         }
@@ -224,7 +227,7 @@ impl Scenario {
             name: raw.name.into_inner(),
             description: raw.description,
             source: source.to_owned(),
-            seed: raw.seed.map_or(DEFAULT_SEED, |seed| seed.0),
+            seed,
             issuer: raw.issuer,
             issuer_listen: raw.issuer_listen,
             real_issuer: None,

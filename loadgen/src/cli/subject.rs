@@ -44,7 +44,7 @@ pub(crate) struct SubjectArguments {
     pub(crate) scope: Option<String>,
     /// The seed of keys and token pools
     #[arg(long, default_value_t = 7)]
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl SubjectArguments {

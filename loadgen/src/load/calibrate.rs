@@ -8,7 +8,7 @@ use super::phase::{PhaseError, measure_target};
 use super::token_pool::{PoolError, TokenPool};
 use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
-use crate::scenario::{LoadPhase, PhaseEnd};
+use crate::scenario::{ArrivalPlan, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
 use crate::target::{RequestShape, Target};
 
@@ -24,8 +24,7 @@ pub async fn calibrate(
 ) -> Result<PhaseRecord, PhaseError> {
     let plan = LoadPhase {
         users,
-        rate: None,
-        end: PhaseEnd::Duration(CALIBRATION),
+        arrival: ArrivalPlan::Closed(PhaseEnd::Duration(CALIBRATION)),
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),

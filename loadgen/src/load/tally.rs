@@ -8,6 +8,7 @@ use crate::recorder::{Distribution, Recorder, Sample};
 use crate::target::{CacheVerdict, Decision, Observation};
 
 use super::arrival::Turn;
+use super::phase::LATENESS_LIMIT;
 
 /// Wrong answers that are kept in full; the rest is counted.
 pub(super) const WRONG_SAMPLES: usize = 10;
@@ -27,6 +28,8 @@ pub struct Tally {
     pub cache_hits: u64,
     /// How late requests were sent; empty in a closed loop.
     pub lateness: Distribution,
+    /// Requests that were sent later than 1 ms after they were due.
+    pub late_starts: u64,
     /// The largest lateness.
     pub lateness_max: Duration,
     /// When the last request was sent.
@@ -49,6 +52,7 @@ impl Tally {
         if let Some(intended) = turn.intended {
             let lateness = answer.sent.saturating_duration_since(intended);
             self.lateness.record(lateness);
+            self.late_starts += u64::from(lateness > LATENESS_LIMIT);
             self.lateness_max = self.lateness_max.max(lateness);
         }
         match answer.decision {
@@ -88,6 +92,7 @@ impl Tally {
         self.cache_hits += other.cache_hits;
         self.lateness.merge(&other.lateness);
         self.lateness_max = self.lateness_max.max(other.lateness_max);
+        self.late_starts += other.late_starts;
         self.last_sent = self.last_sent.max(other.last_sent);
         let room = WRONG_SAMPLES.saturating_sub(self.samples.len());
         self.samples.extend(other.samples.into_iter().take(room));

@@ -180,9 +180,23 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
             lines.push((
                 generator.invalid.is_none(),
                 format!(
-                    "sent late: p99 {}, at most {}",
+                    "sent late: p50 {}, p99 {}, at most {}; {} requests later than 1 ms",
+                    duration(generator.lateness_p50_ns.unwrap_or_default()),
                     duration(p99),
-                    duration(max)
+                    duration(max),
+                    generator.late_starts.unwrap_or_default(),
+                ),
+            ));
+        }
+        if let (Some(asked), Some(achieved)) =
+            (generator.asked_per_second, generator.achieved_per_second)
+        {
+            lines.push((
+                generator.invalid.is_none(),
+                format!(
+                    "{achieved:.1} requests/s sent of {asked:.1} asked, {} never sent, at most {} in flight",
+                    generator.unsent.unwrap_or_default(),
+                    generator.in_flight_peak.unwrap_or_default(),
                 ),
             ));
         }
