@@ -11,6 +11,8 @@ use super::arrivals::ArrivalArguments;
 use super::record_folder::RecordFolder;
 use super::subject::SubjectArguments;
 
+mod at_url;
+
 /// Requests of a verification phase when neither requests nor rate with duration is given.
 const DEFAULT_REQUESTS: u64 = 2000;
 
@@ -19,6 +21,12 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(crate) struct LoadArguments {
+    /// A URL to put load on, any server's: http://host:port/path. Without it the mock issuer, the gateway and a target are
+    /// started, and tokens are minted
+    #[arg(value_name = "URL", conflicts_with_all = ["target", "url", "issuer", "issuer_listen", "audience", "scope", "phase", "mix"])]
+    at: Option<String>,
+    #[command(flatten)]
+    at_url: at_url::UrlArguments,
     #[command(flatten)]
     subject: SubjectArguments,
     /// What to measure
@@ -68,6 +76,9 @@ fn usage(message: String) -> Failure {
 }
 
 pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
+    if let Some(url) = &arguments.at {
+        return at_url::run(url, arguments);
+    }
     let mut keys = arguments.arrivals.keys();
     if keys.ends_by_default() {
         match arguments.phase {

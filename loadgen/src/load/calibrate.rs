@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::phase::{PhaseError, measure_target};
-use super::token_pool::{PoolError, TokenPool};
+use super::token_pool::{PoolError, TokenPool, Wanted};
 use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
 use crate::scenario::{ArrivalPlan, LoadPhase, PhaseEnd};
@@ -36,7 +36,11 @@ pub async fn calibrate(
     let request = null_target
         .prepare(&RequestShape::from(&bare), "")
         .map_err(PoolError::from)?;
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(TokenPool::of_requests(
+        "null",
+        vec![request],
+        Wanted::Success,
+    ));
     let mut record =
         measure_target("calibration", &plan, &pool, null_target, run_started, stop).await?;
     "A null route on loopback, asked by the same client: what is not the authorizer's in the figures.".clone_into(&mut record.definition);

@@ -5,16 +5,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::phase::measure_target;
-use super::token_pool::TokenPool;
+use super::token_pool::{TokenPool, Wanted};
+use crate::conform::Expectation;
 use crate::record::PhaseRecord;
 use crate::scenario::{ArrivalKeys, ArrivalPlan, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
-use crate::target::{RequestShape, ScriptedAnswer, ScriptedTarget, Target};
+use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
 
 const FAST: ScriptedAnswer = ScriptedAnswer {
     status: 200,
     latency: Duration::ZERO,
 };
+
+fn pool_of(request: PreparedRequest) -> TokenPool {
+    let wanted = Wanted::Decision(Expectation::Allow);
+    TokenPool::of_requests("t", vec![request], wanted)
+}
 
 async fn measured(
     answers: Vec<ScriptedAnswer>,
@@ -26,7 +32,7 @@ async fn measured(
     let request = target
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(pool_of(request));
     let keys = ArrivalKeys {
         rate,
         requests: Some(requests),
@@ -204,7 +210,7 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
     let request = target
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(pool_of(request));
     let plan = LoadPhase {
         users: 1,
         arrival: ArrivalPlan::Closed(PhaseEnd::Requests(5)),
@@ -236,7 +242,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
     let request = target
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(pool_of(request));
     let end = PhaseEnd::Duration(Duration::from_mins(1));
     let plan = LoadPhase {
         users: 2,

@@ -17,7 +17,7 @@ use tokio::sync::Barrier;
 use super::arrival::Arrival;
 use super::silence::Silence;
 use super::tally::Tally;
-use super::token_pool::TokenPool;
+use super::token_pool::{Judged, TokenPool};
 use crate::stop::StopSignal;
 use crate::target::Target;
 
@@ -207,8 +207,8 @@ async fn take_turns(shared: &Shared, tally: &mut Tally) {
         if counted {
             shared.in_flight.end();
         }
-        tally.add(turn, entry.class, entry.name, entry.expected, &answer);
-        if shared.silence.hears(&answer) {
+        let lost = tally.add(turn, entry, &answer) == Judged::Lost;
+        if shared.silence.hears(lost, &answer) {
             shared.stop.raise();
         }
     }
