@@ -8,7 +8,9 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -72,6 +74,17 @@ impl ChildProcess {
     /// How it ended, if it has.
     pub fn exit_status(&mut self) -> Option<ExitStatus> {
         self.child.try_wait().ok().flatten()
+    }
+
+    /// Whether it has ended. Its status stays to be asked for.
+    pub fn has_ended(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match self.group.map(|leader| waitid(Id::Pid(leader), flags)) {
+            Some(Ok(WaitStatus::StillAlive)) => false,
+            // No child of this id: its status has been asked for already.
+            Some(Ok(_) | Err(Errno::ECHILD)) | None => true,
+            Some(Err(_)) => false,
+        }
     }
 
     /// Waits for the end. It may be called again after it was dropped half way.

@@ -7,7 +7,7 @@
 //! A case without a decision is that case's finding as long as the target still decides on a genuine token. When it does
 //! not, it has died or hangs, and whatever would be asked next says nothing about its rules: the run ends there.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mock_idp::{MintDefaults, Minter, UrlListener};
 
@@ -15,7 +15,10 @@ use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
-use crate::target::{Connection, Decision, Observation, RequestShape, Target};
+use crate::target::{
+    Connection, Decision, Observation, PreparedRequest, RequestError, RequestShape, Target,
+};
+use processes::Watch;
 
 mod case;
 mod catalogue;
@@ -23,24 +26,32 @@ mod cause;
 mod diagnosis;
 mod outcome;
 mod probe;
+mod processes;
 mod selection;
 mod sequence;
 mod side_by_side;
 
 pub use case::{
-    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, ListenerRule,
-    Severity,
+    AnswerRule, Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level,
+    ListenerRule, Severity,
 };
 pub use catalogue::{CaseError, Catalogue};
 pub use cause::Cause;
 pub use outcome::Outcome;
 pub use probe::{NoDecision, ask_genuine};
+pub use processes::Processes;
 pub use selection::Selection;
 pub use sequence::{Send, Sequence, Step, StepDecision, Wait};
 pub use side_by_side::SideBySide;
 
 /// The case whose token every correct verifier takes; it is asked before all others.
 pub const GENUINE: &str = "baseline::valid";
+
+/// After the last case: from an answer to the end of a process that does not survive it.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// A part of a token that is shorter says nothing: it may be in an answer by chance.
+const TELLING_PART: usize = 20;
 
 /// Why the cases were not asked to their end. None of it is a verdict on the subject.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +104,15 @@ pub struct Conformance<'a> {
     pub gate: Severity,
     /// From which severity on a failure makes the subject nonconformant.
     pub fail_on: Severity,
+    /// Who knows the target's processes, where they are the bench's own.
+    pub processes: Option<&'a dyn Processes>,
+}
+
+/// A case that is ready to be sent.
+struct Question {
+    request: PreparedRequest,
+    /// The parts of its tokens that no answer has a reason to repeat.
+    secrets: Vec<String>,
 }
 
 /// Names the causes of what failed. `cases` are those of the record, in any order, and may be more.
@@ -143,16 +163,39 @@ impl Conformance<'_> {
             return Ok(());
         }
         let mut connection = self.target.connection();
+        let mut watch = Watch::new(self.processes);
+        let (mut last, mut repeated) = (None, Vec::new());
         for case in cases {
-            let judged = self.ask(case, &mut connection).await?;
+            let question = self.prepare(case)?;
+            // What ends after its answer, while the next token is minted, has ended by what it answered.
+            if let Some((place, before)) = last
+                && watch.look(record.cases.get_mut(place))
+            {
+                self.still_decides(before).await?;
+            }
+            let judged = match question {
+                Err(reason) => self::record(case, None, Outcome::Skip, Some(reason)),
+                Ok(question) => {
+                    last = Some((record.cases.len(), *case));
+                    let (judged, repeats) = self.send(case, &question, &mut connection).await;
+                    repeated.extend(repeats.then(|| case.id.clone()));
+                    judged
+                }
+            };
             progress(&judged);
-            let lost = judged.outcome == Outcome::Fault;
             record.cases.push(judged);
-            if lost {
+            watch.look(record.cases.last_mut());
+            let lost = |judged: &CaseRecord| judged.outcome == Outcome::Fault;
+            if record.cases.last().is_some_and(lost) {
                 self.still_decides(case).await?;
             }
         }
+        if self.processes.is_some() {
+            tokio::time::sleep(SETTLE).await;
+            watch.look(last.and_then(|(place, _)| record.cases.get_mut(place)));
+        }
         self.late_visitors(cases, record);
+        repetitions(cases, record, &repeated);
         Ok(())
     }
 
@@ -201,32 +244,125 @@ impl Conformance<'_> {
         }
     }
 
+    /// Asks one case.
     async fn ask(&self, case: &Case, connection: &mut Connection) -> Result<CaseRecord, Unasked> {
-        if let Some(reason) = missing(case, self.features) {
-            return Ok(record(case, None, Outcome::Skip, Some(reason)));
+        let question = match self.prepare(case)? {
+            Ok(question) => question,
+            Err(reason) => return Ok(record(case, None, Outcome::Skip, Some(reason))),
+        };
+        let mut watch = Watch::new(self.processes);
+        let (mut judged, _) = self.send(case, &question, connection).await;
+        watch.look(Some(&mut judged));
+        Ok(judged)
+    }
+
+    /// Mints and builds what a case sends; the inner error is why the target is not asked.
+    fn prepare(&self, case: &Case) -> Result<Result<Question, String>, Unasked> {
+        if let Some(reason) = missing(case, self.features, self.target) {
+            return Ok(Err(reason));
         }
         let unasked = |reason: String| Unasked::Case {
             id: case.id.clone(),
             reason,
         };
-        let token = self
-            .minter_of(case)
-            .mint(&case.recipe, unix_now())
-            .map_err(|error| unasked(error.to_string()))?;
+        let (minter, now) = (self.minter_of(case), unix_now());
+        let mint = |recipe| {
+            let minted = minter.mint(recipe, now);
+            minted.map_err(|error| unasked(error.to_string()))
+        };
+        let token = mint(&case.recipe)?;
+        let second = case.second.as_ref().map(mint).transpose()?;
+        let secrets = [Some(&token), second.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|token| token.split('.').skip(1))
+            .filter(|part| part.len() >= TELLING_PART)
+            .map(str::to_owned)
+            .collect();
         let request = self
             .target
-            .prepare(&RequestShape::from(&case.request), &token)
-            .map_err(|error| unasked(error.to_string()))?;
-        let observation = connection.call(&request).await;
+            .prepare(
+                &RequestShape::from(&case.request).with_second(second),
+                &token,
+            )
+            .map_err(|error: RequestError| unasked(error.to_string()))?
+            .keeping_answer();
+        Ok(Ok(Question { request, secrets }))
+    }
+
+    /// Sends and judges; says whether the answer repeats what it has no reason to.
+    async fn send(
+        &self,
+        case: &Case,
+        question: &Question,
+        connection: &mut Connection,
+    ) -> (CaseRecord, bool) {
+        let observation = connection.call(&question.request).await;
+        let repeats = observation.answer.as_ref().is_some_and(|answer| {
+            let mut secrets = question.secrets.iter();
+            secrets.any(|part| answer.repeats(part.as_bytes()))
+        });
         let plain = Outcome::judge(case.expect, case.grade, &observation);
+        let (plain, remark) = remarked(case, plain, &observation, repeats);
         let (plain, visit) = match self.visited(case) {
             // Who was let in by a key of the attacker's is told as that.
             Some(visit) if plain != Outcome::UnexpectedAllow => (overreach(case), Some(visit)),
-            visit => (plain, visit),
+            visit => (plain, visit.or(remark)),
         };
         let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
         let reason = reason.or(visit);
-        Ok(record(case, Some(&observation), outcome, reason))
+        (record(case, Some(&observation), outcome, reason), repeats)
+    }
+}
+
+/// What the answer's form and time make of an outcome that is right so far.
+fn remarked(
+    case: &Case,
+    plain: Outcome,
+    observation: &Observation,
+    repeats: bool,
+) -> (Outcome, Option<String>) {
+    let right = matches!(plain, Outcome::Note | Outcome::Pass | Outcome::WrongStatus);
+    let took = observation.finished - observation.sent;
+    if let Some(most) = case.within.filter(|most| right && took > *most) {
+        let reason = format!("the answer took {took:.1?}, and may take {most:?}");
+        return (overreach(case), Some(reason));
+    }
+    if case.answers == Some(AnswerRule::NoToken) && right && repeats {
+        return (
+            overreach(case),
+            Some("the answer repeats a part of the token".to_owned()),
+        );
+    }
+    if let Some((name, text)) = case.answer_holds.as_ref().filter(|_| right) {
+        let answer = observation.answer.as_ref();
+        if !answer.is_some_and(|answer| answer.field_holds(name, text)) {
+            let reason = format!("the answer has no {name} that holds {text}");
+            return (Outcome::Note, Some(reason));
+        }
+    }
+    (plain, None)
+}
+
+/// Ids that are named in one reason.
+const IDS_NAMED: usize = 3;
+
+/// A case that is about all answers fails by any of them.
+fn repetitions(cases: &[&Case], record: &mut ConformanceRecord, repeated: &[String]) {
+    let Some(named) = repeated.get(..repeated.len().min(IDS_NAMED)) else {
+        return;
+    };
+    for (case, judged) in cases.iter().zip(&mut record.cases) {
+        let about = case.answers == Some(AnswerRule::NoToken) && judged.observed.is_some();
+        let known = judged.outcome == Outcome::KnownDivergence;
+        if about && !known && !repeated.is_empty() && !judged.outcome.is_failure() {
+            judged.outcome = overreach(case);
+            judged.reason = Some(format!(
+                "{} answers repeat a part of the token that they answer, such as those to {}",
+                repeated.len(),
+                named.join(", ")
+            ));
+        }
     }
 }
 
@@ -243,8 +379,16 @@ fn overreach(case: &Case) -> Outcome {
     }
 }
 
-/// Why a target that does not do what a case is about is not asked.
-fn missing(case: &Case, features: &[Feature]) -> Option<String> {
+/// Why a target that does not do what a case is about, or does not see it, is not asked.
+fn missing(case: &Case, features: &[Feature], target: &Target) -> Option<String> {
+    if case.request.needs_wire() && !target.has_wire() {
+        return Some(
+            "it is about a request's bytes, and this target is a function call".to_owned(),
+        );
+    }
+    if (case.answer_holds.is_some() || case.answers.is_some()) && !target.writes_answers() {
+        return Some("it is about the form of an answer, which the gateway writes".to_owned());
+    }
     let missing = case
         .needs
         .iter()

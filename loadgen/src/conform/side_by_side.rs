@@ -129,6 +129,7 @@ impl SideBySide {
             listener: Some(testbed.listener()),
             gate: Severity::Info,
             fail_on: Severity::Info,
+            processes: Some(&testbed),
         };
         let mut connection = testbed.target().connection();
         let mut records = Vec::with_capacity(cases.len());
@@ -188,7 +189,7 @@ impl SideBySide {
     }
 
     fn skipped(&self, sequence: &Sequence) -> Option<String> {
-        if let Some(reason) = missing(&sequence.case, &self.subject.features) {
+        if let Some(reason) = missing(&sequence.case, &self.subject.features, &self.running) {
             return Some(reason);
         }
         if sequence.needs_own_issuer() && !self.can_start_afresh() {
