@@ -1,4 +1,4 @@
-//! The suite has teeth: each question about keys, caches, outages and floods is failed by a verifier with a flaw, and a strict
+//! The suite has teeth: each question about keys, requests, answers, caches, outages and floods is failed by a verifier with a flaw, and a strict
 //! one fails none.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,6 +16,7 @@ use crate::target::HttpTarget;
 use verifier::{Flaw, KEY_LIFETIME, Trust, Verifier};
 
 mod fetch;
+mod front;
 mod verifier;
 
 /// How long the test waits for what a real target has a minute for.
@@ -50,7 +51,8 @@ impl Question {
     }
 }
 
-/// Cases about keys that need another key set or the listener, or that bring a key along, and all sequences.
+/// Cases about keys that need another key set or the listener, or that bring a key along, cases about the form of requests
+/// and answers and about their cost, and all sequences.
 fn questions() -> BTreeMap<String, Question> {
     let catalogue = crate::builtin::catalogue().expect("the built-in cases");
     let cases = catalogue
@@ -59,6 +61,8 @@ fn questions() -> BTreeMap<String, Question> {
         .filter(|case| {
             case.jwks != JwksDocument::Default
                 || case.listener.is_some()
+                || case.within.is_some()
+                || case.file.ends_with("transport.toml")
                 || BROUGHT_KEYS.contains(&case.id.as_str())
         })
         .map(|case| Question::Case(case.clone()));
@@ -108,8 +112,9 @@ async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
     let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");
     let listener = UrlListener::start(&keys).await.expect("a free port");
-    let address = Verifier::serve(flaw, trust(&idp, &issuer)).await;
-    let target = HttpTarget::new(address.to_string(), "/").with_answer_timeout(ANSWER);
+    let served = Verifier::serve(flaw, trust(&idp, &issuer)).await;
+    let target =
+        HttpTarget::new(served.address.to_string(), "/planets").with_answer_timeout(ANSWER);
     let target = Target::Http(Arc::new(target));
     let answer = match question {
         Question::Case(case) => {
@@ -122,6 +127,7 @@ async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
                 listener: Some(&listener),
                 gate: Severity::High,
                 fail_on: Severity::Info,
+                processes: Some(&served),
             };
             let judged = conformance.ask(case, &mut target.connection()).await;
             let judged = judged.unwrap_or_else(|error| panic!("{error}"));
@@ -230,6 +236,10 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::DiesOfOddBytes,
+        &["rfc9110::not-utf-8", "rfc9110::nul-behind-the-token"],
+    ),
+    (
         Flaw::FailsOpen,
         &[
             "outage::array-at-start",
@@ -260,6 +270,7 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (Flaw::FirstKeyAlone, &["oidc::next-key-published"]),
+    (Flaw::FirstOfSeveral, &["rfc9110::two-fields-good-first"]),
     (Flaw::FollowsRedirects, &["outage::redirect-to-a-stranger"]),
     (
         Flaw::FollowsUrls,
@@ -276,8 +287,40 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc8725::x5u-genuine-kid",
         ],
     ),
+    (
+        Flaw::GuardsOneRequestLine,
+        &[
+            "rfc3986::dot-segments",
+            "rfc3986::doubled-slash",
+            "rfc3986::encoded-dot-segment",
+            "rfc3986::encoded-slash",
+            "rfc3986::escaped-letter",
+            "rfc3986::path-extension",
+            "rfc3986::path-in-capitals",
+            "rfc3986::path-parameter",
+            "rfc3986::trailing-slash",
+            "rfc9110::delete-with-forged-token",
+            "rfc9110::head-with-forged-token",
+            "rfc9110::patch-with-forged-token",
+            "rfc9110::post-with-forged-token",
+            "rfc9110::put-with-forged-token",
+            "rfc9110::trace-with-forged-token",
+            "rfc9110::unknown-method-with-forged-token",
+            "rfc9112::absolute-form",
+            "rfc9112::version-1-0",
+        ],
+    ),
     (Flaw::LastDecision, &["cache::two-users-interleaved"]),
     (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
+    (Flaw::LastOfSeveral, &["rfc9110::two-fields-good-last"]),
+    (
+        Flaw::NamesByCase,
+        &[
+            "rfc9110::field-name-capitalised",
+            "rfc9110::field-name-in-capitals",
+            "rfc9110::field-name-of-mixed-case",
+        ],
+    ),
     (Flaw::NeedsAlg, &["rfc7517::without-alg"]),
     (
         Flaw::NeverFetchesAgain,
@@ -290,8 +333,25 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::NoChallenge,
+        &[
+            "rfc6750::challenge-names-the-error",
+            "rfc6750::challenge-to-a-forged-token",
+            "rfc6750::challenge-without-token",
+        ],
+    ),
+    (
         Flaw::NoDeadline,
         &["outage::answer-while-silent", "outage::answer-while-slow"],
+    ),
+    (
+        Flaw::NoTokenNoCheck,
+        &[
+            "rfc6750::authorization-empty",
+            "rfc6750::bearer-alone",
+            "rfc6750::bearer-and-blank",
+            "rfc6750::no-authorization",
+        ],
     ),
     (
         Flaw::OneOddKeySpoilsAll,
@@ -306,6 +366,12 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
     (Flaw::RefusesBySigningInput, &["cache::refusal-not-pinned"]),
     (Flaw::RefusesExtraMembers, &["rfc7517::extra-members"]),
     (Flaw::RefusesForEver, &["cache::nbf-passes"]),
+    (Flaw::RepeatsToken, &["rfc6750::token-in-an-answer"]),
+    (Flaw::RestartsUnseen, &["rfc6750::basic-scheme"]),
+    (
+        Flaw::SchemeByCase,
+        &["rfc9110::scheme-lower-case", "rfc9110::scheme-upper-case"],
+    ),
     (
         Flaw::SignatureUnchecked,
         &[
@@ -324,6 +390,70 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (Flaw::SlowOnLargeSets, &["flood::many-keys"]),
+    (
+        Flaw::SlowOnLongHeads,
+        &[
+            "bounds::blanks-of-50-kb",
+            "bounds::blanks-of-8-kb",
+            "bounds::five-hundred-members",
+            "bounds::kid-of-5-kb",
+            "bounds::token-of-1-mb",
+            "bounds::token-of-256-kb",
+            "bounds::token-of-64-kb",
+            "bounds::token-of-8-kb",
+            "bounds::twenty-thousand-members",
+            "rfc7515::many-dots",
+        ],
+    ),
+    (
+        Flaw::TidiesUp,
+        &[
+            "rfc9110::authorization-not-ascii",
+            "rfc9110::bare-cr-behind-the-token",
+            "rfc9110::control-byte-before-the-token",
+            "rfc9110::not-utf-8",
+            "rfc9110::nul-and-text-behind-the-token",
+            "rfc9110::nul-behind-the-token",
+            "rfc9112::blank-before-the-colon",
+            "rfc9112::folded-in-the-token",
+        ],
+    ),
+    (
+        Flaw::TokenFromAnywhere,
+        &[
+            "rfc6750::basic-scheme",
+            "rfc6750::forged-in-field-good-in-query",
+            "rfc6750::no-scheme",
+            "rfc6750::scheme-glued",
+            "rfc6750::scheme-with-colon",
+            "rfc6750::text-behind-the-token",
+            "rfc6750::token-in-another-header",
+            "rfc6750::token-in-cookie",
+            "rfc6750::token-in-form-body",
+            "rfc6750::two-tokens-in-one-header",
+            "rfc9110::forged-and-good-in-one-field",
+            "rfc9449::dpop-scheme",
+            "rfc9700::token-in-query",
+        ],
+    ),
+    (
+        Flaw::TrustsHeaders,
+        &[
+            "rfc6750::spoofed-balancer-token",
+            "rfc6750::spoofed-gateway-event",
+            "rfc6750::spoofed-identity-headers",
+            "rfc6750::spoofed-path",
+            "rfc7239::spoofed-source-address",
+            "rfc9110::spoofed-method",
+        ],
+    ),
+    (
+        Flaw::WorksAsTold,
+        &[
+            "rfc7516::compressed-encryption",
+            "rfc7518::password-of-two-billion-rounds",
+        ],
+    ),
 ];
 
 #[test]
@@ -352,6 +482,65 @@ async fn every_flaw_is_found() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// What the plain cases of these ids find of a verifier with this flaw, asked in turn.
+async fn run(flaw: Flaw, cases: &[&Case]) -> ConformanceRecord {
+    let issuer = issuer();
+    let config = issuer.config(super::tests::keys(), ([127, 0, 0, 1], 0).into());
+    let idp = MockIdp::start(config).await.expect("a free port");
+    let served = Verifier::serve(flaw, trust(&idp, &issuer)).await;
+    let target = HttpTarget::new(served.address.to_string(), "/planets");
+    let conformance = Conformance {
+        target: &Target::Http(Arc::new(target)),
+        features: &[Feature::Scope],
+        divergences: &[],
+        minter: &idp.minter(),
+        listener: None,
+        gate: Severity::High,
+        fail_on: Severity::Info,
+        processes: Some(&served),
+    };
+    let asked = conformance.run(cases, &StopSignal::default(), |_| {}).await;
+    asked.unwrap_or_else(|unfinished| panic!("{unfinished}"))
+}
+
+#[tokio::test]
+async fn a_crash_that_a_supervisor_hides_is_a_fault_of_the_case_before_it() {
+    let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+    let cases = ["baseline::valid", "rfc7519::aud-wrong", "baseline::valid"];
+    let cases = cases.map(|id| catalogue.find(id).expect(id));
+    let record = run(Flaw::RestartsUnseen, &cases).await;
+    let outcomes: Vec<_> = record.cases.iter().map(|case| case.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Pass, Outcome::Fault, Outcome::Pass]);
+    let reason = record.cases[1].reason.as_deref();
+    assert_eq!(reason, Some("a process of the target ended"));
+    assert_eq!(record.causes[0].id, Cause::NO_DECISION);
+}
+
+#[tokio::test]
+async fn a_token_in_the_answer_to_any_case_fails_the_case_that_is_about_answers() {
+    let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+    let find = |id: &str| catalogue.find(id).expect(id);
+    // Its own request has no token, so that only the answers to others can fail it.
+    let about = Case {
+        request: find("rfc6750::no-authorization").request.clone(),
+        ..find("rfc6750::token-in-an-answer").clone()
+    };
+    let cases = [find("baseline::valid"), &about, find("rfc7519::aud-wrong")];
+    for (flaw, wanted) in [
+        (Flaw::RepeatsToken, Outcome::Overreach),
+        (Flaw::Strict, Outcome::Pass),
+    ] {
+        let record = run(flaw, &cases).await;
+        assert_eq!(record.cases[1].outcome, wanted, "{flaw:?}");
+        let named = record.cases[1].reason.as_deref().unwrap_or_default();
+        assert_eq!(
+            named.contains("rfc7519::aud-wrong"),
+            wanted != Outcome::Pass,
+            "{named}"
+        );
+    }
+}
+
 /// A server that is there already: its issuer is not ours to change.
 #[tokio::test]
 async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {
@@ -359,7 +548,8 @@ async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest
     let issuer = issuer();
     let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");
-    let address = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;
+    let served = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;
+    let url = format!("{}/planets", served.address);
     let scenario = crate::scenario::Scenario::parse(
         "name = \"t\"\nissuer = \"auth0\"\ntarget = \"t\"\naudience = \"a\"\nscope = \"s\"\n[conformance]\ngate = \"high\"\n",
         "t.toml",
@@ -367,8 +557,11 @@ async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest
     .expect("a scenario");
     let bench = SideBySide {
         scenario,
-        subject: crate::subject::Subject::at_url(&format!("http://{address}/")).expect("a URL"),
-        running: Target::Http(Arc::new(HttpTarget::new(address.to_string(), "/"))),
+        subject: crate::subject::Subject::at_url(&format!("http://{url}")).expect("a URL"),
+        running: Target::Http(Arc::new(HttpTarget::new(
+            served.address.to_string(),
+            "/planets",
+        ))),
         minter: (*idp.minter()).clone(),
     };
     let (mut cases, mut sequences) = (Vec::new(), Vec::new());
