@@ -15,10 +15,9 @@ use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
-use crate::target::{
-    Connection, Decision, Observation, PreparedRequest, RequestError, RequestShape, Target,
-};
+use crate::target::{Connection, Decision, Observation, PreparedRequest, RequestShape, Target};
 use processes::Watch;
+use remark::{remarked, repetitions};
 
 mod case;
 mod catalogue;
@@ -27,6 +26,7 @@ mod diagnosis;
 mod outcome;
 mod probe;
 mod processes;
+mod remark;
 mod selection;
 mod sequence;
 mod side_by_side;
@@ -185,8 +185,8 @@ impl Conformance<'_> {
             progress(&judged);
             record.cases.push(judged);
             watch.look(record.cases.last_mut());
-            let lost = |judged: &CaseRecord| judged.outcome == Outcome::Fault;
-            if record.cases.last().is_some_and(lost) {
+            let undecided = |judged: &CaseRecord| judged.outcome == Outcome::Fault;
+            if record.cases.last().is_some_and(undecided) {
                 self.still_decides(case).await?;
             }
         }
@@ -267,8 +267,8 @@ impl Conformance<'_> {
         };
         let (minter, now) = (self.minter_of(case), unix_now());
         let mint = |recipe| {
-            let minted = minter.mint(recipe, now);
-            minted.map_err(|error| unasked(error.to_string()))
+            let token = minter.mint(recipe, now);
+            token.map_err(|error| unasked(error.to_string()))
         };
         let token = mint(&case.recipe)?;
         let second = case.second.as_ref().map(mint).transpose()?;
@@ -285,7 +285,7 @@ impl Conformance<'_> {
                 &RequestShape::from(&case.request).with_second(second),
                 &token,
             )
-            .map_err(|error: RequestError| unasked(error.to_string()))?
+            .map_err(|error| unasked(error.to_string()))?
             .keeping_answer();
         Ok(Ok(Question { request, secrets }))
     }
@@ -312,57 +312,6 @@ impl Conformance<'_> {
         let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
         let reason = reason.or(visit);
         (record(case, Some(&observation), outcome, reason), repeats)
-    }
-}
-
-/// What the answer's form and time make of an outcome that is right so far.
-fn remarked(
-    case: &Case,
-    plain: Outcome,
-    observation: &Observation,
-    repeats: bool,
-) -> (Outcome, Option<String>) {
-    let right = matches!(plain, Outcome::Note | Outcome::Pass | Outcome::WrongStatus);
-    let took = observation.finished - observation.sent;
-    if let Some(most) = case.within.filter(|most| right && took > *most) {
-        let reason = format!("the answer took {took:.1?}, and may take {most:?}");
-        return (overreach(case), Some(reason));
-    }
-    if case.answers == Some(AnswerRule::NoToken) && right && repeats {
-        return (
-            overreach(case),
-            Some("the answer repeats a part of the token".to_owned()),
-        );
-    }
-    if let Some((name, text)) = case.answer_holds.as_ref().filter(|_| right) {
-        let answer = observation.answer.as_ref();
-        if !answer.is_some_and(|answer| answer.field_holds(name, text)) {
-            let reason = format!("the answer has no {name} that holds {text}");
-            return (Outcome::Note, Some(reason));
-        }
-    }
-    (plain, None)
-}
-
-/// Ids that are named in one reason.
-const IDS_NAMED: usize = 3;
-
-/// A case that is about all answers fails by any of them.
-fn repetitions(cases: &[&Case], record: &mut ConformanceRecord, repeated: &[String]) {
-    let Some(named) = repeated.get(..repeated.len().min(IDS_NAMED)) else {
-        return;
-    };
-    for (case, judged) in cases.iter().zip(&mut record.cases) {
-        let about = case.answers == Some(AnswerRule::NoToken) && judged.observed.is_some();
-        let known = judged.outcome == Outcome::KnownDivergence;
-        if about && !known && !repeated.is_empty() && !judged.outcome.is_failure() {
-            judged.outcome = overreach(case);
-            judged.reason = Some(format!(
-                "{} answers repeat a part of the token that they answer, such as those to {}",
-                repeated.len(),
-                named.join(", ")
-            ));
-        }
     }
 }
 
