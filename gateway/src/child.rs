@@ -138,3 +138,28 @@ impl Drop for ChildProcess {
         self.signal(Signal::SIGKILL);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn that_it_has_ended_is_known_before_and_after_its_status_is_asked_for() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 7"]);
+        let mut child = ChildProcess::spawn(&mut command, LogTail::default()).expect("a shell");
+        while !child.has_ended() {
+            tokio::task::yield_now().await;
+        }
+        let status = child.wait().await.expect("a status");
+        assert_eq!(status.code(), Some(7), "looking takes nothing away");
+        assert!(child.has_ended());
+
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let mut child = ChildProcess::spawn(&mut command, LogTail::default()).expect("a process");
+        assert!(!child.has_ended());
+        child.kill().await;
+        assert!(child.has_ended());
+    }
+}

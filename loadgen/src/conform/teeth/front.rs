@@ -42,9 +42,13 @@ impl Request {
         stream: &mut TcpStream,
         kept: &mut Vec<u8>,
     ) -> Option<Self> {
+        // Where the search goes on: a head of a megabyte comes in many pieces.
+        let mut searched = 0;
         let head = upto(stream, kept, |bytes| {
-            let end = bytes.windows(4).position(|window| window == b"\r\n\r\n")?;
-            Some(end + 4)
+            let from = std::mem::replace(&mut searched, bytes.len().saturating_sub(3));
+            let rest = bytes.get(from..)?;
+            let end = rest.windows(4).position(|window| window == b"\r\n\r\n")?;
+            Some(from + end + 4)
         });
         let head = head.await?;
         let mut request = Self::parse(flaw, &head[..head.len() - 4]);
@@ -218,7 +222,7 @@ pub(super) async fn write(stream: &mut TcpStream, answer: &str) -> bool {
 async fn upto(
     stream: &mut TcpStream,
     kept: &mut Vec<u8>,
-    end: impl Fn(&[u8]) -> Option<usize>,
+    mut end: impl FnMut(&[u8]) -> Option<usize>,
 ) -> Option<Vec<u8>> {
     loop {
         if let Some(end) = end(kept) {
