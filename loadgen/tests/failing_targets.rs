@@ -126,7 +126,7 @@ fn leaving_function() {
                 &format!("{id}/error"),
                 r#"{"errorMessage":"Unauthorized","errorType":"E"}"#,
             );
-            std::process::exit(3);
+            return;
         }
         let policy = r#"{"principalId":"p","policyDocument":{"Version":"2012-10-17","Statement":
             [{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"}]}}"#;
