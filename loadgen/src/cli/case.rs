@@ -145,6 +145,9 @@ fn about(case: &Case) -> String {
     if let Some((name, holds)) = &case.answer_holds {
         rows.push(("answer", format!("has a {name} that holds {holds}")));
     }
+    if case.answers.is_some() {
+        rows.push(("answers", "none repeats a part of its token".to_owned()));
+    }
     if !needs.is_empty() {
         rows.push(("needs", needs.join(", ").to_lowercase()));
     }

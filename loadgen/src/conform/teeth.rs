@@ -273,6 +273,16 @@ async fn a_token_in_the_answer_to_any_case_fails_the_case_that_is_about_answers(
     }
 }
 
+#[tokio::test]
+async fn a_start_page_for_every_path_is_no_finding_about_spellings_of_one() {
+    let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+    let ids = ["rfc3986::doubled-slash", "rfc9110::put-with-forged-token"];
+    let cases = ids.map(|id| catalogue.find(id).expect(id));
+    let record = run(Flaw::StartPageForAll, &cases).await;
+    let outcomes: Vec<_> = record.cases.iter().map(|case| case.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Skip, Outcome::UnexpectedAllow]);
+}
+
 /// A server that is there already: its issuer is not ours to change.
 #[tokio::test]
 async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {

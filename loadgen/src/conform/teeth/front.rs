@@ -129,7 +129,12 @@ impl Request {
         if self.head_length > HEAD_LIMIT && flaw != Flaw::SlowOnLongHeads {
             return Credential::Refused(431);
         }
-        if !matches!(flaw, Flaw::GuardsOneRequestLine | Flaw::TokenFromAnywhere) {
+        let any_line = [
+            Flaw::GuardsOneRequestLine,
+            Flaw::StartPageForAll,
+            Flaw::TokenFromAnywhere,
+        ];
+        if !any_line.contains(&flaw) {
             let mut words = self.line.split(' ');
             let (method, target) = (words.next(), words.next().unwrap_or_default());
             let path = target.split('?').next();

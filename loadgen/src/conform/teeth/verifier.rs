@@ -76,6 +76,7 @@ pub(super) enum Flaw {
     SignatureUnchecked,
     SlowOnLargeSets,
     SlowOnLongHeads,
+    StartPageForAll,
     Strict,
     TidiesUp,
     TokenFromAnywhere,
@@ -164,7 +165,12 @@ impl Verifier {
 
     async fn answer_to(&self, request: &Request, credential: &Credential) -> u16 {
         match self.flaw {
-            Flaw::GuardsOneRequestLine if request.line != "GET /planets HTTP/1.1" => return 200,
+            Flaw::GuardsOneRequestLine if request.line != "GET /planets HTTP/1.1" => {
+                // Whatever spells it otherwise.
+                let meant = request.line.to_ascii_lowercase().contains("lanets");
+                return if meant { 200 } else { 404 };
+            }
+            Flaw::StartPageForAll if !request.line.starts_with("GET /planets HTTP") => return 200,
             Flaw::TrustsHeaders if request.claims_trust() => return 200,
             Flaw::SlowOnLongHeads if request.head_length > LONG_HEAD => {
                 tokio::time::sleep(SLOW).await;
@@ -322,7 +328,8 @@ impl Verifier {
         keys.tried = Some(Instant::now());
         let patience = match self.flaw {
             Flaw::NoDeadline => Duration::from_mins(1),
-            _ => Duration::from_millis(700),
+            // Long enough for a busy machine, shorter than the test waits for an answer.
+            _ => Duration::from_millis(1_500),
         };
         let follow = self.flaw == Flaw::FollowsRedirects;
         let Some(Got::KeySet(set)) = fetch::key_set(&self.trust.jwks_uri, patience, follow).await
