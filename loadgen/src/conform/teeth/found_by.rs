@@ -179,6 +179,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7518::key-of-1024-bits-beside",
         ],
     ),
+    (
+        Flaw::PutsUpWithMuch,
+        &[
+            "rfc7515::blank-in-signature",
+            "rfc7519::payload-is-claims-in-a-string",
+        ],
+    ),
     (Flaw::RefusesBySigningInput, &["cache::refusal-not-pinned"]),
     (Flaw::RefusesExtraMembers, &["rfc7517::extra-members"]),
     (Flaw::RefusesForEver, &["cache::nbf-passes"]),

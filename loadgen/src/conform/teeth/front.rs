@@ -168,7 +168,10 @@ impl Request {
             Flaw::SchemeByCase => scheme == "Bearer",
             _ => scheme.eq_ignore_ascii_case("bearer"),
         };
-        let token = token.trim_start_matches(' ');
+        let token = match flaw {
+            Flaw::PutsUpWithMuch => token.replace(' ', ""),
+            _ => token.trim_start_matches(' ').to_owned(),
+        };
         if value.is_empty() || known && token.is_empty() {
             return Credential::Empty;
         }
@@ -177,7 +180,7 @@ impl Request {
                 .bytes()
                 .all(|byte| byte.is_ascii_graphic() && byte != b',')
         {
-            Credential::Tokens(vec![token.to_owned()])
+            Credential::Tokens(vec![token])
         } else {
             Credential::Refused(401)
         }
