@@ -171,6 +171,7 @@ impl Run<'_> {
             listener: Some(testbed.listener()),
             gate: plan.gate,
             fail_on: plan.fail_on,
+            processes: Some(testbed),
         };
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
         match judged {

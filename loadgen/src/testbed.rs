@@ -201,6 +201,15 @@ impl Testbed {
         }
     }
 
+    /// Processes of the subject that have ended by themselves so far; the gateway starts another for each of a function's.
+    pub fn ended_processes(&self) -> u64 {
+        match &self.running {
+            Running::Lambda(gateway) => gateway.function().environments_ended(),
+            Running::Server(server) => u64::from(server.child.has_ended()),
+            Running::Nothing => 0,
+        }
+    }
+
     /// Forgets every cached policy, so that a phase starts from nothing.
     pub fn flush_policy_cache(&self) {
         if let Running::Lambda(gateway) = &self.running {

@@ -10,6 +10,9 @@ use crate::minter::Lacking;
 /// could harm the machine that mints.
 pub(crate) const FILLED_BYTES_MAX: usize = 1024 * 1024;
 
+/// The longest of many members, its comma included.
+const MEMBER_BYTES_MAX: usize = "\"m000000\":0,".len();
+
 /// What the placeholders stand for.
 pub(crate) struct Bindings<'a> {
     /// The names and their texts.
@@ -149,6 +152,16 @@ impl Bindings<'_> {
             }
             return Ok(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         }
+        if let Some(count) = name.strip_prefix("members:") {
+            let count: usize = count.parse().map_err(|_| self.unknown(name))?;
+            if count > FILLED_BYTES_MAX / MEMBER_BYTES_MAX {
+                return Err(FillError::TooLong(name.to_owned()));
+            }
+            let members: Vec<String> = (0..count)
+                .map(|member| format!("\"m{member}\":0"))
+                .collect();
+            return Ok(members.join(","));
+        }
         Err(self.unknown(name))
     }
 
@@ -165,7 +178,7 @@ impl Bindings<'_> {
             .iter()
             .map(|(known, _)| format!("{{{known}}}"))
             .collect();
-        known.extend(["{now}", "{nested:1500}"].map(str::to_owned));
+        known.extend(["{now}", "{nested:1500}", "{members:500}"].map(str::to_owned));
         FillError::Placeholder {
             name: name.to_owned(),
             known: known.join(", "),

@@ -4,9 +4,7 @@
 //! that a second try proves nothing.
 
 use super::{Case, Conformance, Outcome};
-use crate::clock::unix_now;
 use crate::record::{CaseRecord, ConformanceRecord};
-use crate::target::RequestShape;
 
 /// How often a failing case is asked again.
 const TRIES: usize = 2;
@@ -40,19 +38,25 @@ impl Conformance<'_> {
 
     /// The status of one more answer. Cases can be minted and asked here: they were before.
     async fn answer(&self, case: &Case) -> Option<u16> {
-        let token = self.minter_of(case).mint(&case.recipe, unix_now()).ok()?;
-        let shape = RequestShape::from(&case.request);
-        let request = self.target.prepare(&shape, &token).ok()?;
-        self.target.connection().call(&request).await.status
+        let question = self.prepare(case).ok()?.ok()?;
+        self.target
+            .connection()
+            .call(&question.request)
+            .await
+            .status
     }
 }
 
-/// Whether it failed by an answer. A time-out is not waited for again, and who came to the listener has come.
+/// Whether it failed by an answer. A time-out is not waited for again, what ended the target is not sent again, and who came
+/// to the listener has come.
 fn worth_a_second_try(judged: &CaseRecord) -> bool {
-    matches!(
-        judged.outcome,
-        Outcome::UnexpectedAllow | Outcome::UnexpectedDeny | Outcome::WrongStatus | Outcome::Fault
-    ) && judged.status().is_some()
+    match (judged.outcome, judged.status()) {
+        (Outcome::UnexpectedAllow | Outcome::UnexpectedDeny | Outcome::WrongStatus, Some(_)) => {
+            true
+        }
+        (Outcome::Fault, Some(status)) => status >= 500,
+        _ => false,
+    }
 }
 
 #[cfg(test)]

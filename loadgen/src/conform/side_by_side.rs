@@ -143,6 +143,7 @@ impl SideBySide {
             listener: Some(testbed.listener()),
             gate: Severity::Info,
             fail_on: Severity::Info,
+            processes: Some(&testbed),
         };
         let mut connection = testbed.target().connection();
         let mut records = Vec::with_capacity(cases.len());
@@ -202,7 +203,7 @@ impl SideBySide {
     }
 
     fn skipped(&self, sequence: &Sequence) -> Option<String> {
-        if let Some(reason) = missing(&sequence.case, &self.features) {
+        if let Some(reason) = missing(&sequence.case, &self.features, &self.running) {
             return Some(reason);
         }
         if sequence.needs_own_issuer()

@@ -100,6 +100,7 @@ pub(super) async fn run(
         listener: None,
         gate: Severity::High,
         fail_on: Severity::Info,
+        processes: None,
     };
     conformance
         .run(
@@ -346,6 +347,7 @@ fn a_declared_overreach_is_known_and_gone_when_there_is_none() {
         fault: None,
         sent: now,
         finished: now,
+        answer: None,
     };
     for (plain, wanted) in [
         (Outcome::Overreach, Outcome::KnownDivergence),

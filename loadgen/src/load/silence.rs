@@ -89,6 +89,7 @@ mod tests {
                     fault: None,
                     sent,
                     finished: sent + Duration::from_secs(*waited),
+                    answer: None,
                 },
             )
         })
