@@ -163,89 +163,127 @@ const STALL_BEGINS: Duration = Duration::from_millis(750);
 const RATE: u32 = 400;
 const SECONDS: u32 = 4;
 
-/// A server that answers nothing for a quarter of each second, and keeps the instants of its own stalls.
+/// A server that answers nothing for a quarter of each second, and keeps what it did with each request.
 struct Stalling {
     started: Instant,
-    first: Mutex<Option<Instant>>,
+    log: Mutex<Vec<Handled>>,
+}
+
+/// One request, by the number that it carries.
+#[derive(Clone, Copy)]
+struct Handled {
+    index: u32,
+    came: Instant,
+    answered: Instant,
 }
 
 impl Stalling {
-    /// The end of the stall that an instant is in.
-    fn end(&self, now: Instant) -> Option<Instant> {
+    /// How much is left of the stall that an instant is in.
+    fn left(&self, now: Instant) -> Duration {
         let since = now.saturating_duration_since(self.started);
         let into = Duration::from_nanos(
             u64::try_from(since.as_nanos() % PERIOD.as_nanos()).expect("below a second"),
         );
-        (into >= STALL_BEGINS).then(|| now + PERIOD.saturating_sub(into))
+        if into < STALL_BEGINS {
+            return Duration::ZERO;
+        }
+        PERIOD.saturating_sub(into)
+    }
+
+    fn handle(&self, head: &str) -> u16 {
+        let came = Instant::now();
+        stall(self.left(came));
+        let token = head.split("authorization: Bearer ").nth(1);
+        let number = token.and_then(|rest| rest.lines().next());
+        let index = number.and_then(|number| number.parse().ok());
+        self.log.lock().expect("no panic").push(Handled {
+            index: index.expect("each request carries its number"),
+            came,
+            answered: Instant::now(),
+        });
+        200
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a server that stalls for a time")]
-fn stall(end: Instant) {
-    std::thread::sleep(end.saturating_duration_since(Instant::now()));
+fn stall(time: Duration) {
+    std::thread::sleep(time);
 }
 
-/// The truth is what each request would have waited that was sent when it was due: until the end of the stall that it fell
-/// into, and nothing that can be seen at this scale otherwise.
+/// What each request waited from when it was due until the server answered it, by the server's own log, sorted.
+fn truth(log: &[Handled]) -> Vec<Duration> {
+    let due = |index: u32| index * Duration::from_secs(1) / RATE;
+    // No request comes before it is due, and on the fastest way hardly after.
+    let start = log
+        .iter()
+        .map(|handled| handled.came - due(handled.index))
+        .min()
+        .expect("a request");
+    let waited = |handled: &Handled| handled.answered - (start + due(handled.index));
+    let mut truth: Vec<Duration> = log.iter().map(waited).collect();
+    truth.sort_unstable();
+    truth
+}
+
+/// What a busy machine disturbs; an engine that is wrong is wrong each time.
+const TRIES: usize = 4;
+
 #[test]
 fn response_times_are_those_of_the_requests_that_were_due() {
+    let mut told = String::new();
+    for _ in 0..TRIES {
+        match held_against_the_truth() {
+            Ok(()) => return,
+            Err(difference) => told = difference,
+        }
+    }
+    panic!("{told}");
+}
+
+fn held_against_the_truth() -> Result<(), String> {
     let stalling = Arc::new(Stalling {
         started: Instant::now(),
-        first: Mutex::new(None),
+        log: Mutex::default(),
     });
     let server = Arc::clone(&stalling);
-    let url = format!(
-        "http://{}/",
-        serve(move |_| {
-            let now = Instant::now();
-            server.first.lock().expect("no panic").get_or_insert(now);
-            if let Some(end) = server.end(now) {
-                stall(end);
-            }
-            200
-        })
-    );
+    let url = format!("http://{}/", serve(move |head| server.handle(head)));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pool = folder.path().join("numbers");
+    let numbers: Vec<String> = (0..RATE * SECONDS).map(|n| n.to_string()).collect();
+    std::fs::write(&pool, numbers.join("\n")).expect("written");
+    let pool = pool.to_string_lossy();
     let (rate, duration) = (format!("{RATE}/s"), format!("{SECONDS}s"));
-    // As many connections as a stall piles up requests, and some more.
-    let users = (RATE / 4 + 50).to_string();
-    let output = load(&[
-        &url,
-        "--rate",
-        &rate,
-        "--duration",
-        &duration,
-        "--users",
-        &users,
-        "--json",
-    ]);
+    // Fewer connections than a stall piles up requests: the others wait for one, which is in no service time.
+    let arguments = ["--rate", &rate, "--duration", &duration, "--users", "20"];
+    let output = load(
+        &[
+            &[url.as_str(), "--json", "--token-pool", &pool][..],
+            &arguments,
+        ]
+        .concat(),
+    );
     let said: Value = serde_json::from_slice(&output.stdout).expect("JSON");
-    let start = stalling.first.lock().expect("no panic").expect("a request");
-    let mut truth: Vec<Duration> = (0..RATE * SECONDS)
-        .map(|index| {
-            let due = start + index * Duration::from_secs(1) / RATE;
-            stalling.end(due).unwrap_or(due).duration_since(due)
-        })
-        .collect();
-    truth.sort_unstable();
-    let latency = |name: &str| {
-        let us = said["latency_us"][name].as_f64().expect(name);
+    let log = stalling.log.lock().expect("no panic").clone();
+    let truth = truth(&log);
+    assert_eq!(truth.len(), numbers.len());
+    let quantile = |of: &str, name: &str| {
+        let us = said[of][name].as_f64().expect(name);
         Duration::from_secs_f64(us / 1e6)
     };
     for (name, in_a_thousand) in [("p90", 900), ("p99", 990), ("p999", 999), ("max", 1000)] {
-        let place = (truth.len() * in_a_thousand).div_ceil(1000) - 1;
-        let wanted = truth[place];
-        // 2 % of the truth, and what a busy machine adds to a wait of a quarter of a second.
-        let tolerance = wanted / 50 + Duration::from_millis(20);
-        assert!(
-            latency(name).abs_diff(wanted) <= tolerance,
-            "{name}: {:?} and not {wanted:?}: {said}",
-            latency(name)
-        );
+        let wanted = truth[(truth.len() * in_a_thousand).div_ceil(1000) - 1];
+        // 2 % of the truth, and what an answer takes to be read.
+        let tolerance = wanted / 50 + Duration::from_millis(10);
+        let told = quantile("latency_us", name);
+        if told.abs_diff(wanted) > tolerance {
+            return Err(format!("{name}: {told:?} and not {wanted:?}: {said}"));
+        }
     }
-    assert_eq!(said["requests"], RATE * SECONDS);
-    let median = latency("p50");
-    assert!(
-        median < Duration::from_millis(20),
-        "three of four requests meet no stall: {median:?}"
-    );
+    // 20 requests of a stall's 100 were sent into it: a tool that times from sending finds one in twenty slow, not a fourth.
+    let (service, response) = (quantile("service_us", "p90"), quantile("latency_us", "p90"));
+    if service * 3 < response {
+        Ok(())
+    } else {
+        Err(format!("{service:?} and {response:?}: {said}"))
+    }
 }
