@@ -31,7 +31,7 @@ macro_rules! builtin {
 }
 
 /// The run scenarios.
-pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick");
+pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick", "trouble");
 
 /// The issuer profiles.
 pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");

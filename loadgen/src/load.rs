@@ -8,6 +8,7 @@ mod arrival;
 mod at_url;
 mod calibrate;
 mod cold_start;
+mod course;
 mod cpu;
 mod phase;
 mod silence;

@@ -16,8 +16,8 @@ pub use conformance::{
 };
 pub use machine::Machine;
 pub use phase::{
-    CounterRecord, GeneratorHealth, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord,
-    WrongDecision,
+    CounterRecord, EventRecord, GeneratorHealth, LimitRecord, MemorySample, PhaseRecord,
+    SeriesRecord, SkippedPhase, ThresholdRecord, WrongDecision,
 };
 pub use store::{RecordError, RecordStore};
 

@@ -16,10 +16,12 @@ use crate::place;
 use crate::real_issuer::RealIssuer;
 
 mod arrivals;
+mod course;
 mod phase;
 mod units;
 
 pub use arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, parse_stage};
+pub use course::{Change, Counted, Event, Limit};
 use phase::RawPhase;
 pub use phase::{ColdStartPhase, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
 pub(crate) use units::{DurationText, WholeNumber};

@@ -210,6 +210,15 @@ impl Testbed {
         }
     }
 
+    /// The ids of the subject's processes that are known now: those of a function that are idle, a server's own.
+    pub fn process_ids(&self) -> Vec<u32> {
+        match &self.running {
+            Running::Lambda(gateway) => gateway.function().idle_process_ids(),
+            Running::Server(server) => vec![server.child.process_id()],
+            Running::Nothing => Vec::new(),
+        }
+    }
+
     /// Forgets every cached policy, so that a phase starts from nothing.
     pub fn flush_policy_cache(&self) {
         if let Running::Lambda(gateway) = &self.running {

@@ -126,11 +126,11 @@ fn conformance_reasons(conformance: &ConformanceRecord) -> Vec<String> {
 
 fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> {
     let mut reasons = Vec::new();
-    let kind = &phase.kind;
-    if phase.wrong_decisions > 0 {
+    let kind = phase.label();
+    if phase.wrong_decisions > 0 && phase.limit("wrong_decisions").is_none() {
         reasons.push((
             Exit::Nonconformant,
-            match (kind.as_str(), phase.wrong_samples.first()) {
+            match (phase.kind.as_str(), phase.wrong_samples.first()) {
                 ("load", Some(first)) => format!(
                     "{kind}: {} unexpected answers; the first was {} in place of {}",
                     phase.wrong_decisions, first.observed, first.expected
@@ -142,7 +142,7 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
             },
         ));
     }
-    if phase.errors > 0 {
+    if phase.errors > 0 && phase.limit("lost").is_none() {
         // Not a wrong decision and no latency: environments restart, and what was asked meanwhile is lost.
         let requests = if phase.errors == 1 {
             "request"
@@ -188,6 +188,13 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
             threshold.quantile,
             ms(threshold.measured_ns),
             ms(threshold.limit_ns)
+        );
+        reasons.push((Exit::ThresholdMissed, text));
+    }
+    for limit in phase.limits.iter().filter(|limit| !limit.kept) {
+        let text = format!(
+            "{kind}: {} is {}, and may be {} at most",
+            limit.name, limit.measured, limit.most
         );
         reasons.push((Exit::ThresholdMissed, text));
     }

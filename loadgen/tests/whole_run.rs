@@ -339,3 +339,62 @@ fn the_okta_profile_several_scopes_and_the_in_process_target_are_good() {
         );
     }
 }
+
+const COURSE: &str = r#"
+name = "course"
+issuer = "auth0"
+target = "authbench"
+audience = "https://planets.example.com/"
+scope = "read:planets"
+[[phase]]
+kind = "verification"
+name = "outage"
+users = 4
+rate = "100/s"
+duration = "3s"
+limits = { wrong_decisions = 0, lost = 0, jwks_fetches = 20, memory_growth_mb = 500 }
+[[phase.event]]
+at = "2s"
+serve = "rotated"
+[[phase.event]]
+at = "500ms"
+fail = { status = 503 }
+[phase.mix]
+"baseline::valid" = 1
+"rfc7515::unknown-kid-attacker-key" = 1
+"#;
+
+#[test]
+fn what_happens_to_the_issuer_is_on_the_clock_of_the_phase_and_limits_are_judged() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let write = |text: &str| std::fs::write(folder.path().join("c.toml"), text).expect("written");
+    write(COURSE);
+    run(folder.path(), &["run", "c.toml", "--out", "out"]);
+    let record = load(&folder.path().join("out"));
+    let phase = &record.phases[0];
+    let happened: Vec<_> = phase
+        .events
+        .iter()
+        .map(|event| event.what.as_str())
+        .collect();
+    assert_eq!(
+        happened,
+        ["the issuer fails: status", "the issuer publishes Rotated"]
+    );
+    assert!((500..2000).contains(&phase.events[0].after_ms));
+    assert!(phase.events[1].after_ms >= 2000);
+    assert!(phase.memory.len() >= 3, "{:?}", phase.memory);
+    assert!(
+        phase
+            .memory
+            .iter()
+            .all(|sample| sample.resident_bytes > 1_000_000)
+    );
+    assert!(
+        phase.limits.iter().all(|limit| limit.kept),
+        "{:?}",
+        phase.limits
+    );
+    let fetches = phase.limit("jwks_fetches").expect("a limit");
+    assert_eq!((fetches.most, fetches.kept), (20, true));
+}

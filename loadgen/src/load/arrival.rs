@@ -76,6 +76,11 @@ impl Arrival {
         })
     }
 
+    /// When the clock was started, if it was.
+    pub fn started(&self) -> Option<Instant> {
+        self.started.get().copied()
+    }
+
     /// The next turn; waits for it in an open loop. `None` when the phase is over.
     pub async fn next(&self) -> Option<Turn> {
         let started = *self.started.get()?;

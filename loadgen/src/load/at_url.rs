@@ -61,6 +61,9 @@ pub async fn load_url(plan: &UrlLoad, stop: &StopSignal) -> Result<RunRecord, Ph
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: plan.thresholds.clone(),
+        name: None,
+        events: Vec::new(),
+        limits: Vec::new(),
     };
     let mut measured = measure_target("load", &phase, &pool, &target, started, stop).await?;
     measured.definition = format!("One request to one URL, which had to get {}.", plan.wanted);

@@ -28,6 +28,9 @@ pub async fn calibrate(
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
+        name: None,
+        events: Vec::new(),
+        limits: Vec::new(),
     };
     let bare = CaseRequest {
         authorization: Some("$absent".to_owned()),

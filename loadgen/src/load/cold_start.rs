@@ -61,6 +61,7 @@ pub async fn cold_start(
     let total = samples.series.get("total").cloned().unwrap_or_default();
     let record = PhaseRecord {
         kind: "cold-start".to_owned(),
+        name: None,
         definition: "A fresh process each: from spawn to the first decision on a genuine token, keys fetched on the way."
             .to_owned(),
         arrival: format!("sequential, {} samples asked for", plan.samples),
@@ -79,6 +80,9 @@ pub async fn cold_start(
         counters: Vec::new(),
         generator: None,
         thresholds: judge_thresholds(&plan.thresholds, &total),
+        events: Vec::new(),
+        memory: Vec::new(),
+        limits: Vec::new(),
     };
     ColdStarts {
         record,

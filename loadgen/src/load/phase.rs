@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
+use super::course::{self, Course};
 use super::cpu::process_cpu;
 use super::token_pool::{PoolError, TokenPool};
 use super::users::{Driven, LoadError, drive};
 use crate::conform::Catalogue;
-use crate::record::{CounterRecord, GeneratorHealth, PhaseRecord, ThresholdRecord};
+use crate::record::{CounterRecord, GeneratorHealth, LimitRecord, PhaseRecord, ThresholdRecord};
 use crate::recorder::Distribution;
-use crate::scenario::{LoadPhase, Threshold};
+use crate::scenario::{Counted, Limit, LoadPhase, Threshold};
 use crate::schedule::Schedule;
 use crate::stop::StopSignal;
 use crate::target::{Decision, Target};
@@ -146,18 +147,54 @@ async fn measure(
     pool: &Arc<TokenPool>,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let before = context.testbed.gateway_counts();
-    let record = measure_target(
-        kind,
-        plan,
-        pool,
-        context.testbed.target(),
-        context.run_started,
-        context.stop,
-    )
-    .await?;
-    let counters = moved(before, context.testbed.gateway_counts());
-    Ok(PhaseRecord { counters, ..record })
+    let testbed = context.testbed;
+    let before = (testbed.gateway_counts(), testbed.idp().fetch_count());
+    let arrival = Arc::new(Arrival::new(&plan.arrival));
+    let course = Course::default();
+    let measured = tokio::select! {
+        measured = measure_arrivals(kind, plan, pool, testbed.target(), &arrival, context.run_started, context.stop) => measured,
+        () = course.run(&plan.events, &arrival, testbed) => unreachable!("a course has no end of its own"),
+    };
+    let (events, memory) = course.end(&plan.events, testbed);
+    let record = measured?;
+    let fetches = testbed.idp().fetch_count().saturating_sub(before.1);
+    let mut counters = moved(before.0, testbed.gateway_counts());
+    counters.push(CounterRecord {
+        name: "JWKS fetches".to_owned(),
+        moved: fetches,
+        required: None,
+    });
+    let limits = judge_limits(&plan.limits, |counted| match counted {
+        Counted::JwksFetches => fetches,
+        Counted::Lost => record.errors,
+        Counted::MemoryGrowthMb => course::growth_mb(&memory),
+        Counted::WrongDecisions => record.wrong_decisions,
+    });
+    Ok(PhaseRecord {
+        counters,
+        events,
+        memory,
+        limits,
+        ..record
+    })
+}
+
+pub(super) fn judge_limits(
+    limits: &[Limit],
+    measured: impl Fn(Counted) -> u64,
+) -> Vec<LimitRecord> {
+    limits
+        .iter()
+        .map(|limit| {
+            let measured = measured(limit.counted);
+            LimitRecord {
+                name: limit.counted.name().to_owned(),
+                most: limit.most,
+                measured,
+                kept: measured <= limit.most,
+            }
+        })
+        .collect()
 }
 
 /// Drives users at a target and writes down what came out; without the testbed's counters.
@@ -169,12 +206,24 @@ pub(super) async fn measure_target(
     run_started: Instant,
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
-    let started_after = run_started.elapsed();
     let arrival = Arc::new(Arrival::new(&plan.arrival));
+    measure_arrivals(kind, plan, pool, target, &arrival, run_started, stop).await
+}
+
+async fn measure_arrivals(
+    kind: &str,
+    plan: &LoadPhase,
+    pool: &Arc<TokenPool>,
+    target: &Target,
+    arrival: &Arc<Arrival>,
+    run_started: Instant,
+    stop: &StopSignal,
+) -> Result<PhaseRecord, PhaseError> {
+    let started_after = run_started.elapsed();
     let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
-    let driven = drive(target, pool, Arc::clone(&arrival), plan.users, &over).await?;
+    let driven = drive(target, pool, Arc::clone(arrival), plan.users, &over).await?;
     let cpu = process_cpu().saturating_sub(cpu_before);
     let interrupted = over.is_raised();
     let generator = health(plan, &driven, cpu, arrival.untaken(), interrupted);
@@ -187,6 +236,7 @@ pub(super) async fn measure_target(
     };
     Ok(PhaseRecord {
         kind: kind.to_owned(),
+        name: plan.name.clone(),
         definition: String::new(),
         arrival: arrival_text(plan),
         started_after_ms: millis(started_after),
@@ -200,6 +250,9 @@ pub(super) async fn measure_target(
         counters: Vec::new(),
         generator: Some(generator),
         thresholds: judge_thresholds(&plan.thresholds, &response),
+        events: Vec::new(),
+        memory: Vec::new(),
+        limits: Vec::new(),
         wrong_samples: tally.samples,
     })
 }

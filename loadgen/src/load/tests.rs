@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::phase::measure_target;
+use super::phase::{judge_limits, measure_target};
 use super::token_pool::{TokenPool, Wanted};
 use crate::conform::Expectation;
 use crate::record::PhaseRecord;
-use crate::scenario::{ArrivalKeys, ArrivalPlan, LoadPhase, PhaseEnd};
+use crate::scenario::{ArrivalKeys, ArrivalPlan, Counted, Limit, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
 use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
 
@@ -44,6 +44,9 @@ async fn measured(
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
+        name: None,
+        events: Vec::new(),
+        limits: Vec::new(),
     };
     measure_target(
         "verification",
@@ -217,6 +220,9 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
+        name: None,
+        events: Vec::new(),
+        limits: Vec::new(),
     };
     let raise = async {
         while script.calls() < 1 {
@@ -250,6 +256,9 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
+        name: None,
+        events: Vec::new(),
+        limits: Vec::new(),
     };
     let raise = async {
         // Not after a time: attacks queue for the one place that goose has, and this one may wait for it.
@@ -266,4 +275,29 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
     assert!(record.interrupted);
     assert!(record.requests > 0, "what was measured is kept");
     assert!(record.elapsed_ms < 30_000, "{} ms", record.elapsed_ms);
+}
+
+#[test]
+fn a_limit_is_kept_up_to_its_number() {
+    let limit = |counted, most| Limit { counted, most };
+    let limits = [
+        limit(Counted::JwksFetches, 2),
+        limit(Counted::Lost, 2),
+        limit(Counted::WrongDecisions, 2),
+    ];
+    let judged = judge_limits(&limits, |counted| match counted {
+        Counted::JwksFetches => 3,
+        Counted::Lost => 2,
+        Counted::MemoryGrowthMb | Counted::WrongDecisions => 0,
+    });
+    let kept: Vec<_> = judged
+        .iter()
+        .map(|limit| (limit.name.as_str(), limit.measured, limit.kept))
+        .collect();
+    let wanted = [
+        ("jwks_fetches", 3, false),
+        ("lost", 2, true),
+        ("wrong_decisions", 0, true),
+    ];
+    assert_eq!(kept, wanted);
 }

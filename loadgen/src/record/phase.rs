@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 pub struct PhaseRecord {
     /// `cold-start`, `verification`, `cache-hit` or `calibration`.
     pub kind: String,
+    /// What the scenario calls it.
+    #[serde(default)]
+    pub name: Option<String>,
     /// What is measured, in a sentence.
     pub definition: String,
     /// How the load came: `sequential`, `closed loop, 4 users` or `open loop, 500/s, 16 users`.
@@ -36,6 +39,67 @@ pub struct PhaseRecord {
     pub generator: Option<GeneratorHealth>,
     /// The thresholds that the scenario set for this phase.
     pub thresholds: Vec<ThresholdRecord>,
+    /// What happened to the issuer meanwhile.
+    #[serde(default)]
+    pub events: Vec<EventRecord>,
+    /// The memory of the subject's processes, a sample a second; empty where nothing of it runs on this machine.
+    #[serde(default)]
+    pub memory: Vec<MemorySample>,
+    /// The limits on what is counted that the scenario set for this phase.
+    #[serde(default)]
+    pub limits: Vec<LimitRecord>,
+}
+
+/// Something that happened during a phase.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct EventRecord {
+    /// Milliseconds after the phase's clock had started.
+    pub after_ms: u64,
+    /// What it was, such as `the issuer fails: silent`.
+    pub what: String,
+}
+
+/// The memory of the subject's processes at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemorySample {
+    /// Milliseconds after the phase's clock had started.
+    pub after_ms: u64,
+    /// Bytes that are resident, over all processes; pages that they share count for each.
+    pub resident_bytes: u64,
+    /// How many processes.
+    pub processes: u64,
+}
+
+/// A limit on what is counted, and how it went.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LimitRecord {
+    /// What is counted: `jwks_fetches`, `lost`, `memory_growth_mb` or `wrong_decisions`.
+    pub name: String,
+    /// At most so much.
+    pub most: u64,
+    /// So much it was.
+    pub measured: u64,
+    /// Whether it was kept.
+    pub kept: bool,
+}
+
+impl PhaseRecord {
+    /// What reports call it: its name, or its kind in words.
+    pub fn label(&self) -> String {
+        match (&self.name, self.kind.as_str()) {
+            (Some(name), _) => name.clone(),
+            (None, "calibration") => "floor".to_owned(),
+            (None, kind) => kind.replace('-', " "),
+        }
+    }
+
+    /// The limit on something, where the scenario set one.
+    pub fn limit(&self, name: &str) -> Option<&LimitRecord> {
+        self.limits.iter().find(|limit| limit.name == name)
+    }
 }
 
 /// One latency distribution.

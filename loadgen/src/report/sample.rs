@@ -105,6 +105,7 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
     }
     PhaseRecord {
         kind: kind.into(),
+        name: None,
         definition: "A definition.".into(),
         arrival: "closed loop, 4 users".into(),
         started_after_ms: 5,
@@ -122,5 +123,8 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         counters: Vec::new(),
         generator: None,
         thresholds: Vec::new(),
+        events: Vec::new(),
+        memory: Vec::new(),
+        limits: Vec::new(),
     }
 }

@@ -116,13 +116,17 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
             .as_ref()
             .and_then(|generator| generator.invalid.as_ref())
         {
-            let _ = writeln!(text, "{}: INVALID, {invalid}", phase.kind);
+            let _ = writeln!(text, "{}: INVALID, {invalid}", phase.label());
         }
+        course(text, phase);
         for sample in &phase.wrong_samples {
             let _ = writeln!(
                 text,
                 "{}: {} expected {}, got {}",
-                phase.kind, sample.class, sample.expected, sample.observed
+                phase.label(),
+                sample.class,
+                sample.expected,
+                sample.observed
             );
         }
     }
@@ -135,18 +139,37 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
     }
 }
 
+/// What happened during a phase, what the subject took meanwhile, and the limits.
+fn course(text: &mut String, phase: &PhaseRecord) {
+    for event in &phase.events {
+        let _ = writeln!(
+            text,
+            "{}: after {}: {}",
+            phase.label(),
+            duration(event.after_ms * 1_000_000),
+            event.what
+        );
+    }
+    for limit in &phase.limits {
+        let kept = if limit.kept { "kept" } else { "missed" };
+        let _ = writeln!(
+            text,
+            "{}: {} {} (at most {}: {kept})",
+            phase.label(),
+            limit.name,
+            limit.measured,
+            limit.most
+        );
+    }
+}
+
 /// One row a series: the totals of a load phase, all parts of a cold start.
 fn rows(table: &mut Table, phase: &PhaseRecord) {
     let shown = phase.series.iter().filter(|series| series.class == "all");
     for (index, series) in shown.enumerate() {
         let first = index == 0;
-        let kind = if phase.kind == "calibration" {
-            "floor".to_owned()
-        } else {
-            phase.kind.replace('-', " ")
-        };
         let name = if first {
-            kind
+            phase.label()
         } else {
             format!("  {}", series.name)
         };

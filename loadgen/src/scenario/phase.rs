@@ -10,6 +10,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::arrivals::{ArrivalKeys, ArrivalPlan, RawSpacing, RawStage, beside};
+use super::course::{Counted, Event, Limit, RawEvent, events, limits};
 use super::units::{DurationText, RateText, WholeNumber};
 
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
@@ -81,6 +82,12 @@ pub struct LoadPhase {
     pub mix_at: String,
     /// Limits on response time, or on service time in a closed loop.
     pub thresholds: Vec<Threshold>,
+    /// What it is called in reports, beside its kind.
+    pub name: Option<String>,
+    /// What happens to the issuer meanwhile, in the order of their times.
+    pub events: Vec<Event>,
+    /// How much of what is counted there may be.
+    pub limits: Vec<Limit>,
 }
 
 /// A limit on one quantile.
@@ -114,6 +121,9 @@ impl LoadPhase {
             mix,
             mix_at: "--mix".to_owned(),
             thresholds,
+            name: None,
+            events: Vec::new(),
+            limits: Vec::new(),
         })
     }
 }
@@ -153,6 +163,7 @@ enum RawKind {
 #[serde(deny_unknown_fields)]
 pub(super) struct RawPhase {
     kind: RawKind,
+    name: Option<String>,
     samples: Option<WholeNumber>,
     budget: Option<DurationText>,
     users: Option<WholeNumber>,
@@ -166,6 +177,10 @@ pub(super) struct RawPhase {
     mix: Option<Spanned<BTreeMap<String, WholeNumber>>>,
     #[serde(default)]
     thresholds: BTreeMap<String, DurationText>,
+    #[serde(rename = "event", default)]
+    events: Vec<RawEvent>,
+    #[serde(default)]
+    limits: BTreeMap<Counted, WholeNumber>,
 }
 
 impl RawPhase {
@@ -204,6 +219,12 @@ impl RawPhase {
             return Err("a cold-start phase takes samples and budget; users, rate, stages, replay, arrivals, duration and \
                         requests are for verification and cache-hit"
                 .to_owned());
+        }
+        if !self.events.is_empty() || !self.limits.is_empty() || self.name.is_some() {
+            return Err(
+                "a cold-start phase has no name, no event and no limits: they are for phases of load"
+                    .to_owned(),
+            );
         }
         if self.mix.is_some() {
             return Err(
@@ -268,7 +289,13 @@ impl RawPhase {
                 .collect()
         });
         let load = LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?;
-        Ok(LoadPhase { mix_at, ..load })
+        Ok(LoadPhase {
+            mix_at,
+            name: self.name,
+            events: events(self.events)?,
+            limits: limits(self.limits),
+            ..load
+        })
     }
 }
 

@@ -129,6 +129,10 @@ impl ChildServer {
     }
 
     /// The command line.
+    pub(super) fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
     pub(super) fn invocation(&self) -> &str {
         &self.invocation
     }
