@@ -39,6 +39,7 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 /// The targets.
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
+    "auth0-tutorial-node",
     "authbench",
     "express-oauth2-jwt-bearer",
     "in-process"

@@ -26,12 +26,20 @@ macro_rules! shipped {
 }
 
 /// The targets that have files.
-const SHIPPED: &[ShippedFiles] = &[shipped!(
-    "express-oauth2-jwt-bearer",
-    "package-lock.json",
-    "package.json",
-    "server.js",
-)];
+const SHIPPED: &[ShippedFiles] = &[
+    shipped!(
+        "express-oauth2-jwt-bearer",
+        "package-lock.json",
+        "package.json",
+        "server.js",
+    ),
+    shipped!(
+        "auth0-tutorial-node",
+        "index.js",
+        "package-lock.json",
+        "package.json",
+    ),
+];
 
 impl ShippedFiles {
     /// The files of a built-in target, where it has any.
