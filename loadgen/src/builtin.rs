@@ -40,6 +40,7 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
     "auth0-tutorial-node",
+    "auth0-tutorial-python",
     "authbench",
     "express-oauth2-jwt-bearer",
     "in-process"

@@ -39,6 +39,7 @@ const SHIPPED: &[ShippedFiles] = &[
         "package-lock.json",
         "package.json",
     ),
+    shipped!("auth0-tutorial-python", "app.py", "requirements.txt"),
 ];
 
 impl ShippedFiles {
