@@ -105,6 +105,7 @@ impl Testbed {
             issuer: idp.issuer().to_owned(),
             jwks_uri: idp.jwks_uri().to_owned(),
             port: String::new(),
+            public_key_pem: minter.keys().signing.public_key_pem(),
             scope: scenario.scope.clone(),
         };
         let (running, target, invocation) =

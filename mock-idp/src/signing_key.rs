@@ -106,6 +106,11 @@ impl SigningKey {
         })
     }
 
+    /// The public key as SPKI in PEM (RFC 7468 §13), for verifiers that read no key set.
+    pub fn public_key_pem(&self) -> String {
+        pem("PUBLIC KEY", &self.0.spki_der, "\n")
+    }
+
     /// A self-signed certificate of the key in DER. Made once: the signature takes 0.3 ms.
     pub(crate) fn certificate(&self) -> &[u8] {
         self.0.certificate.get_or_init(|| {

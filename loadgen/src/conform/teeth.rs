@@ -116,7 +116,7 @@ async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
             idp.publish(case.jwks);
             let conformance = Conformance {
                 target: &target,
-                features: &[Feature::Scope],
+                features: &Feature::ALL,
                 divergences: &[],
                 minter: &idp.minter(),
                 listener: Some(&listener),
