@@ -43,6 +43,7 @@ pub const TARGETS: &[BuiltinFile] = builtin!(
     "auth0-tutorial-python",
     "authbench",
     "express-oauth2-jwt-bearer",
+    "haproxy-jwt-verify",
     "in-process"
 );
 
