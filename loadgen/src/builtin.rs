@@ -44,7 +44,10 @@ pub const TARGETS: &[BuiltinFile] = builtin!(
     "authbench",
     "express-oauth2-jwt-bearer",
     "haproxy-jwt-verify",
-    "in-process"
+    "in-process",
+    "rust-jsonwebtoken",
+    "rust-jwt-simple",
+    "rust-tower-oauth2"
 );
 
 /// The conformance cases, in the order of the reports.
