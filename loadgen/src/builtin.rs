@@ -39,6 +39,7 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 /// The targets.
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
+    "apache-mod-oauth2",
     "auth0-tutorial-node",
     "auth0-tutorial-python",
     "authbench",

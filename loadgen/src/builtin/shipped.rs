@@ -40,6 +40,7 @@ const SHIPPED: &[ShippedFiles] = &[
         "package.json",
     ),
     shipped!("auth0-tutorial-python", "app.py", "requirements.txt"),
+    shipped!("apache-mod-oauth2", "httpd.conf", "start.sh"),
     shipped!("haproxy-jwt-verify", "haproxy.cfg", "start.sh"),
     shipped!(
         "rust-verifiers",
