@@ -9,6 +9,7 @@ use std::time::Instant;
 
 mod http;
 mod in_process;
+mod reads_on;
 mod request;
 mod scripted;
 mod wire;

@@ -11,6 +11,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::reads_on::ReadsOn;
 use super::{CacheVerdict, Decision, Observation, PreparedRequest};
 
 /// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
@@ -125,7 +126,7 @@ async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
     stream
         .set_nodelay(true)
         .map_err(|error| error.to_string())?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = http1::handshake(TokioIo::new(ReadsOn(stream)))
         .await
         .map_err(|error| error.to_string())?;
     tokio::spawn(connection);
