@@ -8,7 +8,9 @@ use std::io;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 use tokio::process::{Child, Command};
 use tokio::task::JoinHandle;
@@ -74,6 +76,17 @@ impl ChildProcess {
         self.child.try_wait().ok().flatten()
     }
 
+    /// Whether it has ended. Its status stays to be asked for.
+    pub fn has_ended(&self) -> bool {
+        let flags = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        match self.group.map(|leader| waitid(Id::Pid(leader), flags)) {
+            Some(Ok(WaitStatus::StillAlive)) => false,
+            // No child of this id: its status has been asked for already.
+            Some(Ok(_) | Err(Errno::ECHILD)) | None => true,
+            Some(Err(_)) => false,
+        }
+    }
+
     /// Waits for the end. It may be called again after it was dropped half way.
     pub async fn wait(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
@@ -123,5 +136,30 @@ impl ChildProcess {
 impl Drop for ChildProcess {
     fn drop(&mut self) {
         self.signal(Signal::SIGKILL);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn that_it_has_ended_is_known_before_and_after_its_status_is_asked_for() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "exit 7"]);
+        let mut child = ChildProcess::spawn(&mut command, LogTail::default()).expect("a shell");
+        while !child.has_ended() {
+            tokio::task::yield_now().await;
+        }
+        let status = child.wait().await.expect("a status");
+        assert_eq!(status.code(), Some(7), "looking takes nothing away");
+        assert!(child.has_ended());
+
+        let mut command = Command::new("sleep");
+        command.arg("60");
+        let mut child = ChildProcess::spawn(&mut command, LogTail::default()).expect("a process");
+        assert!(!child.has_ended());
+        child.kill().await;
+        assert!(child.has_ended());
     }
 }

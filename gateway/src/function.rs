@@ -63,6 +63,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct Counts {
     cold_starts: AtomicU64,
+    environments_ended: AtomicU64,
     environments_spawned: AtomicU64,
     function_errors: AtomicU64,
     invocations: AtomicU64,
@@ -192,6 +193,16 @@ impl Function {
         self.inner.pool.process_ids()
     }
 
+    /// Environments whose process has ended by itself so far, at work or idle: a crash or an exit, and no time-out of ours.
+    /// The next invocation starts another, so that the caller of a gateway does not notice.
+    pub fn environments_ended(&self) -> u64 {
+        let ended = self.inner.pool.ended();
+        for _ in &ended {
+            count(&self.inner.counts.environments_ended);
+        }
+        self.inner.counts.environments_ended.load(Ordering::Relaxed)
+    }
+
     /// What happened so far.
     pub fn counters(&self) -> FunctionCounters {
         let counts = &self.inner.counts;
@@ -247,7 +258,7 @@ impl Inner {
         }
         count(&self.counts.invocations);
         loop {
-            let (environment, cold) = match self.pool.take().await {
+            let (environment, cold) = match self.alive().await {
                 Some(environment) => (environment, false),
                 None => (self.spawn()?, true),
             };
@@ -280,6 +291,18 @@ impl Inner {
         }
     }
 
+    /// The idle environment that was used last, among those whose process has not ended meanwhile.
+    async fn alive(&self) -> Option<Environment> {
+        loop {
+            let mut environment = self.pool.take()?;
+            if environment.is_alive() {
+                return Some(environment);
+            }
+            count(&self.counts.environments_ended);
+            environment.kill().await;
+        }
+    }
+
     fn spawn(&self) -> Result<Environment, InvokeError> {
         let environment = Environment::spawn(&self.config, &self.log, self.pool.generation())?;
         count(&self.counts.environments_spawned);
@@ -305,6 +328,9 @@ impl Inner {
                 return Err(InvokeError::ShutDown);
             }
         };
+        if matches!(outcome.ended, Ended::BeforeEvent | Ended::Crashed) {
+            count(&self.counts.environments_ended);
+        }
         if !cold && outcome.ended == Ended::BeforeEvent {
             environment.kill().await;
             return Ok(None);

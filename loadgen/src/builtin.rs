@@ -70,6 +70,7 @@ pub const CASES: &[BuiltinFile] = builtin!(
     "rotation",
     "outage",
     "flood",
+    "exhaustion",
 );
 
 /// A name that is neither built in nor a file, or a file that cannot be used.

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use loadgen::exit::Exit;
 
+mod arrivals;
 mod authorizer;
 mod case;
 mod conform;

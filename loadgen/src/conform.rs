@@ -7,7 +7,7 @@
 //! A case without a decision is that case's finding as long as the target still decides on a genuine token. When it does
 //! not, it has died or hangs, and whatever would be asked next says nothing about its rules: the run ends there.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mock_idp::{MintDefaults, Minter, UrlListener};
 
@@ -15,32 +15,45 @@ use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
-use crate::target::{Connection, Decision, Observation, RequestShape, Target};
+use crate::target::{Connection, Decision, Observation, PreparedRequest, RequestShape, Target};
+use processes::Watch;
+use remark::{remarked, repetitions};
 
 mod case;
 mod catalogue;
 mod cause;
 mod diagnosis;
+pub(crate) mod fingerprint;
+mod flaky;
 mod outcome;
 mod probe;
+mod processes;
+mod remark;
 mod selection;
 mod sequence;
 mod side_by_side;
 
 pub use case::{
-    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, ListenerRule,
-    Severity,
+    AnswerRule, Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level,
+    ListenerRule, Severity,
 };
 pub use catalogue::{CaseError, Catalogue};
 pub use cause::Cause;
 pub use outcome::Outcome;
 pub use probe::{NoDecision, ask_genuine};
+pub use processes::Processes;
 pub use selection::Selection;
 pub use sequence::{Send, Sequence, Step, StepDecision, Wait};
 pub use side_by_side::SideBySide;
 
 /// The case whose token every correct verifier takes; it is asked before all others.
 pub const GENUINE: &str = "baseline::valid";
+
+/// After the last case: from an answer to the end of a process that does not survive it.
+const SETTLE: Duration = Duration::from_millis(20);
+
+/// A part of a token that is shorter says nothing: it may be in an answer by chance.
+const TELLING_PART: usize = 20;
 
 /// Why the cases were not asked to their end. None of it is a verdict on the subject.
 #[derive(Debug, thiserror::Error)]
@@ -93,6 +106,15 @@ pub struct Conformance<'a> {
     pub gate: Severity,
     /// From which severity on a failure makes the subject nonconformant.
     pub fail_on: Severity,
+    /// Who knows the target's processes, where they are the bench's own.
+    pub processes: Option<&'a dyn Processes>,
+}
+
+/// A case that is ready to be sent.
+struct Question {
+    request: PreparedRequest,
+    /// The parts of its tokens that no answer has a reason to repeat.
+    secrets: Vec<String>,
 }
 
 /// Names the causes of what failed. `cases` are those of the record, in any order, and may be more.
@@ -115,6 +137,7 @@ impl Conformance<'_> {
             not_judged: None,
             gate: self.gate,
             fail_on: self.fail_on,
+            fingerprint: None,
             causes: Vec::new(),
             cases: Vec::with_capacity(cases.len()),
         };
@@ -143,16 +166,40 @@ impl Conformance<'_> {
             return Ok(());
         }
         let mut connection = self.target.connection();
+        let mut watch = Watch::new(self.processes);
+        let (mut last, mut repeated) = (None, Vec::new());
         for case in cases {
-            let judged = self.ask(case, &mut connection).await?;
+            let question = self.prepare(case)?;
+            // What ends after its answer, while the next token is minted, has ended by what it answered.
+            if let Some((place, before)) = last
+                && watch.look(record.cases.get_mut(place))
+            {
+                self.still_decides(before).await?;
+            }
+            let judged = match question {
+                Err(reason) => self::record(case, None, Outcome::Skip, Some(reason)),
+                Ok(question) => {
+                    last = Some((record.cases.len(), *case));
+                    let (judged, repeats) = self.send(case, &question, &mut connection).await;
+                    repeated.extend(repeats.then(|| case.id.clone()));
+                    judged
+                }
+            };
             progress(&judged);
-            let lost = judged.outcome == Outcome::Fault;
             record.cases.push(judged);
-            if lost {
+            watch.look(record.cases.last_mut());
+            let undecided = |judged: &CaseRecord| judged.outcome == Outcome::Fault;
+            if record.cases.last().is_some_and(undecided) {
                 self.still_decides(case).await?;
             }
         }
+        if self.processes.is_some() {
+            tokio::time::sleep(SETTLE).await;
+            watch.look(last.and_then(|(place, _)| record.cases.get_mut(place)));
+        }
         self.late_visitors(cases, record);
+        repetitions(cases, record, &repeated);
+        self.ask_failing_again(cases, record).await;
         Ok(())
     }
 
@@ -201,32 +248,91 @@ impl Conformance<'_> {
         }
     }
 
+    /// Asks one case.
     async fn ask(&self, case: &Case, connection: &mut Connection) -> Result<CaseRecord, Unasked> {
-        if let Some(reason) = missing(case, self.features) {
-            return Ok(record(case, None, Outcome::Skip, Some(reason)));
+        let question = match self.prepare(case)? {
+            Ok(question) => question,
+            Err(reason) => return Ok(record(case, None, Outcome::Skip, Some(reason))),
+        };
+        let mut watch = Watch::new(self.processes);
+        let (mut judged, _) = self.send(case, &question, connection).await;
+        watch.look(Some(&mut judged));
+        Ok(judged)
+    }
+
+    /// Mints and builds what a case sends; the inner error is why the target is not asked.
+    fn prepare(&self, case: &Case) -> Result<Result<Question, String>, Unasked> {
+        if let Some(reason) = missing(case, self.features, self.target) {
+            return Ok(Err(reason));
         }
         let unasked = |reason: String| Unasked::Case {
             id: case.id.clone(),
             reason,
         };
-        let token = self
-            .minter_of(case)
-            .mint(&case.recipe, unix_now())
-            .map_err(|error| unasked(error.to_string()))?;
+        let (minter, now) = (self.minter_of(case), unix_now());
+        let mint = |recipe| match minter.mint(recipe, now) {
+            Ok(token) => Ok(Ok(token)),
+            Err(error) => match error.lacking() {
+                Some(lacking) => Ok(Err(lacking.to_string())),
+                None => Err(unasked(error.to_string())),
+            },
+        };
+        let token = match mint(&case.recipe)? {
+            Ok(token) => token,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let second = match case.second.as_ref().map(mint).transpose()? {
+            Some(Err(reason)) => return Ok(Err(reason)),
+            Some(Ok(second)) => Some(second),
+            None => None,
+        };
+        let secrets = [Some(&token), second.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|token| token.split('.').skip(1))
+            .filter(|part| part.len() >= TELLING_PART)
+            .map(str::to_owned)
+            .collect();
         let request = self
             .target
-            .prepare(&RequestShape::from(&case.request), &token)
-            .map_err(|error| unasked(error.to_string()))?;
-        let observation = connection.call(&request).await;
+            .prepare(
+                &RequestShape::from(&case.request).with_second(second),
+                &token,
+            )
+            .map_err(|error| unasked(error.to_string()))?
+            .keeping_answer();
+        Ok(Ok(Question { request, secrets }))
+    }
+
+    /// Sends and judges; says whether the answer repeats what it has no reason to.
+    async fn send(
+        &self,
+        case: &Case,
+        question: &Question,
+        connection: &mut Connection,
+    ) -> (CaseRecord, bool) {
+        let observation = connection.call(&question.request).await;
+        let repeats = observation.answer.as_ref().is_some_and(|answer| {
+            let mut secrets = question.secrets.iter();
+            secrets.any(|part| answer.repeats(part.as_bytes()))
+        });
         let plain = Outcome::judge(case.expect, case.grade, &observation);
+        if plain == Outcome::UnexpectedAllow
+            && case.request.path.is_some()
+            && probe::open_to_nonsense(self.target).await
+        {
+            let reason = "the target lets anybody in at a path that there is not, too".to_owned();
+            return (record(case, None, Outcome::Skip, Some(reason)), repeats);
+        }
+        let (plain, remark) = remarked(case, plain, &observation, repeats);
         let (plain, visit) = match self.visited(case) {
             // Who was let in by a key of the attacker's is told as that.
             Some(visit) if plain != Outcome::UnexpectedAllow => (overreach(case), Some(visit)),
-            visit => (plain, visit),
+            visit => (plain, visit.or(remark)),
         };
         let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
         let reason = reason.or(visit);
-        Ok(record(case, Some(&observation), outcome, reason))
+        (record(case, Some(&observation), outcome, reason), repeats)
     }
 }
 
@@ -243,8 +349,16 @@ fn overreach(case: &Case) -> Outcome {
     }
 }
 
-/// Why a target that does not do what a case is about is not asked.
-fn missing(case: &Case, features: &[Feature]) -> Option<String> {
+/// Why a target that does not do what a case is about, or does not see it, is not asked.
+fn missing(case: &Case, features: &[Feature], target: &Target) -> Option<String> {
+    if case.request.needs_wire() && !target.has_wire() {
+        return Some(
+            "it is about a request's bytes, and this target is a function call".to_owned(),
+        );
+    }
+    if (case.answer_holds.is_some() || case.answers.is_some()) && !target.writes_answers() {
+        return Some("it is about the form of an answer, which the gateway writes".to_owned());
+    }
     let missing = case
         .needs
         .iter()
@@ -312,6 +426,7 @@ fn record(
                 .unwrap_or(u64::MAX),
         }),
         outcome,
+        flaky: Vec::new(),
         reason,
         cause: case.cause.clone(),
         impact: case.impact.clone(),

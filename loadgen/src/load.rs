@@ -5,6 +5,7 @@
 //! A request without a decision is a lost one: the testbed's matter, and after too many in a row the end of the phase.
 
 mod arrival;
+mod at_url;
 mod calibrate;
 mod cold_start;
 mod cpu;
@@ -15,11 +16,12 @@ mod token_pool;
 mod users;
 
 pub use arrival::Arrival;
+pub use at_url::{UrlLoad, load_url};
 pub use calibrate::calibrate;
 pub use cold_start::{ColdStarts, cold_start};
 pub use phase::{LoadContext, PhaseError, cache_hit, verification};
 pub use tally::Tally;
-pub use token_pool::{PoolError, TokenPool};
+pub use token_pool::{Judged, PoolError, TokenPool, Wanted};
 pub use users::{Driven, LoadError, drive};
 
 #[cfg(test)]

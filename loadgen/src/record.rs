@@ -11,7 +11,9 @@ mod machine;
 mod phase;
 mod store;
 
-pub use conformance::{CaseRecord, CauseRecord, ConformanceRecord, ObservedAnswer};
+pub use conformance::{
+    CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, ObservedAnswer,
+};
 pub use machine::Machine;
 pub use phase::{
     CounterRecord, GeneratorHealth, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord,

@@ -8,6 +8,7 @@ mod chart;
 mod figures;
 mod html;
 mod junit;
+mod load_json;
 mod markdown;
 mod printable;
 #[cfg(test)]
@@ -47,6 +48,11 @@ pub fn sarif(record: &RunRecord) -> Result<String, serde_json::Error> {
 /// The record itself, in the shape of `docs/run-record.schema.json`.
 pub fn json(record: &RunRecord) -> Result<String, serde_json::Error> {
     serde_json::to_string_pretty(record).map(|text| text + "\n")
+}
+
+/// One phase of load as a small JSON object, for scripts; `latency_us` holds `p50`, `p90`, `p99`, `p999` and `max`.
+pub fn load_json(record: &RunRecord) -> String {
+    load_json::text(record)
 }
 
 /// Tables for a terminal, plain text when colour is off. What the record says cannot move the cursor.

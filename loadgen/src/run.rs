@@ -7,13 +7,16 @@ use std::time::Instant;
 
 use mock_idp::JwksDocument;
 
-use crate::conform::{Case, Conformance, Sequence, SideBySide, Unasked, diagnose};
+use crate::conform::{
+    Case, Conformance, Feature, Sequence, SideBySide, Unasked, diagnose, fingerprint,
+};
 use crate::load::{self, LoadContext, PhaseError};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
-    CaseRecord, IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore, RunRecord,
-    RunStatus, SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary, VerdictRecord,
+    CaseRecord, ConformanceRecord, IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore,
+    RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary,
+    VerdictRecord,
 };
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
@@ -95,10 +98,7 @@ impl Run<'_> {
             started = Testbed::start(&self.plan.scenario, &self.plan.subject) => started?,
             () = stop.raised() => return Err(Failure::Stopped),
         };
-        testbed
-            .idp()
-            .issuer()
-            .clone_into(&mut self.record.issuer.issuer);
+        testbed.issuer().clone_into(&mut self.record.issuer.issuer);
         testbed
             .key_origin()
             .clone_into(&mut self.record.issuer.signing_key);
@@ -155,23 +155,36 @@ impl Run<'_> {
         let sequences = catalogue.select_sequences(&plan.selection);
         let count = cases.len() + own_keys.len() + sequences.len();
         progress.begin("conformance", Some(count));
+        let found = stop
+            .unless_raised(fingerprint::take(testbed.target(), testbed.minter()))
+            .await
+            .flatten();
+        let features = match &self.plan.subject.features {
+            Some(declared) => declared.clone(),
+            None => fingerprint::features(found.as_ref()),
+        };
         let conformance = Conformance {
             target: testbed.target(),
-            features: &self.plan.subject.features,
+            features: &features,
             divergences: &self.plan.subject.divergences,
             minter: testbed.minter(),
             listener: Some(testbed.listener()),
             gate: plan.gate,
             fail_on: plan.fail_on,
+            processes: Some(testbed),
         };
         let judged = conformance.run(&cases, stop, |_| progress.advance(1)).await;
         match judged {
             Ok(record) => {
                 let judged = record.not_judged.is_none();
-                self.record.conformance = Some(record);
+                self.record.conformance = Some(ConformanceRecord {
+                    fingerprint: found,
+                    ..record
+                });
                 if judged && !stop.is_raised() {
                     self.save()?;
-                    self.side_by_side((own_keys, sequences), testbed, progress, stop)
+                    let rest = (own_keys, sequences);
+                    self.side_by_side(rest, features, testbed, progress, stop)
                         .await?;
                 }
             }
@@ -188,6 +201,7 @@ impl Run<'_> {
     async fn side_by_side(
         &mut self,
         (cases, sequences): (Vec<&Case>, Vec<&Sequence>),
+        features: Vec<Feature>,
         testbed: &Testbed,
         progress: &mut Progress,
         stop: &StopSignal,
@@ -196,6 +210,7 @@ impl Run<'_> {
         let bench = SideBySide {
             scenario: self.plan.scenario.clone(),
             subject: self.plan.subject.clone(),
+            features,
             running: testbed.target().clone(),
             minter: testbed.minter().clone(),
         };
@@ -343,7 +358,10 @@ fn begin(plan: &RunPlan) -> RunRecord {
             invocation: String::new(),
         },
         issuer: IssuerSummary {
-            profile: scenario.issuer.clone(),
+            profile: match scenario.real_issuer {
+                None => scenario.issuer.clone(),
+                Some(_) => "a token of its own".to_owned(),
+            },
             issuer: String::new(),
             signing_key: String::new(),
             jwks_fetches: 0,

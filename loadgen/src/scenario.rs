@@ -5,6 +5,7 @@
 
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -12,12 +13,15 @@ use toml::Spanned;
 
 use crate::conform::{Level, Selection, Severity};
 use crate::place;
+use crate::real_issuer::RealIssuer;
 
+mod arrivals;
 mod phase;
 mod units;
 
+pub use arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, parse_stage};
 use phase::RawPhase;
-pub use phase::{ColdStartPhase, LoadPhase, Phase, PhaseEnd, TOKENS_LIMIT, Threshold};
+pub use phase::{ColdStartPhase, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
 pub(crate) use units::{DurationText, WholeNumber};
 pub use units::{UnitError, parse_duration, parse_rate};
 
@@ -42,6 +46,9 @@ pub struct Scenario {
     pub issuer: String,
     /// Where the issuer stand-in listens; any free port on loopback when absent.
     pub issuer_listen: Option<SocketAddr>,
+    /// A real issuer's token, where it takes the place of the stand-in's. Of the command line alone: a token ends, and is a
+    /// credential.
+    pub real_issuer: Option<Arc<RealIssuer>>,
     /// The target, by name or path.
     pub target: String,
     /// The audience that the authorizer is configured for.
@@ -189,6 +196,7 @@ impl Scenario {
                 ),
             ));
         }
+        let seed = raw.seed.map_or(DEFAULT_SEED, |seed| seed.0);
         let mut phases = Vec::new();
         for phase in raw.phases {
             let span = phase.span();
@@ -196,7 +204,7 @@ impl Scenario {
             let mix_at = at(&phase.mix_span().unwrap_or_else(|| span.clone()));
             phases.push(
                 phase
-                    .into_phase(mix_at)
+                    .into_phase(mix_at, source, seed)
                     .map_err(|message| meaning(&span, message))?,
             );
         }
@@ -219,9 +227,10 @@ impl Scenario {
             name: raw.name.into_inner(),
             description: raw.description,
             source: source.to_owned(),
-            seed: raw.seed.map_or(DEFAULT_SEED, |seed| seed.0),
+            seed,
             issuer: raw.issuer,
             issuer_listen: raw.issuer_listen,
+            real_issuer: None,
             target: raw.target,
             audience: raw.audience,
             scope: raw.scope,

@@ -14,7 +14,7 @@ use crate::place;
 mod placeholder;
 mod raw;
 
-use raw::{Mistake, RawDivergence, RawSubject, every_feature, parse_url};
+use raw::{Mistake, RawDivergence, RawSubject, parse_url};
 
 pub use placeholder::{PlaceholderError, Placeholders};
 
@@ -27,8 +27,8 @@ pub struct Subject {
     pub description: String,
     /// How it is reached.
     pub kind: SubjectKind,
-    /// What it does, so that cases that need it are asked.
-    pub features: Vec<Feature>,
+    /// What it does, so that cases that need it are asked; found out by asking where nobody has said it.
+    pub features: Option<Vec<Feature>>,
     /// Divergences that are known and explained.
     pub divergences: Vec<Divergence>,
     /// How it keeps the issuer's keys.
@@ -193,7 +193,7 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let features = raw.features.clone();
+        let features = Some(raw.features.clone());
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()
             .map(|divergence| {
@@ -242,7 +242,7 @@ impl Subject {
             name: url.to_owned(),
             description: "A server that was already running.".to_owned(),
             kind,
-            features: every_feature(),
+            features: None,
             divergences: Vec::new(),
             keys: KeyLife::default(),
         })

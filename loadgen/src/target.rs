@@ -4,14 +4,20 @@
 //! gateway stand-in; the headers that the stand-in adds are read here and nowhere else. Nothing is minted, parsed or
 //! logged between the two instants that an observation carries.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
+use ::http::{HeaderMap, Response};
+use bytes::Bytes;
+
 mod http;
 mod in_process;
+mod raw;
 mod reads_on;
 mod request;
 mod scripted;
+mod template;
 mod wire;
 
 pub use http::HttpTarget;
@@ -40,6 +46,20 @@ impl Target {
             }
             Self::InProcess(target) => Connection::InProcess(Arc::clone(target)),
             Self::Scripted(target) => Connection::Scripted(Arc::clone(target)),
+        }
+    }
+
+    /// Whether what is sent reaches it as bytes on a connection. A function call sees the value of `Authorization` alone.
+    pub fn has_wire(&self) -> bool {
+        !matches!(self, Self::InProcess(_))
+    }
+
+    /// Whether the form of its answers is its own: behind a gateway the function decides, and the gateway writes.
+    pub fn writes_answers(&self) -> bool {
+        match self {
+            Self::Http(target) => !target.is_behind_gateway(),
+            Self::InProcess(_) => false,
+            Self::Scripted(_) => true,
         }
     }
 
@@ -149,6 +169,51 @@ pub struct Observation {
     pub sent: Instant,
     /// When the last byte of the answer had been read.
     pub finished: Instant,
+    /// What the answer said, where the request asked for it to be kept.
+    pub answer: Option<Box<Answer>>,
+}
+
+/// The fields and the body of an answer. It may repeat a token, so that it shows nothing of itself.
+#[derive(Clone)]
+pub struct Answer {
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Answer {
+    /// Whether a field of this name holds a text, whatever the case.
+    pub fn field_holds(&self, name: &str, text: &str) -> bool {
+        let text = text.to_ascii_lowercase();
+        self.headers.get_all(name).iter().any(|value| {
+            let value = String::from_utf8_lossy(value.as_bytes()).to_ascii_lowercase();
+            value.contains(&text)
+        })
+    }
+
+    /// Whether a field or the body holds these bytes.
+    pub fn repeats(&self, bytes: &[u8]) -> bool {
+        let holds = |text: &[u8]| {
+            text.windows(bytes.len().max(1))
+                .any(|window| window == bytes)
+        };
+        holds(&self.body) || self.headers.values().any(|value| holds(value.as_bytes()))
+    }
+}
+
+impl From<Response<Bytes>> for Answer {
+    fn from(response: Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").finish_non_exhaustive()
+    }
 }
 
 impl Observation {
@@ -163,6 +228,7 @@ impl Observation {
             fault: Some(fault.into()),
             sent,
             finished: Instant::now(),
+            answer: None,
         }
     }
 

@@ -32,9 +32,11 @@ const ANY_PORT: SocketAddr =
 #[derive(Debug)]
 pub struct Testbed {
     idp: MockIdp,
+    issuer: String,
     listener: UrlListener,
     minter: Arc<Minter>,
-    key_origin: KeyOrigin,
+    /// None of a real issuer.
+    key_origin: Option<KeyOrigin>,
     running: Running,
     target: Target,
     invocation: String,
@@ -90,7 +92,12 @@ impl Testbed {
         prepare: impl FnOnce(&MockIdp, &UrlListener),
     ) -> Result<Self, TestbedError> {
         let (idp, key_origin) = start_issuer(scenario).await?;
-        let minter = idp.minter();
+        let minter = match &scenario.real_issuer {
+            None => idp.minter(),
+            Some(real) => {
+                Arc::new((*idp.minter()).after(real.token.clone(), real.jwks_uri.clone()))
+            }
+        };
         let listener = match UrlListener::start(minter.keys()).await {
             Ok(listener) => listener,
             Err(error) => {
@@ -99,11 +106,16 @@ impl Testbed {
             }
         };
         prepare(&idp, &listener);
+        let (issuer, jwks_uri) = match &scenario.real_issuer {
+            None => (idp.issuer(), idp.jwks_uri()),
+            Some(real) => (real.token.issuer(), real.jwks_uri.as_str()),
+        };
+        let issuer = issuer.to_owned();
         let placeholders = Placeholders {
             audience: scenario.audience.clone(),
             authbench: own_program()?,
-            issuer: idp.issuer().to_owned(),
-            jwks_uri: idp.jwks_uri().to_owned(),
+            issuer: issuer.clone(),
+            jwks_uri: jwks_uri.to_owned(),
             port: String::new(),
             public_key_pem: minter.keys().signing.public_key_pem(),
             scope: scenario.scope.clone(),
@@ -119,9 +131,10 @@ impl Testbed {
             };
         Ok(Self {
             idp,
+            issuer,
             listener,
             minter,
-            key_origin,
+            key_origin: scenario.real_issuer.is_none().then_some(key_origin),
             running,
             target,
             invocation,
@@ -133,7 +146,12 @@ impl Testbed {
         &self.target
     }
 
-    /// The issuer.
+    /// The `iss` of the tokens.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The issuer stand-in. Of a run with a real issuer's token nobody asks it.
     pub fn idp(&self) -> &MockIdp {
         &self.idp
     }
@@ -148,11 +166,12 @@ impl Testbed {
         &self.minter
     }
 
-    /// Whether the signing key was read from the cache or made for this run.
+    /// Whether the signing key was read from the cache or made for this run, or is that of a real issuer.
     pub fn key_origin(&self) -> &'static str {
         match self.key_origin {
-            KeyOrigin::Cached => "cached",
-            KeyOrigin::Generated => "generated",
+            None => "the issuer's own",
+            Some(KeyOrigin::Cached) => "cached",
+            Some(KeyOrigin::Generated) => "generated",
         }
     }
 
@@ -180,6 +199,15 @@ impl Testbed {
         match &self.running {
             Running::Lambda(gateway) => gateway.counters().environments_spawned.max(1),
             Running::Server(_) | Running::Nothing => 1,
+        }
+    }
+
+    /// Processes of the subject that have ended by themselves so far; the gateway starts another for each of a function's.
+    pub fn ended_processes(&self) -> u64 {
+        match &self.running {
+            Running::Lambda(gateway) => gateway.function().environments_ended(),
+            Running::Server(server) => u64::from(server.child.has_ended()),
+            Running::Nothing => 0,
         }
     }
 
@@ -239,10 +267,11 @@ impl Testbed {
     /// What is known of the subject when it gives no decision: how often it fetched the keys, what failed last, what it
     /// printed.
     pub fn diagnosis(&mut self) -> String {
-        let mut facts = vec![format!(
-            "the JWKS was fetched {} times",
-            self.idp.fetch_count()
-        )];
+        let mut facts = Vec::new();
+        if self.key_origin.is_some() {
+            let count = self.idp.fetch_count();
+            facts.push(format!("the JWKS was fetched {count} times"));
+        }
         let log = match &mut self.running {
             Running::Lambda(gateway) => {
                 let function = gateway.function();

@@ -130,10 +130,16 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
     if phase.wrong_decisions > 0 {
         reasons.push((
             Exit::Nonconformant,
-            format!(
-                "{kind}: {} wrong decisions under load",
-                phase.wrong_decisions
-            ),
+            match (kind.as_str(), phase.wrong_samples.first()) {
+                ("load", Some(first)) => format!(
+                    "{kind}: {} unexpected answers; the first was {} in place of {}",
+                    phase.wrong_decisions, first.observed, first.expected
+                ),
+                _ => format!(
+                    "{kind}: {} wrong decisions under load",
+                    phase.wrong_decisions
+                ),
+            },
         ));
     }
     if phase.errors > 0 {

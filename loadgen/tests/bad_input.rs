@@ -92,7 +92,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         ),
         (
             &["load", "--mix", "rfc7517::use-enc=1"],
-            &["--mix", "rfc7517::use-enc", "key set or a listener"],
+            &["--mix", "rfc7517::use-enc", "a key set, a listener"],
         ),
         (
             &["load", "--duration", "5s"],

@@ -1,7 +1,7 @@
 //! Targets that die, hang or lose requests half-way, through the real binary: exit 14 with a diagnosis and not a verdict
 //! on the target, within seconds, and what was found before is in the record.
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
@@ -97,6 +97,43 @@ fn dying_server() {
     panic!("no memory left");
 }
 
+#[test]
+#[ignore = "the process that another test starts: a function that ends after it has refused a token"]
+fn leaving_function() {
+    let api = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("a Runtime API");
+    let call = |method: &str, path: &str, body: &str| -> (String, String) {
+        let mut stream = TcpStream::connect(&api).expect("the Runtime API");
+        let length = body.len();
+        let head =
+            format!("{method} /2018-06-01/runtime/invocation/{path} HTTP/1.1\r\nhost: {api}");
+        let request =
+            format!("{head}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}");
+        stream.write_all(request.as_bytes()).expect("a request");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("an answer");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+        (head.to_ascii_lowercase(), body.to_owned())
+    };
+    loop {
+        let (head, event) = call("GET", "next", "");
+        let id = head
+            .lines()
+            .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "));
+        let id = id.expect("an id");
+        if event.contains("Basic ") {
+            call(
+                "POST",
+                &format!("{id}/error"),
+                r#"{"errorMessage":"Unauthorized","errorType":"E"}"#,
+            );
+            return;
+        }
+        let policy = r#"{"principalId":"p","policyDocument":{"Version":"2012-10-17","Statement":
+            [{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"}]}}"#;
+        call("POST", &format!("{id}/response"), policy);
+    }
+}
+
 /// Writes a target file that starts [`dying_server`].
 fn dying_target(folder: &Path, answers: usize) {
     let own = std::env::current_exe().expect("this test's own path");
@@ -146,7 +183,7 @@ fn run(folder: &Path, arguments: &[&str], exit: i32, parts: &[&str]) -> RunRecor
 #[test]
 fn a_server_that_dies_among_the_cases_is_told_with_the_case_and_the_cases_before_are_kept() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    dying_target(folder.path(), 40);
+    dying_target(folder.path(), 50);
     let record = run(
         folder.path(),
         &["conform", "--target", "dying.toml"],
@@ -159,9 +196,42 @@ fn a_server_that_dies_among_the_cases_is_told_with_the_case_and_the_cases_before
     );
     assert_eq!(record.status, RunStatus::Failed);
     let cases = record.conformance.expect("what was asked").cases;
-    assert!((30..=40).contains(&cases.len()), "{} cases", cases.len());
+    assert!((30..=50).contains(&cases.len()), "{} cases", cases.len());
     let faults = cases.iter().filter(|case| case.outcome == Outcome::Fault);
     assert_eq!(faults.count(), 1, "the last one alone");
+}
+
+#[test]
+fn a_function_whose_process_ends_after_its_answer_is_at_fault_though_the_next_one_answers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let own = std::env::current_exe().expect("this test's own path");
+    let text = format!(
+        "name = \"leaving\"\nkind = \"lambda\"\n[command]\nprogram = '{}'\n\
+         args = [\"--ignored\", \"--exact\", \"leaving_function\", \"--nocapture\"]\n",
+        own.display()
+    );
+    std::fs::write(folder.path().join("leaving.toml"), text).expect("written");
+    let filters = [
+        "--filter",
+        "rfc6750::basic-scheme",
+        "--filter",
+        "rfc9110::scheme-upper-case",
+    ];
+    let arguments = [&["conform", "--target", "leaving.toml"], &filters[..]].concat();
+    let record = run(folder.path(), &arguments, 10, &["1 low case fails"]);
+    let cases = record.conformance.expect("asked").cases;
+    let found: Vec<_> = cases
+        .iter()
+        .map(|case| (case.id.as_str(), case.outcome, case.reason.as_deref()))
+        .collect();
+    let ended = Some("a process of the target ended");
+    assert_eq!(
+        found,
+        [
+            ("rfc9110::scheme-upper-case", Outcome::Pass, None),
+            ("rfc6750::basic-scheme", Outcome::Fault, ended),
+        ]
+    );
 }
 
 #[test]
@@ -248,7 +318,8 @@ fn lost_requests_are_the_testbeds_and_the_run_goes_on() {
 fn a_case_without_a_decision_is_its_own_finding_while_the_target_decides() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let server = serve(anywhere(), |number, token| match number {
-        10 => Answer::Close,
+        // Beyond what is asked before the first case.
+        40 => Answer::Close,
         _ => decision(token),
     });
     let url = format!("http://{server}/planets");

@@ -158,8 +158,8 @@ fn a_snippet_names_only_what_there_is_and_its_tokens_can_be_minted() {
     for (_, line, parsed) in parsed() {
         match parsed {
             Parsed::Cases(cases) => {
-                let recipes = cases.cases().iter().map(|case| &case.recipe);
-                recipes.for_each(|recipe| mint(recipe, line));
+                let check = cases.check("README.md", &minter, 1_800_000_000);
+                check.unwrap_or_else(|error| panic!("line {line}: {}", told(&error)));
                 for step in cases
                     .sequences()
                     .iter()
@@ -244,6 +244,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Case, "[[case]]\nrequest = { typo = 1 }"),
     (Format::Case, "[[case]]\njwks = 'typo'"),
     (Format::Case, "[[case]]\nlistener = 'typo'"),
+    (Format::Case, "[[case]]\nanswers = 'typo'"),
     (Format::Case, "[[sequence]]\ntypo = 1"),
     (Format::Case, "[[sequence]]\nstep = [{ typo = 1 }]"),
     (Format::Case, "[[sequence]]\nstep = [{ fail = 'typo' }]"),

@@ -4,9 +4,14 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::minter::Lacking;
+
 /// A filled text has at most this many bytes: far above API Gateway's header limit of 10,240 bytes, and far below what
 /// could harm the machine that mints.
 pub(crate) const FILLED_BYTES_MAX: usize = 1024 * 1024;
+
+/// The longest of many members, its comma included.
+const MEMBER_BYTES_MAX: usize = "\"m000000\":0,".len();
 
 /// What the placeholders stand for.
 pub(crate) struct Bindings<'a> {
@@ -16,6 +21,8 @@ pub(crate) struct Bindings<'a> {
     pub(crate) now: i64,
     /// `$issuer_jwk` and `$attacker_jwk`.
     pub(crate) jwks: Vec<(&'static str, Value)>,
+    /// What has no value here, and why.
+    pub(crate) lacking: Vec<(&'static str, Lacking)>,
 }
 
 /// Why a text cannot be filled in.
@@ -28,6 +35,9 @@ pub enum FillError {
          $attacker_jwk, $attacker_x5c, $issuer_x5t_s256, $fill:2000, or $$… for a text that starts with a dollar sign"
     )]
     Directive(String),
+    /// A placeholder, or a signature, for which a key is lacking.
+    #[error(transparent)]
+    Lacking(#[from] Lacking),
     /// A `{name}` that means nothing.
     #[error("placeholder `{{{name}}}` is unknown: use one of {known}")]
     Placeholder {
@@ -63,6 +73,7 @@ impl Bindings<'_> {
             .to_vec(),
             now: 0,
             jwks: Vec::new(),
+            lacking: Vec::new(),
         }
     }
 
@@ -130,6 +141,7 @@ impl Bindings<'_> {
         if let Some((_, text)) = self.names.iter().find(|(known, _)| *known == name) {
             return Ok((*text).to_owned());
         }
+        self.had(name)?;
         if name.starts_with("now") {
             return numeric_date(name, self.now).map(|number| number.to_string());
         }
@@ -140,7 +152,24 @@ impl Bindings<'_> {
             }
             return Ok(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         }
+        if let Some(count) = name.strip_prefix("members:") {
+            let count: usize = count.parse().map_err(|_| self.unknown(name))?;
+            if count > FILLED_BYTES_MAX / MEMBER_BYTES_MAX {
+                return Err(FillError::TooLong(name.to_owned()));
+            }
+            let members: Vec<String> = (0..count)
+                .map(|member| format!("\"m{member}\":0"))
+                .collect();
+            return Ok(members.join(","));
+        }
         Err(self.unknown(name))
+    }
+
+    fn had(&self, name: &str) -> Result<(), FillError> {
+        match self.lacking.iter().find(|(lacking, _)| *lacking == name) {
+            Some((_, why)) => Err((*why).into()),
+            None => Ok(()),
+        }
     }
 
     fn unknown(&self, name: &str) -> FillError {
@@ -149,7 +178,7 @@ impl Bindings<'_> {
             .iter()
             .map(|(known, _)| format!("{{{known}}}"))
             .collect();
-        known.extend(["{now}", "{nested:1500}"].map(str::to_owned));
+        known.extend(["{now}", "{nested:1500}", "{members:500}"].map(str::to_owned));
         FillError::Placeholder {
             name: name.to_owned(),
             known: known.join(", "),
@@ -167,6 +196,7 @@ impl Bindings<'_> {
         if let Some((_, jwk)) = self.jwks.iter().find(|(known, _)| *known == name) {
             return Ok(Some(jwk.clone()));
         }
+        self.had(name)?;
         if let Some(count) = name.strip_prefix("fill:") {
             let count: usize = count
                 .parse()

@@ -14,6 +14,7 @@ mod jwks_document;
 mod key_store;
 mod minter;
 mod profile;
+mod public_key;
 mod recipe;
 mod server;
 mod signing_key;
@@ -22,7 +23,9 @@ mod small_key;
 pub use fill::FillError;
 pub use jwks_document::JwksDocument;
 pub use key_store::{KeyStore, KeyStoreError};
-pub use minter::{IssuerKeys, MintDefaults, MintError, Minter};
+pub use minter::{
+    GenuineToken, GenuineTokenError, IssuerKeys, Lacking, MintDefaults, MintError, Minter,
+};
 pub use profile::{
     BodyFormat, ClientAuthentication, IssuerProfile, ProfileError, UnknownUser, User,
 };

@@ -4,8 +4,10 @@
 //! nothing is drawn, so the same arguments give the same bytes.
 
 mod claims;
+mod genuine;
 mod tampering;
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -15,10 +17,13 @@ use serde_json::{Map, Value};
 use crate::encoding::base64url;
 use crate::fill::{Bindings, FillError};
 use crate::profile::{IssuerProfile, UnknownUser, User};
+use crate::public_key::PublicKey;
 use crate::recipe::{EncodedMessage, HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
 use crate::server::jwk_as_served;
 use crate::signing_key::{SigningKey, emsa};
 use crate::small_key;
+
+pub use genuine::{GenuineToken, GenuineTokenError, Lacking};
 
 /// RSA-2048: the only size that the key store makes.
 const MODULUS_BYTES: usize = 256;
@@ -93,6 +98,26 @@ pub enum MintError {
     },
 }
 
+impl MintError {
+    /// What is lacking, for a token that only the issuer of [`Minter::after`]'s token could make.
+    pub fn lacking(&self) -> Option<Lacking> {
+        match self {
+            Self::Fill {
+                reason: FillError::Lacking(lacking),
+                ..
+            } => Some(*lacking),
+            _ => None,
+        }
+    }
+
+    fn signing(lacking: Lacking) -> Self {
+        Self::Fill {
+            member: "sign",
+            reason: lacking.into(),
+        }
+    }
+}
+
 /// Mints the tokens of one issuer. Cheap to clone, and shared between threads.
 #[derive(Clone, Debug)]
 pub struct Minter {
@@ -100,6 +125,8 @@ pub struct Minter {
     issuer: String,
     defaults: MintDefaults,
     keys: IssuerKeys,
+    /// Whose issuer's private key nobody here has; its tokens are made after this one.
+    genuine: Option<Arc<GenuineToken>>,
 }
 
 impl Minter {
@@ -115,6 +142,27 @@ impl Minter {
             issuer,
             defaults,
             keys,
+            genuine: None,
+        }
+    }
+
+    /// A mint of tokens after a genuine one: that token as it is where a recipe changes nothing before it is signed, its
+    /// header and claims where a recipe changes some and somebody else signs. What only its issuer can make is
+    /// [`MintError::lacking`]. `jwks_uri` is that of its issuer; seed, listener and the other keys stay.
+    #[must_use]
+    pub fn after(&self, token: GenuineToken, jwks_uri: String) -> Self {
+        Self {
+            issuer: token.issuer().to_owned(),
+            defaults: MintDefaults {
+                audience: token.audience().to_owned(),
+                scope: token.scope(),
+                client_id: token.client_id().to_owned(),
+                user: None,
+                jwks_uri,
+                ..self.defaults.clone()
+            },
+            genuine: Some(Arc::new(token)),
+            ..self.clone()
         }
     }
 
@@ -214,6 +262,15 @@ impl Minter {
         let scope = self.defaults.scope.join(" ");
         let serial_text = serial.unwrap_or_default().to_string();
         let bindings = self.bindings(&scope, &serial_text, now);
+        if let Some(genuine) = &self.genuine
+            && recipe.is_of_the_issuer()
+        {
+            // Numbered tokens have to differ, which takes new signatures.
+            if serial.is_some() {
+                return Err(MintError::signing(Lacking::PrivateKey));
+            }
+            return self.tampered(genuine.text.clone(), recipe, &bindings);
+        }
         let header = part_bytes(&recipe.header, &bindings, "header", || {
             self.baseline_header(&bindings)
         })?;
@@ -232,35 +289,38 @@ impl Minter {
             "" => NO_LISTENER,
             url => url,
         };
-        Bindings {
+        let mut bindings = Bindings {
             names: vec![
                 ("issuer", self.issuer.as_str()),
                 ("audience", &self.defaults.audience),
                 ("scope", scope),
                 ("client_id", &self.defaults.client_id),
-                ("kid", self.keys.signing.kid()),
                 ("attacker_kid", self.keys.attacker.kid()),
                 ("jwks_uri", &self.defaults.jwks_uri),
                 ("issuer_host", host(&self.defaults.jwks_uri)),
                 ("listener", listener),
                 ("listener_address", without_scheme(listener)),
-                ("next_kid", keys.next.kid()),
                 ("serial", serial),
             ],
             now,
             jwks: vec![
-                (
-                    "issuer_jwk",
-                    jwk_as_served(&self.profile, &self.keys.signing),
-                ),
-                (
-                    "attacker_jwk",
-                    jwk_as_served(&self.profile, &self.keys.attacker),
-                ),
+                ("attacker_jwk", jwk_as_served(&self.profile, &keys.attacker)),
                 ("attacker_x5c", keys.attacker.x5c()),
-                ("issuer_x5t_s256", keys.signing.x5t_s256()),
             ],
+            lacking: Vec::new(),
+        };
+        match &self.genuine {
+            None => {
+                bindings.names.push(("kid", keys.signing.kid()));
+                bindings.names.push(("next_kid", keys.next.kid()));
+                let jwk = jwk_as_served(&self.profile, &keys.signing);
+                bindings.jwks.push(("issuer_jwk", jwk));
+                let thumbprint = keys.signing.x5t_s256();
+                bindings.jwks.push(("issuer_x5t_s256", thumbprint));
+            }
+            Some(genuine) => genuine.bind(&mut bindings),
         }
+        bindings
     }
 
     /// The signature of `sign` over a signing input.
@@ -271,6 +331,9 @@ impl Minter {
         bindings: &Bindings<'_>,
     ) -> Result<Vec<u8>, MintError> {
         let key = &self.keys.signing;
+        if self.genuine.is_some() && sign.takes_the_issuers_key() {
+            return Err(MintError::signing(Lacking::PrivateKey));
+        }
         Ok(match sign {
             Sign::Attacker => self.keys.attacker.sign_rs256(input),
             Sign::Bytes(bytes) => bytes.clone(),
@@ -283,7 +346,10 @@ impl Minter {
                 let secret = self.secret_bytes(secret, bindings)?;
                 hmac_tag(*hash, &secret, input)
             }
-            Sign::Integer(integer) => key.special_integer(*integer, input),
+            Sign::Integer(integer) => self
+                .public_key()?
+                .0
+                .special_integer(*integer, || key.sign_rs256(input)),
             Sign::Issuer => key.sign_rs256(input),
             Sign::Next => self.keys.next.sign_rs256(input),
             Sign::None => Vec::new(),
@@ -300,12 +366,27 @@ impl Minter {
         })
     }
 
+    /// The issuer's public key, and its JWK as the key set shows it.
+    fn public_key(&self) -> Result<(&PublicKey, Cow<'_, Value>), MintError> {
+        match &self.genuine {
+            None => {
+                let key = &self.keys.signing;
+                let jwk = Cow::Owned(jwk_as_served(&self.profile, key));
+                Ok((key.public(), jwk))
+            }
+            Some(genuine) => match &genuine.key {
+                Some((key, jwk)) => Ok((key, Cow::Borrowed(jwk))),
+                None => Err(MintError::signing(Lacking::PublicKey)),
+            },
+        }
+    }
+
     fn secret_bytes(&self, secret: &Secret, bindings: &Bindings<'_>) -> Result<Vec<u8>, MintError> {
         match secret {
             Secret::Bytes(bytes) => Ok(bytes.clone()),
             Secret::PublicKey(form) => {
-                let key = &self.keys.signing;
-                Ok(key.public_form(*form, &jwk_as_served(&self.profile, key)))
+                let (key, as_served) = self.public_key()?;
+                Ok(key.form(*form, &as_served))
             }
             Secret::Text(text) => {
                 bindings

@@ -38,6 +38,14 @@ pub struct Recipe {
     pub tamper: Vec<Tamper>,
 }
 
+impl Recipe {
+    /// Whether the token, before its tampers, is just as the issuer makes it.
+    pub(crate) fn is_of_the_issuer(&self) -> bool {
+        let untouched = |part: &PartSource| *part == PartSource::default();
+        self.sign == Sign::Issuer && untouched(&self.header) && untouched(&self.payload)
+    }
+}
+
 /// Where the bytes of the header or of the payload come from.
 #[derive(Clone, Debug, PartialEq)]
 pub enum PartSource {

@@ -25,15 +25,9 @@ impl Pool {
         self.idle.lock().expect("no holder of this lock panics")
     }
 
-    /// The environment that was used last, if it is still alive.
-    pub(super) async fn take(&self) -> Option<Environment> {
-        loop {
-            let mut environment = self.idle().environments.pop()?;
-            if environment.is_alive() {
-                return Some(environment);
-            }
-            environment.kill().await;
-        }
+    /// The environment that was used last. Whether it is still alive is the caller's to ask.
+    pub(super) fn take(&self) -> Option<Environment> {
+        self.idle().environments.pop()
     }
 
     /// Takes an environment back, or hands it out again when it has been recycled meanwhile.
@@ -44,6 +38,24 @@ impl Pool {
         }
         idle.environments.push(environment);
         None
+    }
+
+    /// Takes out those whose process has ended while they waited.
+    pub(super) fn ended(&self) -> Vec<Environment> {
+        let mut idle = self.idle();
+        let all = std::mem::take(&mut idle.environments);
+        let (alive, ended) = all
+            .into_iter()
+            .map(|mut environment| (environment.is_alive(), environment))
+            .partition::<Vec<_>, _>(|(alive, _)| *alive);
+        idle.environments = alive
+            .into_iter()
+            .map(|(_, environment)| environment)
+            .collect();
+        ended
+            .into_iter()
+            .map(|(_, environment)| environment)
+            .collect()
     }
 
     pub(super) fn generation(&self) -> u64 {

@@ -137,6 +137,7 @@ async fn a_process_that_ends_is_an_error_of_the_function_and_is_replaced() {
         "{message}"
     );
     assert_eq!(error_type, "Runtime.ExitError");
+    assert_eq!(function.environments_ended(), 1);
     let next = function.invoke(event("a")).await.unwrap();
     assert!(next.cold_start().is_some());
 
@@ -149,6 +150,31 @@ async fn a_process_that_ends_is_an_error_of_the_function_and_is_replaced() {
     }
     let after = function.invoke(event("a")).await.unwrap();
     assert_ne!(process_id(after.answer()), u64::from(idle));
+    assert_eq!(function.environments_ended(), 2);
+    function.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_idle_process_that_has_ended_is_counted_before_anybody_asks() {
+    let function = Function::start(function()).await.unwrap();
+    function.invoke(event("a")).await.unwrap();
+    assert_eq!(function.environments_ended(), 0);
+    let idle = function.idle_process_ids()[0];
+    let process = nix::unistd::Pid::from_raw(idle.try_into().unwrap());
+    nix::sys::signal::kill(process, nix::sys::signal::Signal::SIGKILL).unwrap();
+    while !has_ended(idle) {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(function.environments_ended(), 1);
+    assert_eq!(function.environments_ended(), 1, "each is counted once");
+    function.recycle().await;
+    function.invoke(event("a")).await.unwrap();
+    function.recycle().await;
+    assert_eq!(
+        function.environments_ended(),
+        1,
+        "what we end has not ended by itself"
+    );
     function.shutdown().await;
 }
 

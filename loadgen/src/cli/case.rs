@@ -83,17 +83,29 @@ pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
         output::print(&format!("{token}\n"))?;
         return Ok(0);
     }
+    let second = case
+        .second
+        .as_ref()
+        .map(|recipe| minter.mint(recipe, unix_now()));
+    let second = second.transpose().map_err(Failure::usage)?;
     let target = Target::Http(HttpTarget::new(AUTHORITY, "/planets").into());
-    let request = target
-        .prepare(&RequestShape::from(&case.request), &token)
-        .map_err(Failure::usage)?;
+    let shape = RequestShape::from(&case.request).with_second(second.clone());
+    let request = target.prepare(&shape, &token).map_err(Failure::usage)?;
     let bytes = super::runtime()?
         .block_on(wire_bytes(&request))
         .map_err(|reason| Failure::testbed(anyhow::anyhow!("the request: {reason}")))?;
     let mut text = about(case);
     changes(&mut text, case);
-    let _ = write!(text, "\nthe request\n{}", shown(&bytes));
-    decoded(&mut text, &token);
+    let _ = writeln!(
+        text,
+        "\nthe request\n{}",
+        shown(&bytes).trim_end_matches('\n')
+    );
+    let _ = writeln!(text);
+    decoded(&mut text, "the token", &token);
+    if let Some(second) = &second {
+        decoded(&mut text, "the second token", second);
+    }
     output::print(&text)?;
     Ok(0)
 }
@@ -127,6 +139,15 @@ fn about(case: &Case) -> String {
             rows.push(("seen as", cause.cves.join(", ")));
         }
     }
+    if let Some(within) = case.within {
+        rows.push(("within", format!("{within:?}")));
+    }
+    if let Some((name, holds)) = &case.answer_holds {
+        rows.push(("answer", format!("has a {name} that holds {holds}")));
+    }
+    if case.answers.is_some() {
+        rows.push(("answers", "none repeats a part of its token".to_owned()));
+    }
     if !needs.is_empty() {
         rows.push(("needs", needs.join(", ").to_lowercase()));
     }
@@ -142,6 +163,12 @@ fn changes(text: &mut String, case: &Case) {
         ("token", &case.source.recipe),
         ("request", &case.source.request),
     ];
+    if !case.source.second.is_empty() {
+        let _ = writeln!(text, "\nchanged in the second token");
+        for (name, value) in &case.source.second {
+            let _ = writeln!(text, "  {name} = {value}");
+        }
+    }
     for (what, members) in parts {
         if members.is_empty() {
             let genuine = match what {
@@ -180,9 +207,9 @@ fn shown(bytes: &[u8]) -> String {
     text
 }
 
-fn decoded(text: &mut String, token: &str) {
+fn decoded(text: &mut String, title: &str, token: &str) {
     let parts: Vec<&str> = token.split('.').collect();
-    let _ = writeln!(text, "the token, of {} parts", parts.len());
+    let _ = writeln!(text, "{title}, of {} parts", parts.len());
     for (index, part) in parts.iter().take(PARTS_SHOWN).enumerate() {
         let name = match index {
             0 => "header".to_owned(),

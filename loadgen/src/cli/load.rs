@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use loadgen::scenario::{LoadPhase, Phase, PhaseEnd, Threshold, parse_duration, parse_rate};
+use loadgen::scenario::{LoadPhase, Phase, Threshold, parse_duration};
 
 use super::Failure;
+use super::arrivals::ArrivalArguments;
 use super::record_folder::RecordFolder;
 use super::subject::SubjectArguments;
+
+mod at_url;
 
 /// Requests of a verification phase when neither requests nor rate with duration is given.
 const DEFAULT_REQUESTS: u64 = 2000;
@@ -18,6 +21,12 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(3);
 
 #[derive(Debug, Args)]
 pub(crate) struct LoadArguments {
+    /// A URL to put load on, any server's: http://host:port/path. Without it the mock issuer, the gateway and a target are
+    /// started, and tokens are minted
+    #[arg(value_name = "URL", conflicts_with_all = ["target", "url", "issuer", "issuer_listen", "audience", "scope", "phase", "mix"])]
+    at: Option<String>,
+    #[command(flatten)]
+    at_url: at_url::UrlArguments,
     #[command(flatten)]
     subject: SubjectArguments,
     /// What to measure
@@ -26,15 +35,8 @@ pub(crate) struct LoadArguments {
     /// Virtual users: connections, and so the most requests in flight
     #[arg(long, default_value_t = 4)]
     users: usize,
-    /// An open loop: so many requests, whatever the answers take, such as 500/s
-    #[arg(long, value_parser = parse_rate)]
-    rate: Option<f64>,
-    /// How long, such as 5s; a verification needs --rate with it, because each token is used once
-    #[arg(long, value_parser = parse_duration, conflicts_with = "requests")]
-    duration: Option<Duration>,
-    /// How many requests
-    #[arg(long)]
-    requests: Option<u64>,
+    #[command(flatten)]
+    arrivals: ArrivalArguments,
     /// A conformance case and its weight in the mix, such as `rfc7519::aud-wrong=5`; may be given more than once
     #[arg(long, value_name = "CASE=WEIGHT", value_parser = parse_weight)]
     mix: Vec<(String, u32)>,
@@ -74,21 +76,20 @@ fn usage(message: String) -> Failure {
 }
 
 pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
-    let end = match (arguments.phase, arguments.duration, arguments.requests) {
-        (_, Some(duration), _) => PhaseEnd::Duration(duration),
-        (_, None, Some(requests)) => PhaseEnd::Requests(requests),
-        (Kind::Verification, None, None) => PhaseEnd::Requests(DEFAULT_REQUESTS),
-        (Kind::CacheHit, None, None) => PhaseEnd::Duration(DEFAULT_DURATION),
-    };
+    if let Some(url) = &arguments.at {
+        return at_url::run(url, arguments);
+    }
+    let mut keys = arguments.arrivals.keys();
+    if keys.ends_by_default() {
+        match arguments.phase {
+            Kind::Verification => keys.requests = Some(DEFAULT_REQUESTS),
+            Kind::CacheHit => keys.duration = Some(DEFAULT_DURATION),
+        }
+    }
+    let arrival = keys.plan(arguments.subject.seed).map_err(usage)?;
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
-    let load = LoadPhase::new(
-        arguments.users,
-        arguments.rate,
-        end,
-        mix,
-        arguments.threshold.clone(),
-    )
-    .map_err(usage)?;
+    let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
+        .map_err(usage)?;
     let mut scenario = arguments.subject.scenario("load");
     "Load alone; conformance is not asked.".clone_into(&mut scenario.description);
     scenario.phases.push(match arguments.phase {

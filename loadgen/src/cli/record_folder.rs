@@ -19,6 +19,11 @@ pub(crate) struct RecordFolder {
 }
 
 impl RecordFolder {
+    /// Whether somebody has chosen one.
+    pub(crate) fn is_chosen(&self) -> bool {
+        self.out.is_some()
+    }
+
     /// The folder that is meant, made. `name` is the scenario's.
     pub(crate) fn create(&self, name: &str) -> Result<RecordStore, Failure> {
         let store = if let Some(folder) = &self.out {

@@ -89,7 +89,7 @@ fn check(scenario: &Scenario, catalogue: &Catalogue) -> Result<(), Failure> {
     Ok(())
 }
 
-fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
+pub(super) fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
     let html = store
         .write("report.html", loadgen::report::html(record).as_bytes())
         .map_err(Failure::testbed)?;

@@ -2,10 +2,14 @@
 
 use clap::Args;
 use loadgen::builtin;
+use loadgen::conform::Feature;
 use loadgen::scenario::Scenario;
 use loadgen::subject::Subject;
 
 use super::Failure;
+
+/// The scope of the built-in API.
+const SCOPE: &str = "read:planets";
 
 #[derive(Debug, Args)]
 pub(crate) struct SubjectArguments {
@@ -20,8 +24,13 @@ pub(crate) struct SubjectArguments {
     /// A server that is already running and trusts the mock issuer: http://host:port/path
     #[arg(long)]
     url: Option<String>,
-    /// The issuer profile: a built-in name or a path
-    #[arg(long, value_name = "PROFILE", default_value = "auth0")]
+    /// The issuer profile, whose shape tokens have: a built-in name or a path
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        visible_alias = "profile",
+        default_value = "auth0"
+    )]
     issuer: String,
     /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
     #[arg(long, value_name = "ADDRESS")]
@@ -29,19 +38,28 @@ pub(crate) struct SubjectArguments {
     /// The audience that the target checks
     #[arg(long, default_value = "https://planets.example.com/")]
     audience: String,
-    /// The scope that the target requires
-    #[arg(long, default_value = "read:planets")]
-    scope: String,
+    /// The scope that the target requires; of a server at --url it is found out whether it requires one when this is
+    /// not given [default: read:planets]
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
     /// The seed of keys and token pools
     #[arg(long, default_value_t = 7)]
-    seed: u64,
+    pub(crate) seed: u64,
 }
 
 impl SubjectArguments {
     /// The target that is meant.
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
         match &self.url {
-            Some(url) => Subject::at_url(url).map_err(Failure::usage),
+            Some(url) => {
+                let subject = Subject::at_url(url).map_err(Failure::usage)?;
+                // Who names a scope says that the server requires it.
+                let features = self.scope.is_some().then(|| vec![Feature::Scope]);
+                Ok(Subject {
+                    features,
+                    ..subject
+                })
+            }
             None => builtin::subject(&self.target).map_err(Failure::usage),
         }
     }
@@ -55,9 +73,10 @@ impl SubjectArguments {
             seed: self.seed,
             issuer: self.issuer.clone(),
             issuer_listen: self.issuer_listen,
+            real_issuer: None,
             target: self.url.clone().unwrap_or_else(|| self.target.clone()),
             audience: self.audience.clone(),
-            scope: self.scope.clone(),
+            scope: self.scope.clone().unwrap_or_else(|| SCOPE.to_owned()),
             cache_ttl: gateway::DEFAULT_TTL,
             cases: Vec::new(),
             conformance: None,

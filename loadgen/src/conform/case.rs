@@ -1,11 +1,17 @@
 //! A conformance case as data: one question, the rule behind it, what to mint and how to send it.
 
+use std::time::Duration;
+
 use mock_idp::{JwksDocument, Recipe};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use toml::Spanned;
 
 use super::sequence::RawSequence;
+use crate::scenario::DurationText;
+
+/// The longest `within`: what a client waits for an answer of a server at most.
+const WITHIN_MAX: Duration = Duration::from_secs(10);
 
 /// One file of cases.
 #[derive(Debug, Clone, Deserialize)]
@@ -70,19 +76,42 @@ pub struct Case {
     pub jwks: JwksDocument,
     /// What has to be true of the listener afterwards.
     pub listener: Option<ListenerRule>,
+    /// How long the answer may take; a later one is an overreach.
+    #[serde(default, deserialize_with = "within")]
+    pub within: Option<Duration>,
+    /// The name of a field that the answer has to have, and what its value has to hold; without it the answer is noted.
+    pub answer_holds: Option<(String, String)>,
+    /// What has to be true of the answers to this case and to all others that are asked with it.
+    pub answers: Option<AnswerRule>,
     /// What to mint; the profile's genuine token when absent.
     #[serde(default)]
     pub recipe: Recipe,
+    /// What to mint beside it, for `{second}` in the request.
+    pub second: Option<Recipe>,
     /// How to send it; `Authorization: Bearer {token}` when absent.
     #[serde(default)]
     pub request: CaseRequest,
 }
 
 impl Case {
-    /// Whether its token is not all of it: it is about a key set of its own, or about who visits the listener.
+    /// Whether its token is not all of it: it is about a key set of its own, about who visits the listener, about two
+    /// tokens, or about bytes that need a connection of their own.
     pub fn needs_own(&self) -> bool {
-        self.jwks != JwksDocument::Default || self.listener.is_some()
+        self.jwks != JwksDocument::Default
+            || self.listener.is_some()
+            || self.second.is_some()
+            || self.request.raw.is_some()
     }
+}
+
+fn within<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Duration>, D::Error> {
+    let DurationText(time) = DurationText::deserialize(deserializer)?;
+    if time > WITHIN_MAX {
+        return Err(serde::de::Error::custom(format!(
+            "`within` is {time:?}; it takes at most {WITHIN_MAX:?}"
+        )));
+    }
+    Ok(Some(time))
 }
 
 /// The parts of a case that say what is sent, as they were written.
@@ -91,6 +120,9 @@ pub struct CaseSource {
     /// The members of `recipe`.
     #[serde(default)]
     pub recipe: Map<String, Value>,
+    /// The members of `second`.
+    #[serde(default)]
+    pub second: Map<String, Value>,
     /// The members of `request`.
     #[serde(default)]
     pub request: Map<String, Value>,
@@ -172,12 +204,14 @@ impl Severity {
 
 /// The decision that a rule asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Expectation {
     /// 2xx.
     Allow,
     /// Denied with 403: the token is good and its scope is not enough (RFC 6750 §3.1).
     Forbidden,
+    /// Not let in: a denial, a redirect, an unknown path or method. No answer and an error of the server are faults.
+    NotAllowed,
     /// Denied, the status not prescribed.
     Refused,
     /// Denied with 401: the token is not good (RFC 6750 §3.1).
@@ -190,7 +224,7 @@ impl Expectation {
         match self {
             Self::Allow => "allow",
             Self::Forbidden => "403",
-            Self::Refused => "deny",
+            Self::NotAllowed | Self::Refused => "deny",
             Self::Unauthorized => "401",
         }
     }
@@ -238,6 +272,14 @@ pub enum ListenerRule {
     NoFetch,
 }
 
+/// What has to be true of answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AnswerRule {
+    /// None repeats payload or signature of the token that it answers.
+    NoToken,
+}
+
 /// How a case's token is sent. `{token}` stands for the token.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -251,4 +293,18 @@ pub struct CaseRequest {
     pub headers: Vec<(String, String)>,
     /// The method; GET when absent.
     pub method: Option<String>,
+    /// The path; `{path}`, the target's own, when absent.
+    pub path: Option<String>,
+    /// The lines of the whole head, which are sent byte by byte, instead of everything above.
+    pub raw: Option<Vec<String>>,
+    /// The body behind those lines.
+    pub body: Option<String>,
+}
+
+impl CaseRequest {
+    /// Whether it says more than a value of `Authorization` can carry.
+    pub fn needs_wire(&self) -> bool {
+        let again = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
+        self.raw.is_some() || self.path.is_some() || self.headers.iter().any(again)
+    }
 }

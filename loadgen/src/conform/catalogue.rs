@@ -84,7 +84,7 @@ pub enum CaseError {
         at: String,
         /// The id.
         id: String,
-        /// `recipe` or `request`.
+        /// `recipe`, `second` or `request`.
         key: &'static str,
         /// What is wrong.
         reason: String,
@@ -204,7 +204,12 @@ impl Catalogue {
             let token = minter
                 .mint(&case.recipe, now)
                 .map_err(|error| unaskable("recipe", error.to_string()))?;
+            let second = case.second.as_ref().map(|recipe| minter.mint(recipe, now));
+            let second = second
+                .transpose()
+                .map_err(|error| unaskable("second", error.to_string()))?;
             RequestShape::from(&case.request)
+                .with_second(second)
                 .check(&token)
                 .map_err(|error| unaskable("request", error.to_string()))?;
         }

@@ -17,8 +17,8 @@ pub enum Outcome {
     KnownDivergence,
     /// A deviation that half of the industry shares, or that the rule leaves open.
     Note,
-    /// The target did more than it may: it fetched an address that the token names, asked the issuer too often, or took too
-    /// long.
+    /// The target did more than it may: it fetched an address that the token names, asked the issuer too often, took too
+    /// long, or repeated the token.
     Overreach,
     /// As expected.
     Pass,
@@ -40,6 +40,8 @@ impl Outcome {
                 Self::Pass
             }
             (Expectation::Allow, Decision::Deny) => Self::UnexpectedDeny,
+            (Expectation::NotAllowed, Decision::Fault) => Self::by_any_refusal(observed.status),
+            (Expectation::NotAllowed, Decision::Deny) => Self::Pass,
             (_, Decision::Fault) => Self::Fault,
             (_, Decision::Allow) => Self::UnexpectedAllow,
             (Expectation::Unauthorized, Decision::Deny) => Self::by_status(observed.status, 401),
@@ -50,6 +52,15 @@ impl Outcome {
                 Self::Note
             }
             (_, plain) => plain,
+        }
+    }
+
+    /// Elsewhere these statuses say nothing about the token; here it is enough that nobody was let in (RFC 9110 §15.4,
+    /// §15.5.5, §15.5.6, §15.6.2, §15.6.6).
+    fn by_any_refusal(observed: Option<u16>) -> Self {
+        match observed {
+            Some(300..=399 | 404 | 405 | 501 | 505) => Self::Pass,
+            _ => Self::Fault,
         }
     }
 

@@ -45,6 +45,18 @@ pub(super) async fn not_judged(
         .then(|| "a request without any token is let in: the target protects nothing".to_owned()))
 }
 
+/// Whether a request without a token is let in at a path that there is not, as by a server that answers every unknown path
+/// with its start page. Then being let in under another spelling of the path says nothing.
+pub(super) async fn open_to_nonsense(target: &Target) -> bool {
+    let nonsense = CaseRequest {
+        authorization: Some("$absent".to_owned()),
+        path: Some("{folder}/there-is-no-such-path".to_owned()),
+        ..CaseRequest::default()
+    };
+    let answer = ask(target, &RequestShape::from(&nonsense), "").await;
+    answer.is_ok_and(|answer| answer.decision == Decision::Allow)
+}
+
 async fn ask(
     target: &Target,
     shape: &RequestShape,

@@ -13,7 +13,8 @@ use tokio::task::JoinSet;
 
 use super::sequence::play::{self, Stage};
 use super::{
-    Case, Conformance, Grade, Outcome, Sequence, Severity, Unasked, declared, missing, record,
+    Case, Conformance, Feature, Grade, Outcome, Sequence, Severity, Unasked, declared, missing,
+    record,
 };
 use crate::record::CaseRecord;
 use crate::scenario::Scenario;
@@ -35,6 +36,8 @@ pub struct SideBySide {
     pub scenario: Scenario,
     /// The target, which is started again and again.
     pub subject: Subject,
+    /// What it does.
+    pub features: Vec<Feature>,
     /// The target of the plain cases, for what asks nothing of the issuer when the subject cannot be started afresh.
     pub running: Target,
     /// Its minter.
@@ -98,6 +101,17 @@ impl SideBySide {
         }
     }
 
+    /// Why there is no issuer whose keys and failures are ours to change.
+    fn issuer_is_given(&self) -> Option<&'static str> {
+        if !self.can_start_afresh() {
+            Some(CANNOT_START)
+        } else if self.scenario.real_issuer.is_some() {
+            Some(REAL_ISSUER)
+        } else {
+            None
+        }
+    }
+
     fn can_start_afresh(&self) -> bool {
         !matches!(self.subject.kind, SubjectKind::HttpUrl { .. })
     }
@@ -107,8 +121,8 @@ impl SideBySide {
         document: JwksDocument,
         cases: &[Case],
     ) -> Result<Vec<CaseRecord>, Unasked> {
-        if !self.can_start_afresh() {
-            return Ok(cases.iter().map(cannot_start).collect());
+        if let Some(reason) = self.issuer_is_given() {
+            return Ok(cases.iter().map(|case| skipped(case, reason)).collect());
         }
         let fresh = FreshStart {
             gateway_cache: Duration::ZERO,
@@ -123,12 +137,13 @@ impl SideBySide {
         };
         let conformance = Conformance {
             target: testbed.target(),
-            features: &self.subject.features,
+            features: &self.features,
             divergences: &self.subject.divergences,
             minter: testbed.minter(),
             listener: Some(testbed.listener()),
             gate: Severity::Info,
             fail_on: Severity::Info,
+            processes: Some(&testbed),
         };
         let mut connection = testbed.target().connection();
         let mut records = Vec::with_capacity(cases.len());
@@ -188,11 +203,13 @@ impl SideBySide {
     }
 
     fn skipped(&self, sequence: &Sequence) -> Option<String> {
-        if let Some(reason) = missing(&sequence.case, &self.subject.features) {
+        if let Some(reason) = missing(&sequence.case, &self.features, &self.running) {
             return Some(reason);
         }
-        if sequence.needs_own_issuer() && !self.can_start_afresh() {
-            return Some(CANNOT_START.to_owned());
+        if sequence.needs_own_issuer()
+            && let Some(reason) = self.issuer_is_given()
+        {
+            return Some(reason.to_owned());
         }
         let unknown = sequence.needs_key_lifetime() && self.subject.keys.lifetime.is_none();
         unknown.then(|| {
@@ -257,8 +274,10 @@ fn jobs(cases: Vec<Case>, mut sequences: Vec<Sequence>) -> Vec<Job> {
 
 const CANNOT_START: &str = "the issuer's keys have to change for it, and a server that was there already cannot be started afresh";
 
-fn cannot_start(case: &Case) -> CaseRecord {
-    record(case, None, Outcome::Skip, Some(CANNOT_START.to_owned()))
+const REAL_ISSUER: &str = "the issuer's keys have to change for it, and the issuer is a real one";
+
+fn skipped(case: &Case, reason: &str) -> CaseRecord {
+    record(case, None, Outcome::Skip, Some(reason.to_owned()))
 }
 
 /// A target that does not come up with these keys gives no decision; whatever else keeps a testbed from standing is no

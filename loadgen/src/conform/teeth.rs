@@ -1,7 +1,7 @@
-//! The suite has teeth: each question about keys, caches, outages and floods is failed by a verifier with a flaw, and a strict
+//! The suite has teeth: each question about keys, requests, answers, caches, outages and floods is failed by a verifier with a flaw, and a strict
 //! one fails none.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,9 +13,12 @@ use super::sequence::play::{self, Stage};
 use super::*;
 use crate::issuer::Issuer;
 use crate::target::HttpTarget;
-use verifier::{Flaw, KEY_LIFETIME, Trust, Verifier};
+use found_by::FOUND_BY;
+use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
 
 mod fetch;
+mod found_by;
+mod front;
 mod verifier;
 
 /// How long the test waits for what a real target has a minute for.
@@ -34,6 +37,12 @@ const BROUGHT_KEYS: [&str; 3] = [
     "rfc8725::x5c-without-kid",
 ];
 
+/// Cases about readers that put up with too much.
+const PUT_UP_WITH: [&str; 2] = [
+    "rfc7515::blank-in-signature",
+    "rfc7519::payload-is-claims-in-a-string",
+];
+
 /// One question of either kind.
 #[derive(Clone)]
 enum Question {
@@ -50,7 +59,8 @@ impl Question {
     }
 }
 
-/// Cases about keys that need another key set or the listener, or that bring a key along, and all sequences.
+/// Cases about keys that need another key set or the listener, or that bring a key along, cases about the form of requests
+/// and answers and about their cost, and all sequences.
 fn questions() -> BTreeMap<String, Question> {
     let catalogue = crate::builtin::catalogue().expect("the built-in cases");
     let cases = catalogue
@@ -59,7 +69,10 @@ fn questions() -> BTreeMap<String, Question> {
         .filter(|case| {
             case.jwks != JwksDocument::Default
                 || case.listener.is_some()
+                || case.within.is_some()
+                || case.file.ends_with("transport.toml")
                 || BROUGHT_KEYS.contains(&case.id.as_str())
+                || PUT_UP_WITH.contains(&case.id.as_str())
         })
         .map(|case| Question::Case(case.clone()));
     let sequences = catalogue
@@ -101,64 +114,99 @@ fn trust(idp: &MockIdp, issuer: &Issuer) -> Trust {
     }
 }
 
-/// An issuer, a listener and a verifier with this flaw, and what they make of the question.
-async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
-    let issuer = issuer();
-    let keys = super::tests::keys();
-    let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
-    let idp = MockIdp::start(config).await.expect("a free port");
-    let listener = UrlListener::start(&keys).await.expect("a free port");
-    let address = Verifier::serve(flaw, trust(&idp, &issuer)).await;
-    let target = HttpTarget::new(address.to_string(), "/").with_answer_timeout(ANSWER);
-    let target = Target::Http(Arc::new(target));
-    let answer = match question {
-        Question::Case(case) => {
-            idp.publish(case.jwks);
-            let conformance = Conformance {
-                target: &target,
-                features: &Feature::ALL,
-                divergences: &[],
-                minter: &idp.minter(),
-                listener: Some(&listener),
-                gate: Severity::High,
-                fail_on: Severity::Info,
-            };
-            let judged = conformance.ask(case, &mut target.connection()).await;
-            let judged = judged.unwrap_or_else(|error| panic!("{error}"));
-            (judged.outcome, judged.reason)
-        }
-        Question::Sequence(sequence) => {
-            play::prepare(sequence, &idp, &listener);
-            let stage = Stage {
-                target: &target,
-                minter: &idp.minter(),
-                own: Some((&idp, &listener)),
-                testbed: None,
-                key_lifetime: Some(KEY_LIFETIME),
-            };
-            let ending = play::play(sequence, &stage).await;
-            let ending = ending.unwrap_or_else(|error| panic!("{}: {error}", question.id()));
-            (ending.outcome, ending.reason)
-        }
-    };
-    listener.shutdown().await;
-    answer
+/// An issuer, a listener and a verifier with a flaw.
+struct Bed {
+    idp: MockIdp,
+    listener: UrlListener,
+    served: Served,
+    target: Target,
 }
 
-/// Every pair, as many at once as the machine bears.
+impl Bed {
+    async fn start(flaw: Flaw) -> Self {
+        let issuer = issuer();
+        let keys = super::tests::keys();
+        let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
+        let idp = MockIdp::start(config).await.expect("a free port");
+        let listener = UrlListener::start(&keys).await.expect("a free port");
+        let served = Verifier::serve(flaw, trust(&idp, &issuer)).await;
+        let target = HttpTarget::new(served.address.to_string(), "/planets");
+        let target = Target::Http(Arc::new(target.with_answer_timeout(ANSWER)));
+        Self {
+            idp,
+            listener,
+            served,
+            target,
+        }
+    }
+
+    fn conformance<'a>(&'a self, minter: &'a Minter) -> Conformance<'a> {
+        Conformance {
+            target: &self.target,
+            features: &Feature::ALL,
+            divergences: &[],
+            minter,
+            listener: Some(&self.listener),
+            gate: Severity::High,
+            fail_on: Severity::Info,
+            processes: Some(&self.served),
+        }
+    }
+
+    /// What its verifier makes of the question.
+    async fn ask(&self, question: &Question) -> (Outcome, Option<String>) {
+        let minter = self.idp.minter();
+        match question {
+            Question::Case(case) => {
+                self.idp.publish(case.jwks);
+                let conformance = self.conformance(&minter);
+                let judged = conformance.ask(case, &mut self.target.connection()).await;
+                let judged = judged.unwrap_or_else(|error| panic!("{error}"));
+                (judged.outcome, judged.reason)
+            }
+            Question::Sequence(sequence) => {
+                play::prepare(sequence, &self.idp, &self.listener);
+                let stage = Stage {
+                    target: &self.target,
+                    minter: &minter,
+                    own: Some((&self.idp, &self.listener)),
+                    testbed: None,
+                    key_lifetime: Some(KEY_LIFETIME),
+                };
+                let ending = play::play(sequence, &stage).await;
+                let ending = ending.unwrap_or_else(|error| panic!("{}: {error}", question.id()));
+                (ending.outcome, ending.reason)
+            }
+        }
+    }
+}
+
+/// Every pair, as many at once as the machine bears. The plain cases of a flaw share a bed.
 async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Option<String>)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut asked: JoinSet<_> = pairs
-        .into_iter()
-        .map(|(flaw, question)| {
-            let places = Arc::clone(&places);
-            async move {
-                let _place = places.acquire_owned().await;
-                let (outcome, reason) = ask(flaw, &question).await;
-                (flaw, question.id().to_owned(), outcome, reason)
+    let mut shared: HashMap<Flaw, Arc<Bed>> = HashMap::new();
+    let mut asked = JoinSet::new();
+    for (flaw, question) in pairs {
+        let bed = match (&question, shared.get(&flaw)) {
+            (Question::Case(case), _) if case.jwks != JwksDocument::Default => None,
+            (Question::Sequence(_), _) => None,
+            (Question::Case(_), Some(bed)) => Some(Arc::clone(bed)),
+            (Question::Case(_), None) => {
+                let bed = Arc::new(Bed::start(flaw).await);
+                shared.insert(flaw, Arc::clone(&bed));
+                Some(bed)
             }
-        })
-        .collect();
+        };
+        let places = Arc::clone(&places);
+        asked.spawn(async move {
+            let _place = places.acquire_owned().await;
+            let (outcome, reason) = match bed {
+                Some(bed) => bed.ask(&question).await,
+                None => Bed::start(flaw).await.ask(&question).await,
+            };
+            (flaw, question.id().to_owned(), outcome, reason)
+        });
+    }
     let mut answers = Vec::new();
     while let Some(answer) = asked.join_next().await {
         answers.push(answer.expect("asking does not panic"));
@@ -179,152 +227,6 @@ async fn a_strict_verifier_fails_no_question() {
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
-
-/// Which flaw is found by which question: by at least these.
-const FOUND_BY: &[(Flaw, &[&str])] = &[
-    (
-        Flaw::AllowsByClaims,
-        &[
-            "cache::same-claims-attacker-key",
-            "cache::same-user-two-scopes",
-        ],
-    ),
-    (
-        Flaw::AllowsByHeaderAndSignature,
-        &[
-            "cache::payload-swapped",
-            "cache::payload-swapped-behind-gateway",
-        ],
-    ),
-    (
-        Flaw::AllowsByLowerCase,
-        &["cache::case-of-signature", "cache::case-of-token"],
-    ),
-    (
-        Flaw::AllowsBySigningInput,
-        &[
-            "cache::signature-swapped",
-            "cache::signature-swapped-behind-gateway",
-            "cache::signature-removed",
-        ],
-    ),
-    (Flaw::AllowsForEver, &["cache::exp-passes"]),
-    (
-        Flaw::AnyKeyOfTheSet,
-        &[
-            "rfc7515::without-kid-several-keys",
-            "rfc7517::duplicate-kid-first",
-            "rfc7517::duplicate-kid-second",
-            "rfc7517::other-key-of-the-set",
-        ],
-    ),
-    (
-        Flaw::AnyKindOfKey,
-        &[
-            "flood::huge-key",
-            "rfc7517::key-ops-encrypt",
-            "rfc7517::other-alg",
-            "rfc7517::use-enc",
-            "rfc7518::key-of-1024-bits",
-            "rfc8017::exponent-one",
-        ],
-    ),
-    (
-        Flaw::FailsOpen,
-        &[
-            "outage::array-at-start",
-            "outage::closed-at-start",
-            "outage::forged-while-failing",
-            "outage::forged-while-silent",
-            "outage::html-at-start",
-            "outage::keys-object-at-start",
-            "outage::not-found-at-start",
-            "outage::null-at-start",
-            "outage::rubbish-at-start",
-            "outage::silent-at-start",
-            "outage::slow-at-start",
-            "outage::status-at-start",
-            "outage::truncated-at-start",
-            "rotation::empty-set",
-        ],
-    ),
-    (
-        Flaw::FetchesEachTime,
-        &[
-            "flood::cold-start",
-            "flood::failing-issuer",
-            "flood::fetch-per-request",
-            "flood::unknown-kids",
-            "flood::unknown-kids-at-once",
-            "outage::known-keys-go-on",
-        ],
-    ),
-    (Flaw::FirstKeyAlone, &["oidc::next-key-published"]),
-    (Flaw::FollowsRedirects, &["outage::redirect-to-a-stranger"]),
-    (
-        Flaw::FollowsUrls,
-        &[
-            "rfc8725::iss-is-listener",
-            "rfc8725::jku-attacker-kid",
-            "rfc8725::jku-fragment",
-            "rfc8725::jku-genuine-kid",
-            "rfc8725::jku-query",
-            "rfc8725::jku-user-info",
-            "rfc8725::jku-without-scheme",
-            "rfc8725::kid-is-url",
-            "rfc8725::x5u-attacker-kid",
-            "rfc8725::x5u-genuine-kid",
-        ],
-    ),
-    (Flaw::LastDecision, &["cache::two-users-interleaved"]),
-    (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
-    (Flaw::NeedsAlg, &["rfc7517::without-alg"]),
-    (
-        Flaw::NeverFetchesAgain,
-        &[
-            "outage::status-at-start",
-            "rotation::published-then-used",
-            "rotation::same-kid-new-key",
-            "rotation::used-before-published",
-            "rotation::withdrawn",
-        ],
-    ),
-    (
-        Flaw::NoDeadline,
-        &["outage::answer-while-silent", "outage::answer-while-slow"],
-    ),
-    (
-        Flaw::OneOddKeySpoilsAll,
-        &[
-            "rfc7517::huge-key-beside",
-            "rfc7517::odd-keys-beside",
-            "rfc7517::same-kid-other-kind",
-            "rfc7517::symmetric-key-beside",
-            "rfc7518::key-of-1024-bits-beside",
-        ],
-    ),
-    (Flaw::RefusesBySigningInput, &["cache::refusal-not-pinned"]),
-    (Flaw::RefusesExtraMembers, &["rfc7517::extra-members"]),
-    (Flaw::RefusesForEver, &["cache::nbf-passes"]),
-    (
-        Flaw::SignatureUnchecked,
-        &[
-            "rfc7515::without-kid-several-keys-attacker-key",
-            "rfc7515::x5t-genuine-attacker-key",
-            "rfc7517::duplicate-kid-attacker-key",
-            "rfc7517::odd-keys-attacker-key",
-            "rfc7517::odd-keys-malformed-kid",
-            "rfc8725::hs256-spki-pem-key-without-alg",
-            "rfc8725::kid-known-file",
-            "rfc8725::rs512-key-without-alg",
-            "rfc8725::symmetric-key-in-set",
-            "rfc8725::x5c-genuine-kid",
-            "rfc8725::x5c-without-kid",
-            "rotation::attacker-key-in-between",
-        ],
-    ),
-    (Flaw::SlowOnLargeSets, &["flood::many-keys"]),
-];
 
 #[test]
 fn every_question_is_in_the_table() {
@@ -352,6 +254,63 @@ async fn every_flaw_is_found() {
     assert!(missed.is_empty(), "{missed:#?}");
 }
 
+/// What the plain cases of these ids find of a verifier with this flaw, asked in turn.
+async fn run(flaw: Flaw, cases: &[&Case]) -> ConformanceRecord {
+    let bed = Bed::start(flaw).await;
+    let minter = bed.idp.minter();
+    let conformance = bed.conformance(&minter);
+    let asked = conformance.run(cases, &StopSignal::default(), |_| {}).await;
+    asked.unwrap_or_else(|unfinished| panic!("{unfinished}"))
+}
+
+#[tokio::test]
+async fn a_crash_that_a_supervisor_hides_is_a_fault_of_the_case_before_it() {
+    let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+    let cases = ["baseline::valid", "rfc7519::aud-wrong", "baseline::valid"];
+    let cases = cases.map(|id| catalogue.find(id).expect(id));
+    let record = run(Flaw::RestartsUnseen, &cases).await;
+    let outcomes: Vec<_> = record.cases.iter().map(|case| case.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Pass, Outcome::Fault, Outcome::Pass]);
+    let reason = record.cases[1].reason.as_deref();
+    assert_eq!(reason, Some("a process of the target ended"));
+    assert_eq!(record.causes[0].id, Cause::NO_DECISION);
+}
+
+#[tokio::test]
+async fn a_token_in_the_answer_to_any_case_fails_the_case_that_is_about_answers() {
+    let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+    let find = |id: &str| catalogue.find(id).expect(id);
+    // Its own request has no token, so that only the answers to others can fail it.
+    let about = Case {
+        request: find("rfc6750::no-authorization").request.clone(),
+        ..find("rfc6750::token-in-an-answer").clone()
+    };
+    let cases = [find("baseline::valid"), &about, find("rfc7519::aud-wrong")];
+    for (flaw, wanted) in [
+        (Flaw::RepeatsToken, Outcome::Overreach),
+        (Flaw::Strict, Outcome::Pass),
+    ] {
+        let record = run(flaw, &cases).await;
+        assert_eq!(record.cases[1].outcome, wanted, "{flaw:?}");
+        let named = record.cases[1].reason.as_deref().unwrap_or_default();
+        assert_eq!(
+            named.contains("rfc7519::aud-wrong"),
+            wanted != Outcome::Pass,
+            "{named}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_start_page_for_every_path_is_no_finding_about_spellings_of_one() {
+    let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+    let ids = ["rfc3986::doubled-slash", "rfc9110::put-with-forged-token"];
+    let cases = ids.map(|id| catalogue.find(id).expect(id));
+    let record = run(Flaw::StartPageForAll, &cases).await;
+    let outcomes: Vec<_> = record.cases.iter().map(|case| case.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Skip, Outcome::UnexpectedAllow]);
+}
+
 /// A server that is there already: its issuer is not ours to change.
 #[tokio::test]
 async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {
@@ -359,7 +318,8 @@ async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest
     let issuer = issuer();
     let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");
-    let address = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;
+    let served = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;
+    let url = format!("{}/planets", served.address);
     let scenario = crate::scenario::Scenario::parse(
         "name = \"t\"\nissuer = \"auth0\"\ntarget = \"t\"\naudience = \"a\"\nscope = \"s\"\n[conformance]\ngate = \"high\"\n",
         "t.toml",
@@ -367,8 +327,12 @@ async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest
     .expect("a scenario");
     let bench = SideBySide {
         scenario,
-        subject: crate::subject::Subject::at_url(&format!("http://{address}/")).expect("a URL"),
-        running: Target::Http(Arc::new(HttpTarget::new(address.to_string(), "/"))),
+        subject: crate::subject::Subject::at_url(&format!("http://{url}")).expect("a URL"),
+        features: vec![Feature::Scope],
+        running: Target::Http(Arc::new(HttpTarget::new(
+            served.address.to_string(),
+            "/planets",
+        ))),
         minter: (*idp.minter()).clone(),
     };
     let (mut cases, mut sequences) = (Vec::new(), Vec::new());

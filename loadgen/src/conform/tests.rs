@@ -8,7 +8,7 @@ use mock_idp::{IssuerKeys, KeyStore, MintDefaults};
 use super::*;
 use crate::target::{ScriptedAnswer, ScriptedTarget};
 
-const CASES: &str = r#"
+pub(super) const CASES: &str = r#"
 group = "t"
 title = "T"
 [[case]]
@@ -65,7 +65,7 @@ pub(super) fn keys() -> IssuerKeys {
     }
 }
 
-fn minter() -> Minter {
+pub(super) fn minter() -> Minter {
     let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
     Minter::new(
         profile,
@@ -76,7 +76,7 @@ fn minter() -> Minter {
 }
 
 /// Asks cases of a script; the first two answers are for the probes, and one after each fault is for a genuine token.
-async fn run(
+pub(super) async fn run(
     cases: &str,
     script: &[u16],
     features: &[Feature],
@@ -100,6 +100,7 @@ async fn run(
         listener: None,
         gate: Severity::High,
         fail_on: Severity::Info,
+        processes: None,
     };
     conformance
         .run(
@@ -229,7 +230,7 @@ async fn a_target_that_cannot_be_judged_is_told_as_that() {
 
 #[tokio::test]
 async fn a_declared_divergence_that_gets_no_decision_stays_a_fault() {
-    let script: &[u16] = &[200, 401, 200, 500, 200, 403, 401];
+    let script: &[u16] = &[200, 401, 200, 500, 200, 403, 401, 500, 500];
     let declared = declared(DivergentDecision::Allow, "2999-01-01");
     let record = run(CASES, script, &[Feature::Scope], &declared)
         .await
@@ -346,6 +347,7 @@ fn a_declared_overreach_is_known_and_gone_when_there_is_none() {
         fault: None,
         sent: now,
         finished: now,
+        answer: None,
     };
     for (plain, wanted) in [
         (Outcome::Overreach, Outcome::KnownDivergence),

@@ -1,4 +1,4 @@
-//! When the next request is due. One shared schedule hands out indices and, in an open loop, intended starts.
+//! Whose turn is next, and when it is due. All users of a phase take their turns from one place.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -6,11 +6,17 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
 
-use crate::scenario::PhaseEnd;
+use crate::scenario::{ArrivalPlan, PhaseEnd};
+use crate::schedule::Schedule;
 use crate::stop::StopSignal;
 
 /// The longest sleep of the dispatching thread, so that it sees a stop signal soon.
 const DISPATCH_NAP: Duration = Duration::from_millis(50);
+
+/// How late the kernel may end a sleep of the dispatching thread, in nanoseconds. Linux takes 50 µs where nothing is said,
+/// to wake several threads at once.
+#[cfg(target_os = "linux")]
+const TIMER_SLACK_NS: u64 = 1;
 
 /// One request's turn.
 #[derive(Debug, Clone, Copy)]
@@ -21,11 +27,10 @@ pub struct Turn {
     pub intended: Option<Instant>,
 }
 
-/// A schedule, shared by all users of a phase.
+/// The turns of a phase, shared by all its users.
 #[derive(Debug)]
 pub struct Arrival {
     next: AtomicU64,
-    end: PhaseEnd,
     pace: Pace,
     started: OnceLock<Instant>,
 }
@@ -33,29 +38,26 @@ pub struct Arrival {
 #[derive(Debug)]
 enum Pace {
     /// Each user sends when its last answer has come.
-    Closed,
-    /// A turn falls due every `interval`, whether a user is free or not. A permit is a turn that is due.
-    Constant {
-        interval: Duration,
-        total: u64,
+    Closed(PhaseEnd),
+    /// A turn falls due whether a user is free or not. A permit is a turn that is due.
+    Open {
+        schedule: Schedule,
         due: Arc<Semaphore>,
     },
 }
 
 impl Arrival {
-    /// A schedule that has not begun.
-    pub fn new(rate: Option<f64>, end: PhaseEnd) -> Self {
-        let pace = match rate.zip(end.requests(rate)) {
-            None => Pace::Closed,
-            Some((rate, total)) => Pace::Constant {
-                interval: Duration::from_secs_f64(1.0 / rate),
-                total,
+    /// Turns of which none has been taken.
+    pub fn new(plan: &ArrivalPlan) -> Self {
+        let pace = match plan {
+            ArrivalPlan::Closed(end) => Pace::Closed(*end),
+            ArrivalPlan::Open(schedule) => Pace::Open {
+                schedule: schedule.clone(),
                 due: Arc::new(Semaphore::new(0)),
             },
         };
         Self {
             next: AtomicU64::new(0),
-            end,
             pace,
             started: OnceLock::new(),
         }
@@ -65,16 +67,10 @@ impl Arrival {
     pub fn start(self: &Arc<Self>, users: usize, stop: &StopSignal) -> Instant {
         *self.started.get_or_init(|| {
             let started = Instant::now();
-            if let Pace::Constant {
-                interval,
-                total,
-                due,
-            } = &self.pace
-            {
-                let (interval, total, due, stop) =
-                    (*interval, *total, Arc::clone(due), stop.clone());
+            if let Pace::Open { schedule, due } = &self.pace {
+                let (schedule, due, stop) = (schedule.clone(), Arc::clone(due), stop.clone());
                 // A thread of its own: tokio's timer has a grain of one millisecond.
-                std::thread::spawn(move || dispatch(started, interval, total, &due, users, &stop));
+                std::thread::spawn(move || dispatch(started, &schedule, &due, users, &stop));
             }
             started
         })
@@ -84,31 +80,27 @@ impl Arrival {
     pub async fn next(&self) -> Option<Turn> {
         let started = *self.started.get()?;
         match &self.pace {
-            Pace::Closed => {
-                if let PhaseEnd::Duration(duration) = self.end
-                    && started.elapsed() >= duration
+            Pace::Closed(end) => {
+                if let PhaseEnd::Duration(duration) = end
+                    && started.elapsed() >= *duration
                 {
                     return None;
                 }
                 let index = self.next.fetch_add(1, Ordering::Relaxed);
-                match self.end {
-                    PhaseEnd::Requests(requests) if index >= requests => None,
+                match end {
+                    PhaseEnd::Requests(requests) if index >= *requests => None,
                     _ => Some(Turn {
                         index,
                         intended: None,
                     }),
                 }
             }
-            Pace::Constant {
-                interval,
-                total,
-                due,
-            } => {
+            Pace::Open { schedule, due } => {
                 due.acquire().await.ok()?.forget();
                 let index = self.next.fetch_add(1, Ordering::Relaxed);
-                (index < *total).then(|| Turn {
+                (index < schedule.total()).then(|| Turn {
                     index,
-                    intended: Some(started + scheduled(*interval, index)),
+                    intended: Some(started + schedule.offset(index)),
                 })
             }
         }
@@ -117,30 +109,28 @@ impl Arrival {
     /// Turns that no user has taken: the schedule was stopped, or there were too few users.
     pub fn untaken(&self) -> u64 {
         match &self.pace {
-            Pace::Closed => 0,
-            Pace::Constant { total, .. } => total.saturating_sub(self.next.load(Ordering::Relaxed)),
+            Pace::Closed(_) => 0,
+            Pace::Open { schedule, .. } => schedule
+                .total()
+                .saturating_sub(self.next.load(Ordering::Relaxed)),
         }
     }
-}
-
-/// The offset of a turn. In nanoseconds of 128 bits: a rounded interval times a large index would drift.
-fn scheduled(interval: Duration, index: u64) -> Duration {
-    let ns = interval.as_nanos() * u128::from(index);
-    Duration::from_nanos(u64::try_from(ns).unwrap_or(u64::MAX))
 }
 
 /// Lets turns fall due on the absolute clock, and at the end one more for each user, so that none waits for ever.
 fn dispatch(
     started: Instant,
-    interval: Duration,
-    total: u64,
+    schedule: &Schedule,
     due: &Semaphore,
     users: usize,
     stop: &StopSignal,
 ) {
+    // Without it turns are later by as much, which shows as lateness.
+    #[cfg(target_os = "linux")]
+    let _ = nix::sys::prctl::set_timerslack(TIMER_SLACK_NS);
     let mut index = 0;
-    while index < total && !stop.is_raised() {
-        let wait = (started + scheduled(interval, index)).saturating_duration_since(Instant::now());
+    while index < schedule.total() && !stop.is_raised() {
+        let wait = (started + schedule.offset(index)).saturating_duration_since(Instant::now());
         if !wait.is_zero() {
             nap(wait.min(DISPATCH_NAP));
             continue;

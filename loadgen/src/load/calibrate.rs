@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::phase::{PhaseError, measure_target};
-use super::token_pool::{PoolError, TokenPool};
+use super::token_pool::{PoolError, TokenPool, Wanted};
 use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
-use crate::scenario::{LoadPhase, PhaseEnd};
+use crate::scenario::{ArrivalPlan, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
 use crate::target::{RequestShape, Target};
 
@@ -24,8 +24,7 @@ pub async fn calibrate(
 ) -> Result<PhaseRecord, PhaseError> {
     let plan = LoadPhase {
         users,
-        rate: None,
-        end: PhaseEnd::Duration(CALIBRATION),
+        arrival: ArrivalPlan::Closed(PhaseEnd::Duration(CALIBRATION)),
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
@@ -37,7 +36,11 @@ pub async fn calibrate(
     let request = null_target
         .prepare(&RequestShape::from(&bare), "")
         .map_err(PoolError::from)?;
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(TokenPool::of_requests(
+        "null",
+        vec![request],
+        Wanted::Success,
+    ));
     let mut record =
         measure_target("calibration", &plan, &pool, null_target, run_started, stop).await?;
     "A null route on loopback, asked by the same client: what is not the authorizer's in the figures.".clone_into(&mut record.definition);

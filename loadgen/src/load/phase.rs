@@ -11,12 +11,13 @@ use crate::conform::Catalogue;
 use crate::record::{CounterRecord, GeneratorHealth, PhaseRecord, ThresholdRecord};
 use crate::recorder::Distribution;
 use crate::scenario::{LoadPhase, Threshold};
+use crate::schedule::Schedule;
 use crate::stop::StopSignal;
 use crate::target::{Decision, Target};
 use crate::testbed::{GatewayCounts, Testbed};
 
 /// A schedule kept worse than this says more about the generator than about the target.
-const LATENESS_LIMIT: Duration = Duration::from_millis(1);
+pub(super) const LATENESS_LIMIT: Duration = Duration::from_millis(1);
 
 /// Less of the asked rate than this was not the asked load.
 const ACHIEVED_LIMIT: f64 = 0.99;
@@ -64,7 +65,7 @@ pub async fn verification(
     plan: &LoadPhase,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let count = plan.end.requests(plan.rate).ok_or(PoolError::Endless)?;
+    let count = plan.arrival.requests().ok_or(PoolError::Endless)?;
     let pool = mint(plan, context, count)?;
     context.testbed.flush_policy_cache();
     let mut record = measure("verification", plan, &pool, context).await?;
@@ -169,7 +170,7 @@ pub(super) async fn measure_target(
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
     let started_after = run_started.elapsed();
-    let arrival = Arc::new(Arrival::new(plan.rate, plan.end));
+    let arrival = Arc::new(Arrival::new(&plan.arrival));
     let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
@@ -179,7 +180,7 @@ pub(super) async fn measure_target(
     let generator = health(plan, &driven, cpu, arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;
-    let response = if plan.rate.is_some() {
+    let response = if plan.arrival.schedule().is_some() {
         tally.recorder.response()
     } else {
         tally.recorder.service()
@@ -224,18 +225,18 @@ fn arrival_text(plan: &LoadPhase) -> String {
     } else {
         format!("{} users", plan.users)
     };
-    match plan.rate {
+    match plan.arrival.schedule() {
         None => format!("closed loop, {users}"),
-        Some(rate) => format!("open loop, {rate}/s, {users}"),
+        Some(schedule) => format!("open loop, {schedule}, {users}"),
     }
 }
 
 /// What rates are divided by. In an open loop the time over which requests were sent, one interval for each: the wait
 /// for the last answers belongs to the target, and between n starts there are only n - 1 intervals.
 fn span(plan: &LoadPhase, driven: &Driven) -> Duration {
-    match plan.rate {
+    match plan.arrival.schedule() {
         None => driven.elapsed,
-        Some(rate) => driven.sending + Duration::from_secs_f64(1.0 / rate),
+        Some(schedule) => driven.sending + Duration::from_secs_f64(1.0 / schedule.mean_rate()),
     }
 }
 
@@ -247,24 +248,31 @@ fn health(
     interrupted: bool,
 ) -> GeneratorHealth {
     let (tally, elapsed) = (&driven.tally, driven.elapsed);
-    let lateness = Duration::from_nanos(tally.lateness.value_at_quantile(0.99));
+    let lateness_at = |quantile| Duration::from_nanos(tally.lateness.value_at_quantile(quantile));
+    let lateness = lateness_at(0.99);
     let sent = tally.right + tally.wrong + tally.errors;
     let achieved = per_second(sent, span(plan, driven));
-    let invalid = plan.rate.filter(|_| !interrupted).and_then(|rate| {
+    let asked = plan.arrival.schedule().map(Schedule::mean_rate);
+    let invalid = asked.filter(|_| !interrupted).and_then(|rate| {
         if untaken > 0 {
             Some(format!("{untaken} requests were never sent: too few users for the rate"))
         } else if achieved < rate * ACHIEVED_LIMIT {
-            Some(format!("{achieved:.1} requests/s were sent of {rate} asked: the generator or its users were the limit"))
+            Some(format!("{achieved:.1} requests/s were sent of {rate:.1} asked: the generator or its users were the limit"))
         } else if lateness > LATENESS_LIMIT {
             Some(format!("requests were sent up to {lateness:?} late (p99); the limit is {LATENESS_LIMIT:?}"))
         } else {
             None
         }
     });
-    let open = plan.rate.is_some();
+    let open = asked.is_some();
     GeneratorHealth {
         cpu_cores: cpu.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE),
-        asked_per_second: plan.rate,
+        asked_per_second: asked,
+        achieved_per_second: open.then_some(achieved),
+        in_flight_peak: open.then_some(driven.in_flight_peak),
+        unsent: open.then_some(untaken),
+        late_starts: open.then_some(tally.late_starts),
+        lateness_p50_ns: open.then_some(nanos(lateness_at(0.5))),
         lateness_p99_ns: open.then_some(nanos(lateness)),
         lateness_max_ns: open.then_some(nanos(tally.lateness_max)),
         invalid,

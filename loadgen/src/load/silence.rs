@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::target::{Decision, Observation};
+use crate::target::Observation;
 
 /// For each user: a restart loses what is in flight, one request a user, and some more until the new process listens.
 const IN_A_ROW_PER_USER: usize = 50;
@@ -44,8 +44,8 @@ impl Silence {
     }
 
     /// Takes note of an answer; true when the target is to be given up.
-    pub(super) fn hears(&self, answer: &Observation) -> bool {
-        if answer.decision != Decision::Fault {
+    pub(super) fn hears(&self, lost: bool, answer: &Observation) -> bool {
+        if !lost {
             if self.fell.swap(false, Ordering::Relaxed) {
                 *self.row.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
@@ -67,27 +67,31 @@ impl Silence {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::target::CacheVerdict;
+    use crate::target::{CacheVerdict, Decision};
 
     /// Answers as `(decided, sent after so many seconds, waited so many seconds)`; the place of the one that ends it.
     fn given_up_at(users: usize, answers: &[(bool, u64, u64)]) -> Option<usize> {
         let (silence, start) = (Silence::new(users), Instant::now());
         answers.iter().position(|(decided, sent, waited)| {
             let sent = start + Duration::from_secs(*sent);
-            silence.hears(&Observation {
-                decision: if *decided {
-                    Decision::Allow
-                } else {
-                    Decision::Fault
+            silence.hears(
+                !decided,
+                &Observation {
+                    decision: if *decided {
+                        Decision::Allow
+                    } else {
+                        Decision::Fault
+                    },
+                    status: None,
+                    rule: None,
+                    cache: CacheVerdict::None,
+                    cold: false,
+                    fault: None,
+                    sent,
+                    finished: sent + Duration::from_secs(*waited),
+                    answer: None,
                 },
-                status: None,
-                rule: None,
-                cache: CacheVerdict::None,
-                cold: false,
-                fault: None,
-                sent,
-                finished: sent + Duration::from_secs(*waited),
-            })
+            )
         })
     }
 

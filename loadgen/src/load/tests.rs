@@ -5,32 +5,42 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::phase::measure_target;
-use super::token_pool::TokenPool;
+use super::token_pool::{TokenPool, Wanted};
+use crate::conform::Expectation;
 use crate::record::PhaseRecord;
-use crate::scenario::{LoadPhase, PhaseEnd};
+use crate::scenario::{ArrivalKeys, ArrivalPlan, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
-use crate::target::{RequestShape, ScriptedAnswer, ScriptedTarget, Target};
+use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
 
 const FAST: ScriptedAnswer = ScriptedAnswer {
     status: 200,
     latency: Duration::ZERO,
 };
 
+fn pool_of(request: PreparedRequest) -> TokenPool {
+    let wanted = Wanted::Decision(Expectation::Allow);
+    TokenPool::of_requests("t", vec![request], wanted)
+}
+
 async fn measured(
     answers: Vec<ScriptedAnswer>,
     users: usize,
     rate: Option<f64>,
-    end: PhaseEnd,
+    requests: u64,
 ) -> PhaseRecord {
     let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers)));
     let request = target
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(pool_of(request));
+    let keys = ArrivalKeys {
+        rate,
+        requests: Some(requests),
+        ..ArrivalKeys::default()
+    };
     let plan = LoadPhase {
         users,
-        rate,
-        end,
+        arrival: keys.plan(7).expect("arrivals"),
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
@@ -64,7 +74,7 @@ async fn a_one_second_stall_shows_in_response_time_p99_and_not_in_service_time()
         status: 200,
         latency: Duration::from_secs(1),
     };
-    let record = measured(answers, 1, Some(200.0), PhaseEnd::Requests(400)).await;
+    let record = measured(answers, 1, Some(200.0), 400).await;
     assert_eq!(record.requests, 400);
     let series = |name: &str| {
         record
@@ -97,7 +107,7 @@ async fn a_one_second_stall_shows_in_response_time_p99_and_not_in_service_time()
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_closed_loop_has_no_response_time_and_every_turn_is_taken_once() {
-    let record = measured(vec![FAST], 3, None, PhaseEnd::Requests(100)).await;
+    let record = measured(vec![FAST], 3, None, 100).await;
     assert_eq!(
         (record.requests, record.wrong_decisions, record.errors),
         (100, 0, 0)
@@ -120,7 +130,7 @@ async fn wrong_decisions_and_faults_are_counted_and_are_no_latency_samples() {
         vec![answer(200), answer(401), answer(500), answer(200)],
         1,
         None,
-        PhaseEnd::Requests(40),
+        40,
     )
     .await;
     assert_eq!(
@@ -138,7 +148,7 @@ async fn a_rate_that_the_users_cannot_keep_is_invalid() {
         status: 200,
         latency: Duration::from_millis(20),
     };
-    let record = measured(vec![slow], 1, Some(500.0), PhaseEnd::Requests(50)).await;
+    let record = measured(vec![slow], 1, Some(500.0), 50).await;
     let invalid = record
         .generator
         .expect("a generator")
@@ -154,8 +164,7 @@ async fn a_slow_target_does_not_make_the_rate_look_missed() {
         status: 200,
         latency: Duration::from_millis(400),
     };
-    let end = PhaseEnd::Requests(20);
-    let record = measured(vec![slow], 20, Some(20.0), end).await;
+    let record = measured(vec![slow], 20, Some(20.0), 20).await;
     assert_eq!(record.requests, 20);
     let rate = record.requests_per_second;
     // Divided by the time until the last answer, it would be below 15.
@@ -164,7 +173,7 @@ async fn a_slow_target_does_not_make_the_rate_look_missed() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_requests_at_a_rate_have_that_rate() {
-    let record = measured(vec![FAST], 2, Some(10.0), PhaseEnd::Requests(2)).await;
+    let record = measured(vec![FAST], 2, Some(10.0), 2).await;
     let rate = record.requests_per_second;
     assert!((5.0..=10.1).contains(&rate), "{rate}/s of 10/s");
 }
@@ -178,8 +187,7 @@ async fn a_target_that_decides_nothing_any_more_ends_the_phase_and_what_was_meas
     let mut answers = vec![FAST; 30];
     answers.extend(vec![dead; 100_000]);
     for rate in [None, Some(2000.0)] {
-        let end = PhaseEnd::Requests(50_000);
-        let record = measured(answers.clone(), 2, rate, end).await;
+        let record = measured(answers.clone(), 2, rate, 50_000).await;
         assert_eq!(record.requests, 30, "rate {rate:?}");
         assert!(
             (100..=102).contains(&record.errors),
@@ -202,11 +210,10 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
     let request = target
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(pool_of(request));
     let plan = LoadPhase {
         users: 1,
-        rate: None,
-        end: PhaseEnd::Requests(5),
+        arrival: ArrivalPlan::Closed(PhaseEnd::Requests(5)),
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),
@@ -235,12 +242,11 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
     let request = target
         .prepare(&RequestShape::default(), "token")
         .expect("a plain request");
-    let pool = Arc::new(TokenPool::of_one(request));
+    let pool = Arc::new(pool_of(request));
     let end = PhaseEnd::Duration(Duration::from_mins(1));
     let plan = LoadPhase {
         users: 2,
-        rate: None,
-        end,
+        arrival: ArrivalPlan::Closed(end),
         mix: BTreeMap::new(),
         mix_at: String::new(),
         thresholds: Vec::new(),

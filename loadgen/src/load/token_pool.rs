@@ -1,13 +1,14 @@
 //! Requests with their tokens, minted on all cores before any clock starts.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use mock_idp::Minter;
 
 use crate::clock::unix_now;
 use crate::conform::{Catalogue, Expectation, GENUINE};
 use crate::scenario::TOKENS_LIMIT;
-use crate::target::{PreparedRequest, RequestError, RequestShape, Target};
+use crate::target::{Decision, Observation, PreparedRequest, RequestError, RequestShape, Target};
 
 /// A pool that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -38,10 +39,60 @@ pub enum PoolError {
     TooLarge(u64),
 }
 
+/// What an answer has to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    /// This decision; an answer that is none was lost.
+    Decision(Expectation),
+    /// This status, whatever it says; only no answer at all was lost.
+    Status(u16),
+    /// Any 2xx; only no answer at all was lost.
+    Success,
+}
+
+/// How an answer compares with what was wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Judged {
+    /// As wanted.
+    Right,
+    /// Another answer.
+    Wrong,
+    /// None.
+    Lost,
+}
+
+impl Wanted {
+    /// Judges an answer. Under load only allow and deny are told apart; the status of a denial is a matter of conformance.
+    pub fn judge(self, answer: &Observation) -> Judged {
+        let right = match (self, answer.status) {
+            (Self::Decision(_), _) if answer.decision == Decision::Fault => return Judged::Lost,
+            (Self::Decision(expected), _) => {
+                (answer.decision == Decision::Allow) == (expected == Expectation::Allow)
+            }
+            (Self::Status(_) | Self::Success, None) => return Judged::Lost,
+            (Self::Status(wanted), Some(status)) => status == wanted,
+            (Self::Success, Some(status)) => (200..300).contains(&status),
+        };
+        if right { Judged::Right } else { Judged::Wrong }
+    }
+}
+
+/// The word of the record.
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Decision(Expectation::Allow) => f.write_str("allow"),
+            Self::Decision(_) => f.write_str("deny"),
+            Self::Status(status) => write!(f, "{status}"),
+            Self::Success => f.write_str("2xx"),
+        }
+    }
+}
+
 /// A class of tokens: one conformance case.
 #[derive(Debug)]
 struct Class {
-    expected: Expectation,
+    wanted: Wanted,
     requests: Vec<PreparedRequest>,
 }
 
@@ -62,8 +113,8 @@ pub struct PoolEntry<'a> {
     pub class: usize,
     /// Its class's name: the id of the conformance case.
     pub name: &'a str,
-    /// The decision that it must get.
-    pub expected: Expectation,
+    /// The answer that it must get.
+    pub wanted: Wanted,
 }
 
 impl TokenPool {
@@ -103,15 +154,13 @@ impl TokenPool {
         })
     }
 
-    /// A pool of one request without a token, for a null route.
-    pub fn of_one(request: PreparedRequest) -> Self {
+    /// A pool of requests that take turns, at least one.
+    pub fn of_requests(name: &str, requests: Vec<PreparedRequest>, wanted: Wanted) -> Self {
+        let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
         Self {
-            classes: vec![Class {
-                expected: Expectation::Allow,
-                requests: vec![request],
-            }],
-            names: vec!["null".to_owned()],
-            order: vec![(0, 0)],
+            classes: vec![Class { wanted, requests }],
+            names: vec![name.to_owned()],
+            order: (0..count).map(|number| (0, number)).collect(),
         }
     }
 
@@ -139,7 +188,7 @@ impl TokenPool {
             request: &self.classes[class].requests[number],
             class,
             name: &self.names[class],
-            expected: self.classes[class].expected,
+            wanted: self.classes[class].wanted,
         }
     }
 }
@@ -167,7 +216,7 @@ fn mint_class(
         .map(|token| target.prepare(&shape, token))
         .collect::<Result<_, _>>()?;
     Ok(Class {
-        expected: case.expect,
+        wanted: Wanted::Decision(case.expect),
         requests,
     })
 }

@@ -5,7 +5,7 @@
 //! connection that it holds, into a tally that nobody else touches. The last user to come to the end of the schedule
 //! ends the attack; the signal ends every user at once, wherever it waits.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -17,7 +17,7 @@ use tokio::sync::Barrier;
 use super::arrival::Arrival;
 use super::silence::Silence;
 use super::tally::Tally;
-use super::token_pool::TokenPool;
+use super::token_pool::{Judged, TokenPool};
 use crate::stop::StopSignal;
 use crate::target::Target;
 
@@ -56,6 +56,7 @@ struct Shared {
     running: AtomicUsize,
     tally: Mutex<Tally>,
     clock: Mutex<Clock>,
+    in_flight: InFlight,
     silence: Silence,
     stop: StopSignal,
 }
@@ -69,6 +70,26 @@ pub struct Driven {
     pub elapsed: Duration,
     /// From the start of the clock until the last request was sent.
     pub sending: Duration,
+    /// The most requests that were in flight at the same time; 0 in a closed loop.
+    pub in_flight_peak: u64,
+}
+
+/// Requests that are being answered.
+#[derive(Debug, Default)]
+struct InFlight {
+    now: AtomicU64,
+    peak: AtomicU64,
+}
+
+impl InFlight {
+    fn begin(&self) {
+        let now = self.now.fetch_add(1, Ordering::Relaxed) + 1;
+        self.peak.fetch_max(now, Ordering::Relaxed);
+    }
+
+    fn end(&self) {
+        self.now.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 #[derive(Debug, Default)]
@@ -95,6 +116,7 @@ pub async fn drive(
         running: AtomicUsize::new(users),
         tally: Mutex::default(),
         clock: Mutex::default(),
+        in_flight: InFlight::default(),
         silence: Silence::new(users),
         stop: stop.clone(),
     });
@@ -137,6 +159,7 @@ pub async fn drive(
     Ok(Driven {
         elapsed: since_start(clock.finished),
         sending: since_start(tally.last_sent),
+        in_flight_peak: shared.in_flight.peak.load(Ordering::Relaxed),
         tally,
     })
 }
@@ -175,9 +198,17 @@ async fn take_turns(shared: &Shared, tally: &mut Tally) {
             break;
         };
         let entry = shared.pool.entry(turn.index);
+        // In a closed loop it is the number of users, and a counter that all of them write costs.
+        let counted = turn.intended.is_some();
+        if counted {
+            shared.in_flight.begin();
+        }
         let answer = connection.call(entry.request).await;
-        tally.add(turn, entry.class, entry.name, entry.expected, &answer);
-        if shared.silence.hears(&answer) {
+        if counted {
+            shared.in_flight.end();
+        }
+        let lost = tally.add(turn, entry, &answer) == Judged::Lost;
+        if shared.silence.hears(lost, &answer) {
             shared.stop.raise();
         }
     }

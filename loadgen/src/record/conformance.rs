@@ -16,10 +16,25 @@ pub struct ConformanceRecord {
     pub gate: Severity,
     /// The severity from which a failure makes the subject nonconformant.
     pub fail_on: Severity,
+    /// What the target does, found out before the cases; absent where a genuine token was not let in.
+    #[serde(default)]
+    pub fingerprint: Option<FingerprintRecord>,
     /// What the failing cases come from, worst first.
     pub causes: Vec<CauseRecord>,
     /// Every case, in the order of the catalogue.
     pub cases: Vec<CaseRecord>,
+}
+
+/// What a target does, as far as it was found out by asking. Nothing of it is judged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FingerprintRecord {
+    /// The RSA algorithms of RFC 7518 whose signatures by the issuer's key are taken.
+    pub algorithms: Vec<String>,
+    /// Where a token is looked for.
+    pub token_places: Vec<String>,
+    /// Whether a token without any scope is refused; absent where that could not be asked.
+    pub scope_required: Option<bool>,
 }
 
 /// A mistake that failing cases have in common.
@@ -66,6 +81,9 @@ pub struct CaseRecord {
     pub observed: Option<ObservedAnswer>,
     /// The verdict on the case.
     pub outcome: Outcome,
+    /// The statuses of all times that it was asked, where they were not the same.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub flaky: Vec<u16>,
     /// Why the outcome is not a plain pass: the reason of a skip or a known divergence, the text of a fault.
     pub reason: Option<String>,
     /// The id of what the answer comes from, where it is wrong; of what a wrong one would have come from, where it is not.
@@ -74,6 +92,13 @@ pub struct CaseRecord {
     pub impact: String,
     /// What to do about it, in a sentence.
     pub fix: String,
+}
+
+impl CaseRecord {
+    /// The HTTP status that came back, where one did.
+    pub fn status(&self) -> Option<u16> {
+        self.observed.as_ref()?.status
+    }
 }
 
 /// An answer, as far as the record keeps it: never the token, never a body.

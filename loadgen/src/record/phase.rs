@@ -86,6 +86,21 @@ pub struct GeneratorHealth {
     pub cpu_cores: f64,
     /// Requests per second asked for; absent in a closed loop.
     pub asked_per_second: Option<f64>,
+    /// Requests per second that were sent; absent in a closed loop.
+    #[serde(default)]
+    pub achieved_per_second: Option<f64>,
+    /// The most requests that were in flight at the same time; absent in a closed loop, where it is the users.
+    #[serde(default)]
+    pub in_flight_peak: Option<u64>,
+    /// Requests that were due and never sent; absent in a closed loop.
+    #[serde(default)]
+    pub unsent: Option<u64>,
+    /// Requests that were sent more than 1 ms after they were due; absent in a closed loop.
+    #[serde(default)]
+    pub late_starts: Option<u64>,
+    /// How late requests were sent against their intended start, 0.5 quantile in nanoseconds; absent in a closed loop.
+    #[serde(default)]
+    pub lateness_p50_ns: Option<u64>,
     /// How late requests were sent against their intended start, 0.99 quantile in nanoseconds; absent in a closed loop.
     pub lateness_p99_ns: Option<u64>,
     /// Largest lateness in nanoseconds; absent in a closed loop.

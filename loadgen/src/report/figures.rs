@@ -1,7 +1,7 @@
 //! Figures as people read them, and which of them a sample size supports.
 
 use crate::conform::Outcome;
-use crate::record::{CaseRecord, SeriesRecord};
+use crate::record::{CaseRecord, FingerprintRecord, SeriesRecord};
 
 /// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
 #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
@@ -91,6 +91,20 @@ pub(super) fn got(case: &CaseRecord) -> String {
     observed
         .status
         .map_or_else(|| observed.decision.clone(), |status| status.to_string())
+}
+
+/// What a target does, in a sentence without its subject and its full stop.
+pub(super) fn fingerprint(found: &FingerprintRecord) -> String {
+    let scope = match found.scope_required {
+        Some(true) => "; it refuses a token without scope",
+        Some(false) => "; it lets in a token without any scope",
+        None => "",
+    };
+    format!(
+        "takes {} from {}{scope}",
+        found.algorithms.join(", "),
+        found.token_places.join(", "),
+    )
 }
 
 #[cfg(test)]

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use crate::conform::{Expectation, Level, Outcome, Severity};
 use crate::record::{
-    CaseRecord, CauseRecord, ConformanceRecord, IssuerSummary, Machine, ObservedAnswer,
-    PhaseRecord, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary,
-    VerdictRecord,
+    CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, IssuerSummary, Machine,
+    ObservedAnswer, PhaseRecord, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary,
+    SubjectSummary, VerdictRecord,
 };
 use crate::recorder::Distribution;
 
@@ -46,6 +46,11 @@ pub(super) fn failing() -> RunRecord {
             not_judged: None,
             gate: Severity::Critical,
             fail_on: Severity::Info,
+            fingerprint: Some(FingerprintRecord {
+                algorithms: vec!["RS256".into(), "PS256".into()],
+                token_places: vec!["Authorization: Bearer".into(), "query access_token".into()],
+                scope_required: Some(false),
+            }),
             causes: vec![CauseRecord {
                 id: "expiry-not-checked".into(),
                 title: "The expiry is not checked".into(),
@@ -85,6 +90,7 @@ fn case(id: &str, outcome: Outcome) -> CaseRecord {
             service_us: 500,
         }),
         outcome,
+        flaky: Vec::new(),
         reason: None,
         cause: "expiry-not-checked".into(),
         impact: "It costs something.".into(),

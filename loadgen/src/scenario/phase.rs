@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use toml::Spanned;
 
+use super::arrivals::{ArrivalKeys, ArrivalPlan, RawSpacing, RawStage, beside};
 use super::units::{DurationText, RateText, WholeNumber};
 
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
@@ -31,7 +33,7 @@ impl Phase {
     /// A verification phase. Each token is used once and minted before the clock starts, so their number has to be known
     /// and bounded.
     pub fn verification(load: LoadPhase) -> Result<Self, String> {
-        match load.end.requests(load.rate) {
+        match load.arrival.requests() {
             None => Err(
                 "a verification phase needs requests, or rate with duration: each token is used once and minted before \
                  the clock starts, so their number has to be known"
@@ -71,43 +73,14 @@ pub struct ColdStartPhase {
 pub struct LoadPhase {
     /// Virtual users: connections, and so the most requests in flight.
     pub users: usize,
-    /// Requests per second over all users; a closed loop when absent.
-    pub rate: Option<f64>,
-    /// When the phase ends.
-    pub end: PhaseEnd,
+    /// How requests arrive.
+    pub arrival: ArrivalPlan,
     /// Case ids with their weights; the plain genuine token alone when empty.
     pub mix: BTreeMap<String, u32>,
     /// Where the mix stands, for messages: `my.toml:12` or `--mix`.
     pub mix_at: String,
     /// Limits on response time, or on service time in a closed loop.
     pub thresholds: Vec<Threshold>,
-}
-
-/// When a phase of load ends.
-#[derive(Debug, Clone, Copy)]
-pub enum PhaseEnd {
-    /// After so long.
-    Duration(Duration),
-    /// After so many requests.
-    Requests(u64),
-}
-
-impl PhaseEnd {
-    /// How many requests a phase with this end has; `None` for a closed loop that ends by the clock.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "both factors are positive, and a product beyond all numbers becomes the largest"
-    )]
-    pub fn requests(self, rate: Option<f64>) -> Option<u64> {
-        match (self, rate) {
-            (Self::Requests(requests), _) => Some(requests),
-            (Self::Duration(duration), Some(rate)) => {
-                Some((rate * duration.as_secs_f64()).floor().max(1.0) as u64)
-            }
-            (Self::Duration(_), None) => None,
-        }
-    }
 }
 
 /// A limit on one quantile.
@@ -125,31 +98,19 @@ impl LoadPhase {
     /// A phase of load, with its ranges checked; the message names the key.
     pub fn new(
         users: usize,
-        rate: Option<f64>,
-        end: PhaseEnd,
+        arrival: ArrivalPlan,
         mix: BTreeMap<String, u32>,
         thresholds: Vec<Threshold>,
     ) -> Result<Self, String> {
         if users == 0 || users > USERS_LIMIT {
             return Err(format!("users is {users}; it takes 1 to {USERS_LIMIT}"));
         }
-        let empty = match end {
-            PhaseEnd::Duration(duration) => duration.is_zero(),
-            PhaseEnd::Requests(requests) => requests == 0,
-        };
-        if empty {
-            return Err(
-                "a phase without an end above zero measures nothing; set duration or requests"
-                    .to_owned(),
-            );
-        }
         if !mix.is_empty() && mix.values().all(|weight| *weight == 0) {
             return Err("every weight in mix is 0; give at least one case a weight".to_owned());
         }
         Ok(Self {
             users,
-            rate,
-            end,
+            arrival,
             mix,
             mix_at: "--mix".to_owned(),
             thresholds,
@@ -198,6 +159,10 @@ pub(super) struct RawPhase {
     rate: Option<RateText>,
     duration: Option<DurationText>,
     requests: Option<WholeNumber>,
+    arrivals: Option<RawSpacing>,
+    #[serde(default)]
+    stages: Vec<RawStage>,
+    replay: Option<PathBuf>,
     mix: Option<Spanned<BTreeMap<String, WholeNumber>>>,
     #[serde(default)]
     thresholds: BTreeMap<String, DurationText>,
@@ -209,13 +174,20 @@ impl RawPhase {
         self.mix.as_ref().map(Spanned::span)
     }
 
-    /// `mix_at` says where the mix stands.
-    pub(super) fn into_phase(self, mix_at: String) -> Result<Phase, String> {
+    /// `mix_at` says where the mix stands, `source` is the file, beside which replays are.
+    pub(super) fn into_phase(
+        self,
+        mix_at: String,
+        source: &str,
+        seed: u64,
+    ) -> Result<Phase, String> {
         match self.kind {
             RawKind::ColdStart => self.into_cold_start().map(Phase::ColdStart),
-            RawKind::CacheHit => self.into_load("cache-hit", mix_at).map(Phase::CacheHit),
+            RawKind::CacheHit => self
+                .into_load("cache-hit", mix_at, source, seed)
+                .map(Phase::CacheHit),
             RawKind::Verification => self
-                .into_load("verification", mix_at)
+                .into_load("verification", mix_at, source, seed)
                 .and_then(Phase::verification),
         }
     }
@@ -225,9 +197,12 @@ impl RawPhase {
             || self.rate.is_some()
             || self.duration.is_some()
             || self.requests.is_some()
+            || self.arrivals.is_some()
+            || !self.stages.is_empty()
+            || self.replay.is_some()
         {
-            return Err("a cold-start phase takes samples and budget; users, rate, duration and requests are for \
-                        verification and cache-hit"
+            return Err("a cold-start phase takes samples and budget; users, rate, stages, replay, arrivals, duration and \
+                        requests are for verification and cache-hit"
                 .to_owned());
         }
         if self.mix.is_some() {
@@ -258,7 +233,13 @@ impl RawPhase {
         })
     }
 
-    fn into_load(self, kind: &str, mix_at: String) -> Result<LoadPhase, String> {
+    fn into_load(
+        self,
+        kind: &str,
+        mix_at: String,
+        source: &str,
+        seed: u64,
+    ) -> Result<LoadPhase, String> {
         if self.samples.is_some() || self.budget.is_some() {
             return Err(format!(
                 "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
@@ -268,15 +249,17 @@ impl RawPhase {
             .users
             .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?
             .size();
-        let end = match (self.duration, self.requests) {
-            (Some(duration), None) => PhaseEnd::Duration(duration.0),
-            (None, Some(requests)) => PhaseEnd::Requests(requests.0),
-            _ => {
-                return Err(format!(
-                    "a {kind} phase needs either duration or requests, and not both"
-                ));
-            }
+        let keys = ArrivalKeys {
+            rate: self.rate.map(|rate| rate.0),
+            spacing: self.arrivals.map(Into::into),
+            stages: self.stages.into_iter().map(Into::into).collect(),
+            replay: self.replay.map(|path| beside(source, path)),
+            duration: self.duration.map(|duration| duration.0),
+            requests: self.requests.map(|requests| requests.0),
         };
+        let arrival = keys
+            .plan(seed)
+            .map_err(|message| format!("a {kind} phase: {message}"))?;
         let mix = self.mix.map_or_else(BTreeMap::new, |mix| {
             let weight = |weight: WholeNumber| u32::try_from(weight.0).unwrap_or(u32::MAX);
             mix.into_inner()
@@ -284,13 +267,7 @@ impl RawPhase {
                 .map(|(case, number)| (case, weight(number)))
                 .collect()
         });
-        let load = LoadPhase::new(
-            users,
-            self.rate.map(|rate| rate.0),
-            end,
-            mix,
-            thresholds(self.thresholds)?,
-        )?;
+        let load = LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?;
         Ok(LoadPhase { mix_at, ..load })
     }
 }

@@ -57,6 +57,14 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
     }
 }
 
+/// The same, and `0/s`, which is a pause.
+pub(super) fn parse_stage_rate(text: &str) -> Result<f64, UnitError> {
+    match text {
+        "0/s" | "0/m" => Ok(0.0),
+        other => parse_rate(other),
+    }
+}
+
 /// A duration in a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DurationText(pub(crate) Duration);
@@ -64,6 +72,21 @@ pub(crate) struct DurationText(pub(crate) Duration);
 /// A rate in a file, requests per second.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct RateText(pub(super) f64);
+
+/// The rate of a stage in a file, where 0 is a pause.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StageRateText(pub(super) f64);
+
+impl<'de> Deserialize<'de> for StageRateText {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer
+            .deserialize_str(TextVisitor {
+                expected: RATE,
+                parse: parse_stage_rate,
+            })
+            .map(Self)
+    }
+}
 
 /// A count in a file. Serde's own message for a number names the Rust type.
 #[derive(Debug, Clone, Copy)]

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
 use super::reads_on::ReadsOn;
-use super::{CacheVerdict, Decision, Observation, PreparedRequest};
+use super::{Answer, CacheVerdict, Decision, Observation, PreparedRequest, raw};
 
 /// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
 /// needs a third of that is not answering.
@@ -22,7 +22,7 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The most that is read of one answer's body: a protected resource's error page has no reason to be longer.
-const BODY_LIMIT: usize = 1024 * 1024;
+pub(super) const BODY_LIMIT: usize = 1024 * 1024;
 
 /// A server on a socket.
 #[derive(Debug)]
@@ -30,6 +30,7 @@ pub struct HttpTarget {
     authority: String,
     path: String,
     answer_timeout: Duration,
+    behind_gateway: bool,
 }
 
 impl HttpTarget {
@@ -39,6 +40,7 @@ impl HttpTarget {
             authority: authority.into(),
             path: path.into(),
             answer_timeout: ANSWER_TIMEOUT,
+            behind_gateway: false,
         }
     }
 
@@ -49,6 +51,20 @@ impl HttpTarget {
             answer_timeout,
             ..self
         }
+    }
+
+    /// The same target as one whose answers are written by a gateway before it.
+    #[must_use]
+    pub fn behind_gateway(self) -> Self {
+        Self {
+            behind_gateway: true,
+            ..self
+        }
+    }
+
+    /// Whether a gateway before it writes its answers.
+    pub(super) fn is_behind_gateway(&self) -> bool {
+        self.behind_gateway
     }
 
     /// `host:port`.
@@ -97,6 +113,9 @@ impl HttpConnection {
     /// Asks once. A connection that the server has closed is opened again after the clock has started: a client of this
     /// server waits for it, too, so it is in the service time, and no lateness of the generator.
     pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
+        if let Some(bytes) = request.raw() {
+            return self.call_raw(bytes, request.keeps_answer()).await;
+        }
         let message = request.to_http();
         let sent = Instant::now();
         self.open().await;
@@ -104,8 +123,9 @@ impl HttpConnection {
             return Observation::lost(self.failure.take().unwrap_or_default(), sent);
         };
         let patience = self.target.answer_timeout;
-        match tokio::time::timeout(patience, exchange(sender, message)).await {
-            Ok(Ok((response, finished))) => observe(&response, sent, finished),
+        let keep = request.keeps_answer();
+        match tokio::time::timeout(patience, exchange(sender, message, keep)).await {
+            Ok(Ok((response, finished))) => observe(response, keep, sent, finished),
             Ok(Err(reason)) => {
                 self.sender = None;
                 Observation::lost(reason, sent)
@@ -116,16 +136,43 @@ impl HttpConnection {
             }
         }
     }
+
+    /// Asks once over a connection of its own, which is closed afterwards: what is left on it after odd bytes is nobody's.
+    async fn call_raw(&self, bytes: &Bytes, keep: bool) -> Observation {
+        let sent = Instant::now();
+        let stream =
+            match tokio::time::timeout(CONNECT_TIMEOUT, socket(&self.target.authority)).await {
+                Ok(Ok(stream)) => stream,
+                Ok(Err(reason)) => return Observation::lost(reason, sent),
+                Err(_) => {
+                    return Observation::lost(
+                        format!("no connection within {CONNECT_TIMEOUT:?}"),
+                        sent,
+                    );
+                }
+            };
+        let patience = self.target.answer_timeout;
+        match tokio::time::timeout(patience, raw::exchange(stream, bytes)).await {
+            Ok(Ok((response, finished))) => observe(response, keep, sent, finished),
+            Ok(Err(reason)) => Observation::lost(reason, sent),
+            Err(_) => Observation::lost(format!("no answer within {patience:?}"), sent),
+        }
+    }
 }
 
-async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
+/// A connected socket. A request is one small write; waiting to fill a segment would be measured as the target's latency.
+async fn socket(authority: &str) -> Result<TcpStream, String> {
     let stream = TcpStream::connect(authority)
         .await
         .map_err(|error| error.to_string())?;
-    // A request is one small write; waiting to fill a segment would be measured as the target's latency.
     stream
         .set_nodelay(true)
         .map_err(|error| error.to_string())?;
+    Ok(stream)
+}
+
+async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
+    let stream = socket(authority).await?;
     let (sender, connection) = http1::handshake(TokioIo::new(ReadsOn(stream)))
         .await
         .map_err(|error| error.to_string())?;
@@ -137,16 +184,22 @@ async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
 async fn exchange(
     sender: &mut SendRequest<Empty<Bytes>>,
     message: http::Request<Empty<Bytes>>,
-) -> Result<(Response<()>, Instant), String> {
+    keep: bool,
+) -> Result<(Response<Bytes>, Instant), String> {
     let response: Response<Incoming> = sender
         .send_request(message)
         .await
         .map_err(|error| error.to_string())?;
     let (head, body) = response.into_parts();
     let mut body = Limited::new(body, BODY_LIMIT);
+    let mut kept = Vec::new();
     while let Some(frame) = body.frame().await {
         match frame {
-            Ok(_) => {}
+            Ok(frame) => {
+                if let Some(data) = frame.data_ref().filter(|_| keep) {
+                    kept.extend_from_slice(data);
+                }
+            }
             // A server that refuses an oversized request by 431 or 413 may close while the rest is still being sent,
             // which takes the body with it. The status has said what there was to say.
             Err(_) if head.status.is_client_error() => break,
@@ -154,10 +207,10 @@ async fn exchange(
         }
     }
     let finished = Instant::now();
-    Ok((Response::from_parts(head, ()), finished))
+    Ok((Response::from_parts(head, kept.into()), finished))
 }
 
-fn observe(response: &Response<()>, sent: Instant, finished: Instant) -> Observation {
+fn observe(response: Response<Bytes>, keep: bool, sent: Instant, finished: Instant) -> Observation {
     let status = response.status().as_u16();
     let headers = response.headers();
     let decision = Decision::from_status(status);
@@ -171,9 +224,20 @@ fn observe(response: &Response<()>, sent: Instant, finished: Instant) -> Observa
             _ => CacheVerdict::None,
         },
         cold: text(headers, "x-standin-environment") == Some("cold"),
-        fault: (decision == Decision::Fault).then(|| "not a decision about the token".to_owned()),
+        fault: (decision == Decision::Fault).then(|| no_decision(&response)),
         sent,
         finished,
+        answer: keep.then(|| Box::new(Answer::from(response))),
+    }
+}
+
+/// What an answer is that is no decision. A redirect is told with its way, without the query, which may hold anything.
+fn no_decision<B>(response: &Response<B>) -> String {
+    let location =
+        text(response.headers(), "location").filter(|_| response.status().is_redirection());
+    match location.map(|url| url.split(['?', '#']).next().unwrap_or(url)) {
+        Some(url) => format!("a redirect to {url}, as pages for browsers do to log in"),
+        None => "not a decision about the token".to_owned(),
     }
 }
 

@@ -70,5 +70,6 @@ fn observation(status: u16, rule: &str, sent: Instant) -> Observation {
         fault: None,
         sent,
         finished,
+        answer: None,
     }
 }

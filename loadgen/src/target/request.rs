@@ -1,22 +1,34 @@
 //! A request before and after its token is filled in. Everything is parsed here, before any clock starts.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
+use super::template::Values;
 use crate::conform::CaseRequest;
 
 /// How a token is sent: the parts of a request that do not depend on the token's value.
 #[derive(Debug, Clone, Default)]
 pub struct RequestShape {
     case: CaseRequest,
+    second: Option<String>,
 }
 
 impl From<&CaseRequest> for RequestShape {
     fn from(case: &CaseRequest) -> Self {
-        Self { case: case.clone() }
+        Self {
+            case: case.clone(),
+            second: None,
+        }
     }
 }
 
 impl RequestShape {
+    /// The same shape with a second token, which `{second}` stands for.
+    #[must_use]
+    pub fn with_second(self, second: Option<String>) -> Self {
+        Self { second, ..self }
+    }
+
     /// Whether the shape with this token is a request at all.
     pub(crate) fn check(&self, token: &str) -> Result<(), RequestError> {
         PreparedRequest::new(self, token, "localhost", "/").map(drop)
@@ -26,8 +38,16 @@ impl RequestShape {
 /// A case file asks for something that is no HTTP request.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
+    /// Both the lines of a request and parts of one.
+    #[error(
+        "`raw` holds the whole head of the request: `{0}` does not go with it; write it as a line"
+    )]
+    BesideRaw(&'static str),
+    /// A body without the lines before it.
+    #[error("`body` goes with `raw`: give the lines of the request as well")]
+    BodyWithoutRaw,
     /// A header name or value that HTTP does not have.
-    #[error("header {name:?} cannot be sent: {reason}")]
+    #[error("header {name:?} cannot be sent: {reason}; `raw` sends any bytes")]
     Header {
         /// The header's name as written.
         name: String,
@@ -45,15 +65,37 @@ pub enum RequestError {
         /// Why not.
         reason: String,
     },
+    /// A `{name}` that means nothing here.
+    #[error(
+        "placeholder {{{0}}} is unknown: use one of {{token}}, {{authority}}, {{path}}, {{folder}}, {{leaf}}, \
+         {{leaf_capitals}}, {{leaf_escaped}}, {{length}}, {{blanks:8000}}, {{byte:ff}}, or {{second}} where the case has a \
+         second recipe"
+    )]
+    Placeholder(String),
+    /// A part that has to be text, and is none once it is filled in.
+    #[error("{0:?} is no text once it is filled in")]
+    Text(String),
 }
 
 /// A request that only has to be written to the socket.
 #[derive(Debug, Clone)]
 pub struct PreparedRequest {
-    method: Method,
-    uri: Uri,
-    headers: HeaderMap,
+    message: Message,
     authorization: Option<String>,
+    keep_answer: bool,
+}
+
+/// What goes to the socket, and who writes it.
+#[derive(Debug, Clone)]
+enum Message {
+    /// An HTTP library does, in its own spelling.
+    Http {
+        method: Method,
+        uri: Uri,
+        headers: HeaderMap,
+    },
+    /// We do, byte by byte.
+    Raw(Bytes),
 }
 
 impl PreparedRequest {
@@ -65,53 +107,75 @@ impl PreparedRequest {
         path: &str,
     ) -> Result<Self, RequestError> {
         let case = &shape.case;
-        let method = match &case.method {
-            None => Method::GET,
-            Some(name) => name
-                .parse()
-                .map_err(|_| RequestError::Method(name.clone()))?,
-        };
-        let path = match &case.query {
-            None => path.to_owned(),
-            Some(query) => format!("{path}?{}", query.replace("{token}", token)),
-        };
-        let uri = path.parse::<Uri>().map_err(|error| RequestError::Path {
+        let values = Values {
+            token,
+            second: shape.second.as_deref(),
+            authority,
             path,
-            reason: error.to_string(),
-        })?;
-        let authorization = match case.authorization.as_deref() {
-            None => Some(format!("Bearer {token}")),
-            Some("$absent") => None,
-            Some(value) => Some(value.replace("{token}", token)),
+            length: 0,
         };
-        let mut headers = HeaderMap::new();
-        headers.insert(http::header::HOST, value("host", authority)?);
-        if let Some(authorization) = &authorization {
-            let mut value = value("authorization", authorization)?;
-            value.set_sensitive(true);
-            headers.insert(http::header::AUTHORIZATION, value);
+        if let Some(lines) = &case.raw {
+            let message = Message::Raw(raw(case, lines, values)?);
+            return Ok(Self {
+                message,
+                authorization: None,
+                keep_answer: false,
+            });
         }
-        for (name, text) in &case.headers {
-            let field: HeaderName = name.parse().map_err(|_| RequestError::Header {
-                name: name.clone(),
-                reason: "not a field name".to_owned(),
-            })?;
-            headers.append(field, value(name, &text.replace("{token}", token))?);
+        if case.body.is_some() {
+            return Err(RequestError::BodyWithoutRaw);
         }
+        let authorization = match case.authorization.as_deref() {
+            None => Some(format!("Bearer {token}").into_bytes()),
+            Some("$absent") => None,
+            Some(value) => Some(values.fill(value)?),
+        };
+        let message = Message::Http {
+            method: method(case)?,
+            uri: uri(case, values)?,
+            headers: headers(case, authorization.as_deref(), values)?,
+        };
         Ok(Self {
-            method,
-            uri,
-            headers,
-            authorization,
+            message,
+            authorization: authorization.map(|value| String::from_utf8_lossy(&value).into_owned()),
+            keep_answer: false,
         })
     }
 
-    /// The request with its headers and no body, for one send.
-    pub(super) fn to_http(&self) -> Request<http_body_util::Empty<bytes::Bytes>> {
+    /// The same request, whose answer's fields and body are kept for who looks into them.
+    #[must_use]
+    pub(crate) fn keeping_answer(self) -> Self {
+        Self {
+            keep_answer: true,
+            ..self
+        }
+    }
+
+    pub(super) fn keeps_answer(&self) -> bool {
+        self.keep_answer
+    }
+
+    /// The bytes to write, where we write them.
+    pub(super) fn raw(&self) -> Option<&Bytes> {
+        match &self.message {
+            Message::Http { .. } => None,
+            Message::Raw(bytes) => Some(bytes),
+        }
+    }
+
+    /// The request with its headers and no body, for one send; one that we write ourselves has none of it.
+    pub(super) fn to_http(&self) -> Request<http_body_util::Empty<Bytes>> {
         let mut request = Request::new(http_body_util::Empty::new());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.uri.clone();
-        *request.headers_mut() = self.headers.clone();
+        if let Message::Http {
+            method,
+            uri,
+            headers,
+        } = &self.message
+        {
+            *request.method_mut() = method.clone();
+            *request.uri_mut() = uri.clone();
+            *request.headers_mut() = headers.clone();
+        }
         request
     }
 
@@ -121,10 +185,138 @@ impl PreparedRequest {
     }
 }
 
-/// Header values are taken as bytes: a case may send UTF-8 that is not ASCII.
-fn value(name: &str, text: &str) -> Result<HeaderValue, RequestError> {
-    HeaderValue::from_bytes(text.as_bytes()).map_err(|error| RequestError::Header {
+/// The lines, an empty one, and the body.
+fn raw(case: &CaseRequest, lines: &[String], values: Values<'_>) -> Result<Bytes, RequestError> {
+    for (key, given) in [
+        ("authorization", case.authorization.is_some()),
+        ("headers", !case.headers.is_empty()),
+        ("method", case.method.is_some()),
+        ("path", case.path.is_some()),
+        ("query", case.query.is_some()),
+    ] {
+        if given {
+            return Err(RequestError::BesideRaw(key));
+        }
+    }
+    let body = values.fill(case.body.as_deref().unwrap_or_default())?;
+    let values = Values {
+        length: body.len(),
+        ..values
+    };
+    let mut bytes = Vec::new();
+    for line in lines {
+        bytes.extend(values.fill(line)?);
+        bytes.extend_from_slice(b"\r\n");
+    }
+    bytes.extend_from_slice(b"\r\n");
+    bytes.extend(body);
+    Ok(bytes.into())
+}
+
+fn method(case: &CaseRequest) -> Result<Method, RequestError> {
+    match &case.method {
+        None => Ok(Method::GET),
+        Some(name) => name.parse().map_err(|_| RequestError::Method(name.clone())),
+    }
+}
+
+fn uri(case: &CaseRequest, values: Values<'_>) -> Result<Uri, RequestError> {
+    let path = match &case.path {
+        None => values.path.to_owned(),
+        Some(path) => values.fill_text(path)?,
+    };
+    let path = match &case.query {
+        None => path,
+        Some(query) => format!("{path}?{}", values.fill_text(query)?),
+    };
+    path.parse().map_err(|error| RequestError::Path {
+        reason: format!("{error}"),
+        path,
+    })
+}
+
+fn headers(
+    case: &CaseRequest,
+    authorization: Option<&[u8]>,
+    values: Values<'_>,
+) -> Result<HeaderMap, RequestError> {
+    let mut headers = HeaderMap::new();
+    headers.insert(
+        http::header::HOST,
+        value("host", values.authority.as_bytes())?,
+    );
+    if let Some(authorization) = authorization {
+        let mut value = value("authorization", authorization)?;
+        value.set_sensitive(true);
+        headers.insert(http::header::AUTHORIZATION, value);
+    }
+    for (name, text) in &case.headers {
+        let field: HeaderName = name.parse().map_err(|_| RequestError::Header {
+            name: name.clone(),
+            reason: "not a field name".to_owned(),
+        })?;
+        headers.append(field, value(name, &values.fill(text)?)?);
+    }
+    Ok(headers)
+}
+
+/// Header values are taken as bytes: a case may send what is not ASCII.
+fn value(name: &str, bytes: &[u8]) -> Result<HeaderValue, RequestError> {
+    HeaderValue::from_bytes(bytes).map_err(|error| RequestError::Header {
         name: name.to_owned(),
         reason: error.to_string(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw_request(lines: &[&str]) -> CaseRequest {
+        CaseRequest {
+            raw: Some(lines.iter().map(|line| (*line).to_owned()).collect()),
+            ..CaseRequest::default()
+        }
+    }
+
+    #[test]
+    fn raw_lines_are_sent_byte_by_byte() {
+        let case = CaseRequest {
+            body: Some("access_token={token}".to_owned()),
+            ..raw_request(&[
+                "POST {path} HTTP/1.1",
+                "hOST: {authority}",
+                "AUTHORIZATION : Bearer {second}\r\n {byte:00}",
+                "Content-Length: {length}",
+            ])
+        };
+        let shape = RequestShape::from(&case).with_second(Some("d.e.f".to_owned()));
+        let request = PreparedRequest::new(&shape, "a.b.c", "h:1", "/p").expect("a request");
+        let wanted = "POST /p HTTP/1.1\r\nhOST: h:1\r\nAUTHORIZATION : Bearer d.e.f\r\n \0\r\n\
+                      Content-Length: 18\r\n\r\naccess_token=a.b.c";
+        assert_eq!(
+            request.raw().map(|bytes| &bytes[..]),
+            Some(wanted.as_bytes())
+        );
+    }
+
+    #[test]
+    fn what_does_not_go_together_is_named() {
+        let beside = CaseRequest {
+            query: Some("a=b".to_owned()),
+            ..raw_request(&["GET {path} HTTP/1.1"])
+        };
+        let alone = CaseRequest {
+            body: Some("x".to_owned()),
+            ..CaseRequest::default()
+        };
+        let control = CaseRequest {
+            authorization: Some("Bearer \u{0}".to_owned()),
+            ..CaseRequest::default()
+        };
+        for (case, part) in [(beside, "`query`"), (alone, "`raw`"), (control, "`raw`")] {
+            let error = RequestShape::from(&case).check("t").expect_err(part);
+            assert!(error.to_string().contains(part), "{error}");
+        }
+    }
 }

@@ -57,6 +57,7 @@ impl ScriptedTarget {
             fault: (decision == Decision::Fault).then(|| "scripted".to_owned()),
             sent,
             finished: Instant::now(),
+            answer: None,
         }
     }
 }

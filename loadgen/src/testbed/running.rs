@@ -64,7 +64,8 @@ pub(super) async fn start_subject(
             let invocation = filled(&command.command, &placeholders)?.0.join(" ");
             let path = format!("/{}/planets", gateway::STAGE);
             let target = HttpTarget::new(gateway.address().to_string(), path)
-                .with_answer_timeout(gateway::switches::AUTHORIZER_CEILING + CEILING_MARGIN);
+                .with_answer_timeout(gateway::switches::AUTHORIZER_CEILING + CEILING_MARGIN)
+                .behind_gateway();
             let target = Target::Http(Arc::new(target));
             Ok((Running::Lambda(Box::new(gateway)), target, invocation))
         }

@@ -159,6 +159,11 @@ impl ChildServer {
         self.child.exit_status()
     }
 
+    /// Whether the process has ended, whoever has or has not asked how.
+    pub(super) fn has_ended(&self) -> bool {
+        self.child.has_ended()
+    }
+
     /// Waits, for a moment, for a process that is ending: its closed socket is seen before its exit status.
     pub(super) async fn settle(&mut self) {
         // Whether it has ended is asked afterwards.

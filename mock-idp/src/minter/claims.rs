@@ -20,6 +20,9 @@ impl Minter {
         &self,
         bindings: &Bindings<'_>,
     ) -> Result<Map<String, Value>, FillError> {
+        if let Some(genuine) = &self.genuine {
+            return Ok(genuine.header.clone());
+        }
         let mut header = Map::new();
         header.insert("alg".to_owned(), json!("RS256"));
         bindings.merge(&mut header, &self.profile.header)?;
@@ -33,6 +36,9 @@ impl Minter {
         bindings: &Bindings<'_>,
         serial: Option<u64>,
     ) -> Result<Map<String, Value>, FillError> {
+        if let Some(genuine) = &self.genuine {
+            return Ok(genuine.claims.clone());
+        }
         let shape = &self.profile.token;
         let defaults = &self.defaults;
         let subject = match &defaults.user {

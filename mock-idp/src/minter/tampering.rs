@@ -323,6 +323,7 @@ fn replace(token: &str, text: &str, bindings: &Bindings<'_>) -> Result<String, O
         names,
         now: bindings.now,
         jwks: Vec::new(),
+        lacking: bindings.lacking.clone(),
     };
     Ok(bindings.fill_text(text)?)
 }

@@ -45,6 +45,26 @@ pub enum Sign {
     Small,
 }
 
+impl Sign {
+    /// Whether nobody but the issuer can make it.
+    pub(crate) fn takes_the_issuers_key(&self) -> bool {
+        match self {
+            Self::Encoded(_)
+            | Self::Integer(SpecialInteger::SPlusN)
+            | Self::Issuer
+            | Self::Next
+            | Self::Rsa(_) => true,
+            Self::Attacker
+            | Self::Bytes(_)
+            | Self::ExponentOne
+            | Self::Hmac { .. }
+            | Self::Integer(_)
+            | Self::None
+            | Self::Small => false,
+        }
+    }
+}
+
 /// The hash of an HMAC, RFC 7518 §3.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

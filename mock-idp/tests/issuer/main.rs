@@ -9,6 +9,7 @@
 mod connections;
 mod faults;
 mod fixture;
+mod genuine;
 mod http;
 mod key_sets;
 mod keys;

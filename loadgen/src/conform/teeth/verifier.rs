@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -12,12 +13,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::BigUint;
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
 use super::fetch::{self, Got};
+use super::front::{self, Credential, Request};
 use crate::clock::unix_now;
+use crate::conform::Processes;
 
 /// Least time between two fetches for keys that are not there.
 const COOLDOWN: Duration = Duration::from_secs(1);
@@ -31,6 +33,12 @@ pub(super) const KEY_LIFETIME: Duration = Duration::from_secs(1);
 /// What one signature of a key of 16,384 bits costs, measured.
 const HUGE_COST: Duration = Duration::from_millis(200);
 
+/// A head that a careless server takes its time over.
+const LONG_HEAD: usize = 5_000;
+
+/// What it takes then; longer than any case allows, shorter than the test's patience with an answer.
+const SLOW: Duration = Duration::from_millis(3_500);
+
 /// What one verifier does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Flaw {
@@ -41,23 +49,40 @@ pub(super) enum Flaw {
     AllowsForEver,
     AnyKeyOfTheSet,
     AnyKindOfKey,
+    DiesOfOddBytes,
     FailsOpen,
     FetchesEachTime,
     FirstKeyAlone,
+    FirstOfSeveral,
     FollowsRedirects,
     FollowsUrls,
+    GuardsOneRequestLine,
     LastDecision,
     LastKeyAlone,
+    LastOfSeveral,
+    NamesByCase,
     NeedsAlg,
     NeverFetchesAgain,
+    NoChallenge,
     NoDeadline,
+    NoTokenNoCheck,
     OneOddKeySpoilsAll,
+    PutsUpWithMuch,
     RefusesBySigningInput,
     RefusesForEver,
     RefusesExtraMembers,
+    RepeatsToken,
+    RestartsUnseen,
+    SchemeByCase,
     SignatureUnchecked,
     SlowOnLargeSets,
+    SlowOnLongHeads,
+    StartPageForAll,
     Strict,
+    TidiesUp,
+    TokenFromAnywhere,
+    TrustsHeaders,
+    WorksAsTold,
 }
 
 /// Whose tokens it takes.
@@ -75,6 +100,20 @@ pub(super) struct Verifier {
     keys: Mutex<Keys>,
     decisions: Mutex<HashMap<String, u16>>,
     core: Mutex<()>,
+    ended: Arc<AtomicU64>,
+}
+
+/// Where a verifier listens, and how often it has died.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) address: SocketAddr,
+    ended: Arc<AtomicU64>,
+}
+
+impl Processes for Served {
+    fn ended(&self) -> u64 {
+        self.ended.load(Ordering::Relaxed)
+    }
 }
 
 #[derive(Default)]
@@ -86,13 +125,15 @@ struct Keys {
 
 impl Verifier {
     /// Serves on a free port until the test's runtime ends.
-    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> SocketAddr {
+    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> Served {
+        let ended = Arc::new(AtomicU64::new(0));
         let verifier = Arc::new(Self {
             flaw,
             trust,
             keys: Mutex::default(),
             decisions: Mutex::default(),
             core: Mutex::default(),
+            ended: Arc::clone(&ended),
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
@@ -101,30 +142,63 @@ impl Verifier {
                 tokio::spawn(Arc::clone(&verifier).hold(stream));
             }
         });
-        address
+        Served { address, ended }
     }
 
-    async fn hold(self: Arc<Self>, stream: TcpStream) {
-        let mut stream = BufReader::new(stream);
-        loop {
-            let (mut token, mut line) = (String::new(), String::new());
-            loop {
-                line.clear();
-                match stream.read_line(&mut line).await {
-                    Ok(1..) => {}
-                    Ok(0) | Err(_) => return,
-                }
-                if let Some(value) = line.strip_prefix("authorization: Bearer ") {
-                    value.trim().clone_into(&mut token);
-                }
-                if line == "\r\n" {
-                    break;
-                }
-            }
-            let status = self.decide(&token).await;
-            let answer = format!("HTTP/1.1 {status} -\r\ncontent-length: 0\r\n\r\n");
-            if stream.write_all(answer.as_bytes()).await.is_err() {
+    async fn hold(self: Arc<Self>, mut stream: TcpStream) {
+        let mut kept = Vec::new();
+        while let Some(request) = Request::read(self.flaw, &mut stream, &mut kept).await {
+            if self.flaw == Flaw::DiesOfOddBytes && request.is_odd() {
+                self.ended.fetch_add(1, Ordering::Relaxed);
                 return;
+            }
+            let credential = request.credential(self.flaw);
+            let status = self.answer_to(&request, &credential).await;
+            let answer = request.answered(self.flaw, status, &credential);
+            if !front::write(&mut stream, &answer).await {
+                return;
+            }
+            if self.flaw == Flaw::RestartsUnseen && status != 200 {
+                self.ended.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    async fn answer_to(&self, request: &Request, credential: &Credential) -> u16 {
+        match self.flaw {
+            Flaw::GuardsOneRequestLine if request.line != "GET /planets HTTP/1.1" => {
+                // Whatever spells it otherwise.
+                let meant = request.line.to_ascii_lowercase().contains("lanets");
+                return if meant { 200 } else { 404 };
+            }
+            Flaw::StartPageForAll if !request.line.starts_with("GET /planets HTTP") => return 200,
+            Flaw::TrustsHeaders if request.claims_trust() => return 200,
+            Flaw::SlowOnLongHeads if request.head_length > LONG_HEAD => {
+                tokio::time::sleep(SLOW).await;
+            }
+            _ => {}
+        }
+        match credential {
+            Credential::Empty | Credential::None => match self.flaw {
+                Flaw::NoTokenNoCheck => 200,
+                _ => 401,
+            },
+            Credential::Refused(status) => *status,
+            Credential::Tokens(tokens) => {
+                let mut status = 401;
+                for token in tokens {
+                    let told = token.split('.').next().and_then(json).unwrap_or_default();
+                    if self.flaw == Flaw::WorksAsTold
+                        && (told["p2c"].is_u64() || told["zip"] == "DEF")
+                    {
+                        tokio::time::sleep(SLOW).await;
+                    }
+                    status = self.decide(token).await;
+                    if status == 200 {
+                        break;
+                    }
+                }
+                status
             }
         }
     }
@@ -179,7 +253,11 @@ impl Verifier {
             .try_into()
             .map_err(|_| 401_u16)?;
         let header = json(header_text).ok_or(401_u16)?;
-        let claims = json(payload_text).ok_or(401_u16)?;
+        let claims = match self.flaw {
+            Flaw::PutsUpWithMuch => read_again(json(payload_text)),
+            _ => json(payload_text),
+        };
+        let claims = claims.ok_or(401_u16)?;
         if self.flaw == Flaw::FollowsUrls {
             fetch::follow(&header, &claims).await;
         }
@@ -255,7 +333,8 @@ impl Verifier {
         keys.tried = Some(Instant::now());
         let patience = match self.flaw {
             Flaw::NoDeadline => Duration::from_mins(1),
-            _ => Duration::from_millis(700),
+            // Long enough for a busy machine, shorter than the test waits for an answer.
+            _ => Duration::from_millis(1_500),
         };
         let follow = self.flaw == Flaw::FollowsRedirects;
         let Some(Got::KeySet(set)) = fetch::key_set(&self.trust.jwks_uri, patience, follow).await
@@ -303,6 +382,14 @@ impl Verifier {
 
 fn json(part: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// A text is taken for what it holds.
+fn read_again(value: Option<Value>) -> Option<Value> {
+    match value {
+        Some(Value::String(text)) => serde_json::from_str(&text).ok(),
+        value => value,
+    }
 }
 
 fn number(member: &Value) -> Option<Vec<u8>> {

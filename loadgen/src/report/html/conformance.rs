@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::figures::outcome;
+use super::super::figures::{fingerprint, outcome};
 use super::{causes, escape};
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
@@ -24,6 +24,10 @@ pub(super) fn section(page: &mut String, record: &RunRecord) {
     all_right(page, conformance);
     causes::list(page, conformance);
     grid(page, conformance);
+    if let Some(found) = &conformance.fingerprint {
+        let told = escape(&fingerprint(found));
+        let _ = writeln!(page, "<p>Found out before: the target {told}.</p>");
+    }
     remarks(page, conformance);
     tables(page, conformance);
     page.push_str("</section>\n");

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::super::chart::{self, Curve};
 use super::super::figures::duration;
 use super::{escape, headline_series, quantile_table, rate};
-use crate::record::{PhaseRecord, RunRecord, SeriesRecord};
+use crate::record::{GeneratorHealth, PhaseRecord, RunRecord, SeriesRecord};
 use crate::recorder::quantile_curve;
 
 /// The parts of a cold start that follow each other, in order.
@@ -169,26 +169,7 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         ));
     }
     if let Some(generator) = &phase.generator {
-        lines.push((
-            true,
-            format!(
-                "generator, gateway and issuer used {:.2} cores",
-                generator.cpu_cores
-            ),
-        ));
-        if let (Some(p99), Some(max)) = (generator.lateness_p99_ns, generator.lateness_max_ns) {
-            lines.push((
-                generator.invalid.is_none(),
-                format!(
-                    "sent late: p99 {}, at most {}",
-                    duration(p99),
-                    duration(max)
-                ),
-            ));
-        }
-        if let Some(invalid) = &generator.invalid {
-            lines.push((false, format!("INVALID: {invalid}")));
-        }
+        lines.extend(health(generator));
     }
     page.push_str("<ul class=\"checks\">");
     for (good, text) in lines {
@@ -200,4 +181,44 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         );
     }
     page.push_str("</ul>");
+}
+
+/// The generator's own part: whether each is as it should be, and what it was.
+fn health(generator: &GeneratorHealth) -> Vec<(bool, String)> {
+    let mut lines = Vec::new();
+    lines.push((
+        true,
+        format!(
+            "generator, gateway and issuer used {:.2} cores",
+            generator.cpu_cores
+        ),
+    ));
+    if let (Some(p99), Some(max)) = (generator.lateness_p99_ns, generator.lateness_max_ns) {
+        lines.push((
+            generator.invalid.is_none(),
+            format!(
+                "sent late: p50 {}, p99 {}, at most {}; {} requests later than 1 ms",
+                duration(generator.lateness_p50_ns.unwrap_or_default()),
+                duration(p99),
+                duration(max),
+                generator.late_starts.unwrap_or_default(),
+            ),
+        ));
+    }
+    if let (Some(asked), Some(achieved)) =
+        (generator.asked_per_second, generator.achieved_per_second)
+    {
+        lines.push((
+            generator.invalid.is_none(),
+            format!(
+                "{achieved:.1} requests/s sent of {asked:.1} asked, {} never sent, at most {} in flight",
+                generator.unsent.unwrap_or_default(),
+                generator.in_flight_peak.unwrap_or_default(),
+            ),
+        ));
+    }
+    if let Some(invalid) = &generator.invalid {
+        lines.push((false, format!("INVALID: {invalid}")));
+    }
+    lines
 }

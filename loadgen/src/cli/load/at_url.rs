@@ -1,0 +1,127 @@
+//! `authbench load URL`: a load generator for any server, as handy as any, whose latencies are true.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use loadgen::conform::CaseRequest;
+use loadgen::load::{UrlLoad, Wanted, load_url};
+use loadgen::record::RunRecord;
+use loadgen::report;
+use loadgen::stop::StopSignal;
+use loadgen::subject::Subject;
+
+use super::{LoadArguments, usage};
+use crate::cli::{Failure, output, run};
+
+/// Length of a run when none is given.
+const DEFAULT_DURATION: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub(super) struct UrlArguments {
+    /// A header field, such as 'accept: application/json'; `{token}` in it stands for a token of --token-pool. May be given
+    /// more than once
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", requires = "at", value_parser = parse_header)]
+    header: Vec<(String, String)>,
+    /// The method
+    #[arg(short = 'X', long, value_name = "METHOD", requires = "at")]
+    method: Option<String>,
+    /// The status that each answer must have [default: any 2xx]
+    #[arg(long, value_name = "STATUS", requires = "at", value_parser = clap::value_parser!(u16).range(100..=999))]
+    expect: Option<u16>,
+    /// A file with a token a line, which take turns; sent as `Authorization: Bearer` unless --header uses {token}
+    #[arg(long, value_name = "FILE", requires = "at")]
+    token_pool: Option<PathBuf>,
+    /// Print one JSON object and nothing else
+    #[arg(long, requires = "at")]
+    json: bool,
+}
+
+fn parse_header(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text
+        .split_once(':')
+        .filter(|(name, _)| !name.trim().is_empty())
+        .ok_or_else(|| format!("{text:?} is no header field such as 'accept: application/json'"))?;
+    Ok((name.trim().to_owned(), value.trim().to_owned()))
+}
+
+/// Every line but the empty ones.
+fn read_tokens(file: &Path) -> Result<Vec<String>, Failure> {
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| usage(format!("--token-pool {}: {error}", file.display())))?;
+    let lines = text.lines().map(str::trim);
+    let tokens: Vec<String> = lines
+        .filter(|line| !line.is_empty())
+        .map(str::to_owned)
+        .collect();
+    if tokens.is_empty() {
+        return Err(usage(format!(
+            "--token-pool {}: no line holds a token",
+            file.display()
+        )));
+    }
+    Ok(tokens)
+}
+
+pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
+    let plan = plan(url, arguments)?;
+    let store = arguments
+        .folder
+        .is_chosen()
+        .then(|| arguments.folder.create("load"))
+        .transpose()?;
+    let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
+    let record = crate::cli::runtime()?
+        .block_on(load_url(&plan, &stop))
+        .map_err(Failure::testbed)?;
+    if let Some(store) = &store {
+        store.save(&record).map_err(Failure::testbed)?;
+    }
+    print(&record, arguments.at_url.json, store.as_ref())?;
+    Ok(record.verdict.exit_code)
+}
+
+fn print(
+    record: &RunRecord,
+    json: bool,
+    store: Option<&loadgen::record::RecordStore>,
+) -> Result<(), Failure> {
+    match (json, store) {
+        (true, _) => output::print(&report::load_json(record)),
+        (false, Some(store)) => run::present(record, store),
+        (false, None) => output::print(&report::terminal(record, output::style())),
+    }
+}
+
+fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
+    let flags = &arguments.at_url;
+    let tokens = match &flags.token_pool {
+        None => Vec::new(),
+        Some(file) => read_tokens(file)?,
+    };
+    let named = |(name, value): &(String, String)| {
+        value.contains("{token}") || name.eq_ignore_ascii_case("authorization")
+    };
+    let bearer = !tokens.is_empty() && !flags.header.iter().any(named);
+    let mut keys = arguments.arrivals.keys();
+    if keys.ends_by_default() {
+        keys.duration = Some(DEFAULT_DURATION);
+    }
+    let seed = arguments.subject.seed;
+    Ok(UrlLoad {
+        subject: Subject::at_url(url)
+            .map_err(|error| usage(error.to_string().replacen("--url: ", "", 1)))?,
+        request: CaseRequest {
+            authorization: (!bearer).then(|| "$absent".to_owned()),
+            headers: flags.header.clone(),
+            method: flags.method.clone(),
+            ..CaseRequest::default()
+        },
+        tokens,
+        wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
+        users: arguments.users,
+        arrival: keys.plan(seed).map_err(usage)?,
+        thresholds: arguments.threshold.clone(),
+        seed,
+    })
+}

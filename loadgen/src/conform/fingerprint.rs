@@ -1,0 +1,173 @@
+//! What a target does, found out before the first case: which algorithms it takes, where it looks for a token, whether it
+//! looks at the scope. None of it is judged here; a question about what the target does not do at all says nothing.
+
+use mock_idp::{Minter, Recipe};
+
+use super::{CaseRequest, Feature};
+use crate::clock::unix_now;
+use crate::record::FingerprintRecord;
+use crate::target::{Decision, RequestShape, Target};
+
+/// Signature algorithms that one RSA key can make (RFC 7518 §3.3 and §3.5), as recipes.
+const ALGORITHMS: [(&str, &str); 4] = [
+    ("RS256", ""),
+    (
+        "RS384",
+        r#"{"header": {"alg": "RS384"}, "sign": {"rsa": "pkcs1-sha384"}}"#,
+    ),
+    (
+        "RS512",
+        r#"{"header": {"alg": "RS512"}, "sign": {"rsa": "pkcs1-sha512"}}"#,
+    ),
+    (
+        "PS256",
+        r#"{"header": {"alg": "PS256"}, "sign": {"rsa": "pss-sha256"}}"#,
+    ),
+];
+
+/// A token without a scope, by each name that issuers have for it.
+const NO_SCOPE: &str =
+    r#"{"claims": {"scope": "$absent", "scp": "$absent", "permissions": "$absent"}}"#;
+
+/// Where a token may be sent, RFC 6750 §2 first.
+fn places() -> [(&'static str, CaseRequest); 5] {
+    let elsewhere = |request: CaseRequest| CaseRequest {
+        authorization: Some("$absent".to_owned()),
+        ..request
+    };
+    let header = |name: &str, value: &str| {
+        elsewhere(CaseRequest {
+            headers: vec![(name.to_owned(), value.to_owned())],
+            ..CaseRequest::default()
+        })
+    };
+    [
+        ("Authorization: Bearer", CaseRequest::default()),
+        (
+            "Authorization without a scheme",
+            CaseRequest {
+                authorization: Some("{token}".to_owned()),
+                ..CaseRequest::default()
+            },
+        ),
+        (
+            "query access_token",
+            elsewhere(CaseRequest {
+                query: Some("access_token={token}".to_owned()),
+                ..CaseRequest::default()
+            }),
+        ),
+        (
+            "cookie access_token",
+            header("cookie", "access_token={token}"),
+        ),
+        ("X-Access-Token", header("x-access-token", "{token}")),
+    ]
+}
+
+/// Asks. `None` for a target that does not let a genuine token in: of such a one nothing can be found out.
+pub(crate) async fn take(target: &Target, minter: &Minter) -> Option<FingerprintRecord> {
+    let asker = Asker { target, minter };
+    let genuine = RequestShape::default();
+    let mut algorithms = Vec::new();
+    for (name, recipe) in ALGORITHMS {
+        if asker.lets_in(recipe, &genuine).await == Some(true) {
+            algorithms.push(name.to_owned());
+        } else if algorithms.is_empty() {
+            return None;
+        }
+    }
+    let mut token_places = Vec::new();
+    for (name, request) in places() {
+        if asker.lets_in("", &RequestShape::from(&request)).await == Some(true) {
+            token_places.push(name.to_owned());
+        }
+    }
+    Some(FingerprintRecord {
+        algorithms,
+        token_places,
+        scope_required: asker.lets_in(NO_SCOPE, &genuine).await.map(|in_| !in_),
+    })
+}
+
+/// What a target that nobody has described is asked about. One that does not look at the scope is not asked about scopes.
+pub(crate) fn features(found: Option<&FingerprintRecord>) -> Vec<Feature> {
+    match found.and_then(|found| found.scope_required) {
+        Some(false) => Vec::new(),
+        Some(true) | None => vec![Feature::Scope],
+    }
+}
+
+struct Asker<'a> {
+    target: &'a Target,
+    minter: &'a Minter,
+}
+
+impl Asker<'_> {
+    /// Whether the target lets in a recipe's token; `None` for a token that cannot be made, and for no decision.
+    async fn lets_in(&self, recipe: &str, shape: &RequestShape) -> Option<bool> {
+        let recipe = match recipe {
+            "" => Recipe::default(),
+            text => serde_json::from_str(text).ok()?,
+        };
+        let token = self.minter.mint(&recipe, unix_now()).ok()?;
+        let request = self.target.prepare(shape, &token).ok()?;
+        match self.target.connection().call(&request).await.decision {
+            Decision::Allow => Some(true),
+            Decision::Deny => Some(false),
+            Decision::Fault => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::conform::tests::minter;
+    use crate::target::{ScriptedAnswer, ScriptedTarget};
+
+    async fn found(script: &[u16]) -> Option<FingerprintRecord> {
+        let answers = script.iter().map(|status| ScriptedAnswer {
+            status: *status,
+            latency: Duration::ZERO,
+        });
+        let target = Target::Scripted(Arc::new(ScriptedTarget::new(answers.collect())));
+        take(&target, &minter()).await
+    }
+
+    #[test]
+    fn the_recipes_are_recipes() {
+        for (name, text) in ALGORITHMS.into_iter().skip(1).chain([("scope", NO_SCOPE)]) {
+            let recipe =
+                serde_json::from_str(text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            minter()
+                .mint(&recipe, 0)
+                .unwrap_or_else(|error| panic!("{name}: {error}"));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_let_in_is_what_the_target_does() {
+        let strict = found(&[200, 401, 401, 401, 200, 401, 401, 401, 401, 403]).await;
+        let strict = strict.expect("a genuine token is let in");
+        assert_eq!(strict.algorithms, ["RS256"]);
+        assert_eq!(strict.token_places, ["Authorization: Bearer"]);
+        assert_eq!(strict.scope_required, Some(true));
+        assert_eq!(features(Some(&strict)), [Feature::Scope]);
+        let lax = found(&[200, 401, 401, 200, 200, 401, 200, 401, 401, 200]).await;
+        let lax = lax.expect("a genuine token is let in");
+        assert_eq!(lax.algorithms, ["RS256", "PS256"]);
+        let places = ["Authorization: Bearer", "query access_token"];
+        assert_eq!(lax.token_places, places);
+        assert_eq!(features(Some(&lax)), []);
+    }
+
+    #[tokio::test]
+    async fn of_a_target_that_refuses_a_genuine_token_nothing_is_said() {
+        assert!(found(&[401]).await.is_none());
+        assert!(found(&[503]).await.is_none());
+    }
+}

@@ -1,0 +1,86 @@
+//! Asking what failed again: an answer that changes is told as that.
+//!
+//! It stays a failure. A verifier that lets a forged token in every third time is broken, and whoever mends it has to know
+//! that a second try proves nothing.
+
+use super::{Case, Conformance, Outcome};
+use crate::record::{CaseRecord, ConformanceRecord};
+
+/// How often a failing case is asked again.
+const TRIES: usize = 2;
+
+/// Failing cases that are asked again. Of a verifier with more of them nobody asks whether the last ones are flaky.
+const CASES_MAX: usize = 100;
+
+impl Conformance<'_> {
+    /// Asks the failing cases again, over connections of their own, after all others.
+    pub(super) async fn ask_failing_again(&self, cases: &[&Case], record: &mut ConformanceRecord) {
+        let failing = cases
+            .iter()
+            .zip(&mut record.cases)
+            .filter(|(_, judged)| worth_a_second_try(judged));
+        for (case, judged) in failing.take(CASES_MAX) {
+            let mut answers: Vec<u16> = judged.status().into_iter().collect();
+            for _ in 0..TRIES {
+                answers.extend(self.answer(case).await);
+            }
+            if answers.iter().any(|answer| *answer != answers[0]) {
+                let all: Vec<String> = answers.iter().map(u16::to_string).collect();
+                let told = format!("the answers change: {}", all.join(", "));
+                judged.reason = Some(match judged.reason.take() {
+                    Some(reason) => format!("{reason}; {told}"),
+                    None => told,
+                });
+                judged.flaky = answers;
+            }
+        }
+    }
+
+    /// The status of one more answer. Cases can be minted and asked here: they were before.
+    async fn answer(&self, case: &Case) -> Option<u16> {
+        let question = self.prepare(case).ok()?.ok()?;
+        self.target
+            .connection()
+            .call(&question.request)
+            .await
+            .status
+    }
+}
+
+/// Whether it failed by an answer. A time-out is not waited for again, what ended the target is not sent again, and who came
+/// to the listener has come.
+fn worth_a_second_try(judged: &CaseRecord) -> bool {
+    match (judged.outcome, judged.status()) {
+        (Outcome::UnexpectedAllow | Outcome::UnexpectedDeny | Outcome::WrongStatus, Some(_)) => {
+            true
+        }
+        (Outcome::Fault, Some(status)) => status >= 500,
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::conform::tests::{CASES, run};
+    use crate::conform::{Feature, Outcome};
+
+    #[tokio::test]
+    async fn an_answer_that_changes_is_a_failure_and_told_as_changing() {
+        let script = [200, 401, 200, 200, 403, 401, 401, 200];
+        let record = run(CASES, &script, &[Feature::Scope], &[])
+            .await
+            .expect("the target decides on genuine tokens");
+        let bad = &record.cases[1];
+        assert_eq!(bad.outcome, Outcome::UnexpectedAllow);
+        assert_eq!(bad.flaky, [200, 401, 200]);
+        let told = bad.reason.as_deref().unwrap_or_default();
+        assert!(told.contains("200, 401, 200"), "{told}");
+
+        let script = [200, 401, 200, 200, 403, 401, 200, 200];
+        let record = run(CASES, &script, &[Feature::Scope], &[])
+            .await
+            .expect("the target decides on genuine tokens");
+        assert!(record.cases[1].flaky.is_empty());
+        assert!(record.cases[1].reason.is_none());
+    }
+}

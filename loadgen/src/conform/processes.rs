@@ -1,0 +1,49 @@
+//! Whether the target's processes live. A crash that a supervisor hides shows in no answer, and ends everybody's requests
+//! that are under way.
+
+use crate::record::CaseRecord;
+use crate::testbed::Testbed;
+
+use super::Outcome;
+
+/// Who knows the target's processes.
+pub trait Processes: std::fmt::Debug + Sync {
+    /// How many have ended by themselves so far.
+    fn ended(&self) -> u64;
+}
+
+impl Processes for Testbed {
+    fn ended(&self) -> u64 {
+        self.ended_processes()
+    }
+}
+
+/// The number that is known, from case to case.
+#[derive(Debug)]
+pub(super) struct Watch<'a> {
+    processes: Option<&'a dyn Processes>,
+    ended: u64,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(processes: Option<&'a dyn Processes>) -> Self {
+        let ended = processes.map_or(0, Processes::ended);
+        Self { processes, ended }
+    }
+
+    /// Marks a case when a process has ended since the last look; says whether one has.
+    pub(super) fn look(&mut self, judged: Option<&mut CaseRecord>) -> bool {
+        let now = self.processes.map_or(0, Processes::ended);
+        let died = now > self.ended;
+        self.ended = now;
+        if died && let Some(judged) = judged {
+            let came = match &judged.reason {
+                Some(reason) => format!("; {reason}"),
+                None => String::new(),
+            };
+            judged.reason = Some(format!("a process of the target ended{came}"));
+            judged.outcome = Outcome::Fault;
+        }
+        died
+    }
+}

@@ -1,0 +1,123 @@
+//! Load on one URL: no issuer, no testbed, no conformance. A server, a request, and what has to come back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::phase::{PhaseError, measure_target};
+use super::token_pool::{PoolError, TokenPool, Wanted};
+use crate::conform::CaseRequest;
+use crate::record::{
+    IssuerSummary, Machine, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary,
+    VerdictRecord,
+};
+use crate::scenario::{ArrivalPlan, LoadPhase, Threshold};
+use crate::stop::StopSignal;
+use crate::subject::{Subject, SubjectKind};
+use crate::target::{HttpTarget, RequestShape, Target};
+use crate::verdict;
+
+/// What is sent to a URL, how often, and what has to come back.
+#[derive(Debug, Clone)]
+pub struct UrlLoad {
+    /// The server.
+    pub subject: Subject,
+    /// The request; `{token}` stands for a token of `tokens`.
+    pub request: CaseRequest,
+    /// Tokens that take turns; none for a request without one.
+    pub tokens: Vec<String>,
+    /// The answer that each request must get.
+    pub wanted: Wanted,
+    /// Virtual users: connections, and so the most requests in flight.
+    pub users: usize,
+    /// How requests arrive.
+    pub arrival: ArrivalPlan,
+    /// Limits on response time, or on service time in a closed loop.
+    pub thresholds: Vec<Threshold>,
+    /// The seed of the arrivals, for the record.
+    pub seed: u64,
+}
+
+/// Puts load on a URL. What came out is a record like that of any run.
+pub async fn load_url(plan: &UrlLoad, stop: &StopSignal) -> Result<RunRecord, PhaseError> {
+    let started = Instant::now();
+    let mut record = begin(plan);
+    let target = target(&plan.subject);
+    let shape = RequestShape::from(&plan.request);
+    let tokens: &[String] = if plan.tokens.is_empty() {
+        &[String::new()]
+    } else {
+        &plan.tokens
+    };
+    let requests = tokens
+        .iter()
+        .map(|token| target.prepare(&shape, token))
+        .collect::<Result<_, _>>()
+        .map_err(PoolError::from)?;
+    let pool = Arc::new(TokenPool::of_requests("all", requests, plan.wanted));
+    let phase = LoadPhase {
+        users: plan.users,
+        arrival: plan.arrival.clone(),
+        mix: BTreeMap::new(),
+        mix_at: String::new(),
+        thresholds: plan.thresholds.clone(),
+    };
+    let mut measured = measure_target("load", &phase, &pool, &target, started, stop).await?;
+    measured.definition = format!("One request to one URL, which had to get {}.", plan.wanted);
+    record.phases.push(measured);
+    record.elapsed_ms = super::phase::millis(started.elapsed());
+    record.status = if stop.is_raised() {
+        RunStatus::Interrupted
+    } else {
+        RunStatus::Complete
+    };
+    record.verdict = verdict::of(&record, None);
+    Ok(record)
+}
+
+fn target(subject: &Subject) -> Target {
+    let (authority, path) = match &subject.kind {
+        SubjectKind::HttpUrl { authority, path } => (authority.as_str(), path.as_str()),
+        // A subject at a URL is of that kind, and no other can be given here.
+        _ => ("", "/"),
+    };
+    Target::Http(Arc::new(HttpTarget::new(authority, path)))
+}
+
+fn begin(plan: &UrlLoad) -> RunRecord {
+    RunRecord {
+        schema_version: SCHEMA_VERSION,
+        authbench_version: env!("CARGO_PKG_VERSION").to_owned(),
+        started_at: crate::clock::rfc3339_now(),
+        elapsed_ms: 0,
+        status: RunStatus::Running,
+        scenario: ScenarioSummary {
+            name: "load".to_owned(),
+            description: "Load on one URL.".to_owned(),
+            source: "command line".to_owned(),
+            seed: plan.seed,
+        },
+        subject: SubjectSummary {
+            name: plan.subject.name.clone(),
+            kind: plan.subject.kind.word().to_owned(),
+            description: plan.subject.description.clone(),
+            invocation: plan.subject.name.clone(),
+        },
+        issuer: IssuerSummary {
+            profile: "none".to_owned(),
+            issuer: String::new(),
+            signing_key: String::new(),
+            jwks_fetches: 0,
+        },
+        machine: Machine::detect(),
+        conformance: None,
+        calibration: None,
+        phases: Vec::new(),
+        skipped: Vec::new(),
+        verdict: VerdictRecord {
+            word: "running".to_owned(),
+            exit_code: 0,
+            reasons: Vec::new(),
+        },
+    }
+}
