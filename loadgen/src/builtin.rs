@@ -39,9 +39,16 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 /// The targets.
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
+    "apache-mod-oauth2",
+    "auth0-tutorial-node",
+    "auth0-tutorial-python",
     "authbench",
     "express-oauth2-jwt-bearer",
-    "in-process"
+    "haproxy-jwt-verify",
+    "in-process",
+    "rust-jsonwebtoken",
+    "rust-jwt-simple",
+    "rust-tower-oauth2"
 );
 
 /// The conformance cases, in the order of the reports.

@@ -363,7 +363,10 @@ fn missing(case: &Case, features: &[Feature], target: &Target) -> Option<String>
         .needs
         .iter()
         .find(|feature| !features.contains(feature))?;
-    Some(format!("the target does not do this: {missing:?}"))
+    Some(format!(
+        "the target does not do this: {:?} is not among the features of its file",
+        missing.word()
+    ))
 }
 
 /// Holds an outcome against the target's declared divergences.

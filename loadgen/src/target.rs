@@ -14,6 +14,7 @@ use bytes::Bytes;
 mod http;
 mod in_process;
 mod raw;
+mod reads_on;
 mod request;
 mod scripted;
 mod template;

@@ -117,6 +117,7 @@ impl Testbed {
             issuer: issuer.clone(),
             jwks_uri: jwks_uri.to_owned(),
             port: String::new(),
+            public_key_pem: minter.keys().signing.public_key_pem(),
             scope: scenario.scope.clone(),
         };
         let (running, target, invocation) =

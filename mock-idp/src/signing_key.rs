@@ -16,7 +16,7 @@ use rsa::{BigUint, RsaPrivateKey};
 use serde_json::{Value, json};
 
 use crate::certificate;
-use crate::encoding::{base64, base64url};
+use crate::encoding::{base64, base64url, pem};
 use crate::public_key::PublicKey;
 
 /// Whether a key came from its file or had to be made.
@@ -87,6 +87,11 @@ impl SigningKey {
             "n": base64url(self.0.public.modulus()),
             "e": base64url(self.0.public.exponent()),
         })
+    }
+
+    /// The public key as SPKI in PEM (RFC 7468 §13), for verifiers that read no key set.
+    pub fn public_key_pem(&self) -> String {
+        pem("PUBLIC KEY", self.0.public.spki_der(), "\n")
     }
 
     /// A self-signed certificate of the key in DER. Made once: the signature takes 0.3 ms.

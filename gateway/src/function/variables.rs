@@ -18,11 +18,12 @@ pub(super) fn of(config: &FunctionConfig, runtime_api: &str) -> BTreeMap<OsStrin
     for (name, value) in &config.env {
         set(name, value);
     }
-    let task_root = config
-        .working_dir
-        .clone()
-        .or_else(|| std::env::current_dir().ok())
-        .unwrap_or_default();
+    // Absolute, as Lambda's is: runtimes join it with the handler after they have changed folders.
+    let task_root = match &config.working_dir {
+        Some(folder) => std::path::absolute(folder),
+        None => std::env::current_dir(),
+    }
+    .unwrap_or_default();
     set(
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
         &config.memory_mb.to_string(),
@@ -56,3 +57,25 @@ const DEFAULTS: [(&str, &str); 9] = [
     ("LANG", "en_US.UTF-8"),
     ("TZ", ":UTC"),
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::path::{Path, PathBuf};
+
+    use super::*;
+
+    #[test]
+    fn a_relative_working_directory_is_told_as_an_absolute_one() {
+        let config = FunctionConfig {
+            working_dir: Some(PathBuf::from("some/folder")),
+            ..FunctionConfig::default()
+        };
+        let variables = of(&config, "127.0.0.1:9001");
+        let root = Path::new(&variables[&OsString::from("LAMBDA_TASK_ROOT")]);
+        assert!(
+            root.is_absolute() && root.ends_with("some/folder"),
+            "{}",
+            root.display()
+        );
+    }
+}

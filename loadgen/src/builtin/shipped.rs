@@ -9,36 +9,69 @@ use crate::cache;
 /// A target's files, by their names in its folder.
 #[derive(Debug, Clone, Copy)]
 pub struct ShippedFiles {
-    target: &'static str,
+    folder: &'static str,
     files: &'static [(&'static str, &'static str)],
 }
 
 macro_rules! shipped {
-    ($target:literal, $($name:literal),+ $(,)?) => {
+    ($folder:literal, $($name:literal),+ $(,)?) => {
         ShippedFiles {
-            target: $target,
+            folder: $folder,
             files: &[$((
                 $name,
-                include_str!(concat!("../../../scenarios/targets/", $target, "/", $name)),
+                include_str!(concat!("../../../scenarios/targets/", $folder, "/", $name)),
             )),+],
         }
     };
 }
 
 /// The targets that have files.
-const SHIPPED: &[ShippedFiles] = &[shipped!(
-    "express-oauth2-jwt-bearer",
-    "package-lock.json",
-    "package.json",
-    "server.js",
-)];
+const SHIPPED: &[ShippedFiles] = &[
+    shipped!(
+        "express-oauth2-jwt-bearer",
+        "package-lock.json",
+        "package.json",
+        "server.js",
+    ),
+    shipped!(
+        "auth0-tutorial-node",
+        "index.js",
+        "package-lock.json",
+        "package.json",
+    ),
+    shipped!("auth0-tutorial-python", "app.py", "requirements.txt"),
+    shipped!("apache-mod-oauth2", "httpd.conf", "start.sh"),
+    shipped!("haproxy-jwt-verify", "haproxy.cfg", "start.sh"),
+    shipped!(
+        "rust-verifiers",
+        "Cargo.lock",
+        "Cargo.toml",
+        "by_jsonwebtoken.rs",
+        "by_jwt_simple.rs",
+        "by_tower_oauth2.rs",
+        "keys.rs",
+        "main.rs",
+        "resource.rs",
+    ),
+];
+
+/// The targets whose folder is not called like them, because others have it, too.
+const SHARED: &[(&str, &str)] = &[
+    ("rust-jsonwebtoken", "rust-verifiers"),
+    ("rust-jwt-simple", "rust-verifiers"),
+    ("rust-tower-oauth2", "rust-verifiers"),
+];
 
 impl ShippedFiles {
     /// The files of a built-in target, where it has any.
     pub(super) fn of(target: &str) -> Option<Self> {
+        let folder = SHARED
+            .iter()
+            .find(|(shared_by, _)| *shared_by == target)
+            .map_or(target, |(_, folder)| folder);
         SHIPPED
             .iter()
-            .find(|shipped| shipped.target == target)
+            .find(|shipped| shipped.folder == folder)
             .copied()
     }
 

@@ -118,6 +118,7 @@ async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, F
         issuer: arguments.issuer,
         jwks_uri: arguments.jwks_uri,
         port: String::new(),
+        public_key_pem: String::new(),
         scope: arguments.scope,
     };
     let (watcher, heard) = mpsc::channel(WATCHED_LINES);

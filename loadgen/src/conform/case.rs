@@ -65,7 +65,7 @@ pub struct Case {
     pub cause: String,
     /// The id of a more general cause: where all of its cases are let in, this one is let in for the same reason.
     pub implied_by: Option<String>,
-    /// What the target must do for the case to make sense.
+    /// What the target must do for the case to make sense; a key set of its own needs [`Feature::KeySet`] unasked.
     #[serde(default)]
     pub needs: Vec<Feature>,
     /// Recipe and request as they stand in the file, for people.
@@ -245,8 +245,23 @@ pub enum Grade {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
+    /// The target reads the issuer's key set while it runs, and picks a key by `kid`.
+    KeySet,
     /// The target enforces the scope itself.
     Scope,
+}
+
+impl Feature {
+    /// What a target does when its file says nothing.
+    pub const ALL: [Self; 2] = [Self::KeySet, Self::Scope];
+
+    /// The word, as files write it.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::KeySet => "key-set",
+            Self::Scope => "scope",
+        }
+    }
 }
 
 /// What has to be true of the listener after a case whose token names it.

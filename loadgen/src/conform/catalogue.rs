@@ -2,9 +2,9 @@
 
 use std::collections::HashMap;
 
-use mock_idp::Minter;
+use mock_idp::{JwksDocument, Minter};
 
-use super::case::{Case, CaseFile, CaseSources};
+use super::case::{Case, CaseFile, CaseSources, Feature};
 use super::sequence::Sequence;
 use super::{Cause, Selection};
 use crate::place;
@@ -113,6 +113,9 @@ impl Catalogue {
                 let mut case = case.into_inner();
                 check_id(&case.id, &at, &mut seen)?;
                 check_causes(&case, &at)?;
+                if case.jwks != JwksDocument::Default {
+                    case.needs.push(Feature::KeySet);
+                }
                 case.source = source;
                 case.group.clone_from(&parsed.title);
                 case.file.clone_from(&file);

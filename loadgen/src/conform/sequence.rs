@@ -111,7 +111,7 @@ impl RawSequence {
         if !steps.iter().any(|step| matches!(step, Step::Send(_))) {
             return Err((steps.len(), "a sequence sends something".to_owned()));
         }
-        Ok(Sequence {
+        let mut sequence = Sequence {
             case: Case {
                 id: self.id,
                 group: group.to_owned(),
@@ -140,6 +140,10 @@ impl RawSequence {
             },
             gateway_cache: self.gateway_cache,
             steps,
-        })
+        };
+        if sequence.needs_own_issuer() {
+            sequence.case.needs.push(Feature::KeySet);
+        }
+        Ok(sequence)
     }
 }

@@ -143,7 +143,7 @@ impl Bed {
     fn conformance<'a>(&'a self, minter: &'a Minter) -> Conformance<'a> {
         Conformance {
             target: &self.target,
-            features: &[Feature::Scope],
+            features: &Feature::ALL,
             divergences: &[],
             minter,
             listener: Some(&self.listener),

@@ -452,3 +452,56 @@ async fn a_case_counts_for_the_general_cause_when_all_cases_of_that_one_are_let_
         ["algorithm-confusion"]
     );
 }
+
+#[tokio::test]
+async fn what_is_about_key_sets_is_not_asked_of_a_target_with_one_key() {
+    let cases = r#"
+group = "t"
+title = "T"
+[[case]]
+id = "t::set"
+title = "set"
+clause = "RFC 7517"
+level = "MUST"
+severity = "high"
+expect = "unauthorized"
+jwks = "without-alg"
+impact = "i"
+fix = "f"
+cause = "key-confusion"
+[[sequence]]
+id = "t::rotation"
+title = "rotation"
+clause = "RFC 7517"
+level = "MUST"
+severity = "high"
+impact = "i"
+fix = "f"
+cause = "stale-keys"
+step = [{ mint = "a" }, { serve = "rotated" }, { send = ["a"], expect = "allow" }]
+[[sequence]]
+id = "t::cache"
+title = "cache"
+clause = "RFC 7519"
+level = "MUST"
+severity = "high"
+impact = "i"
+fix = "f"
+cause = "stale-keys"
+step = [{ mint = "a" }, { send = ["a"], expect = "allow" }]
+"#;
+    let catalogue = Catalogue::parse([("t.toml".to_owned(), cases)]).expect("good cases");
+    let needs = |sequence: &Sequence| sequence.case.needs.clone();
+    let needs: Vec<_> = catalogue.sequences().iter().map(needs).collect();
+    assert_eq!(needs, [vec![Feature::KeySet], Vec::new()]);
+    let record = run(cases, &[200, 401, 401], &[Feature::Scope], &[])
+        .await
+        .expect("the target decides on genuine tokens");
+    assert_eq!(record.cases[0].outcome, Outcome::Skip);
+    let reason = record.cases[0].reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("\"key-set\""), "{reason}");
+    let record = run(cases, &[200, 401, 401], &Feature::ALL, &[])
+        .await
+        .expect("the target decides on genuine tokens");
+    assert_eq!(record.cases[0].outcome, Outcome::Pass);
+}

@@ -13,6 +13,9 @@ pub struct Placeholders {
     pub jwks_uri: String,
     /// `{port}`: where an HTTP target has to listen, on 127.0.0.1; empty for a Lambda.
     pub port: String,
+    /// `{public_key_pem}`: the issuer's public key as SPKI in PEM (RFC 7468 §13), several lines; empty where the issuer is
+    /// another program's.
+    pub public_key_pem: String,
     /// `{scope}`: the scope that the authorizer has to require.
     pub scope: String,
 }
@@ -21,7 +24,7 @@ pub struct Placeholders {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "placeholder {{{name}}} in {text:?} is unknown; there are {{audience}}, {{authbench}}, {{issuer}}, {{jwks_uri}}, \
-     {{port}} and {{scope}}"
+     {{port}}, {{public_key_pem}} and {{scope}}"
 )]
 pub struct PlaceholderError {
     name: String,
@@ -70,6 +73,7 @@ impl Placeholders {
             "issuer" => &self.issuer,
             "jwks_uri" => &self.jwks_uri,
             "port" => &self.port,
+            "public_key_pem" => &self.public_key_pem,
             "scope" => &self.scope,
             _ => return None,
         })
@@ -95,6 +99,7 @@ mod tests {
             issuer: "https://i/".into(),
             jwks_uri: "https://i/keys".into(),
             port: "81".into(),
+            public_key_pem: "-----BEGIN".into(),
             scope: "read".into(),
         };
         let fill = |text| placeholders.fill(text).map_err(|error| error.to_string());
@@ -107,6 +112,7 @@ mod tests {
             Ok(r#"{"aud": "api"}"#)
         );
         assert_eq!(fill("{{port}").as_deref(), Ok("{81"));
+        assert_eq!(fill("{public_key_pem}").as_deref(), Ok("-----BEGIN"));
         assert!(
             fill("{prot}")
                 .expect_err("a typing mistake")

@@ -123,7 +123,7 @@ impl Mistake {
 }
 
 pub(super) fn every_feature() -> Vec<Feature> {
-    vec![Feature::Scope]
+    Feature::ALL.to_vec()
 }
 
 /// A sequence waits for so long; longer would be nobody's idea of a test.

@@ -11,6 +11,7 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::reads_on::ReadsOn;
 use super::{Answer, CacheVerdict, Decision, Observation, PreparedRequest, raw};
 
 /// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
@@ -172,7 +173,7 @@ async fn socket(authority: &str) -> Result<TcpStream, String> {
 
 async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
     let stream = socket(authority).await?;
-    let (sender, connection) = http1::handshake(TokioIo::new(stream))
+    let (sender, connection) = http1::handshake(TokioIo::new(ReadsOn(stream)))
         .await
         .map_err(|error| error.to_string())?;
     tokio::spawn(connection);

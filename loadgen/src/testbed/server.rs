@@ -1,10 +1,10 @@
 //! An HTTP server that the bench starts, watches and ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use gateway::{ChildProcess, LogTail};
@@ -27,10 +27,31 @@ pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
 /// From the closed socket of a process that ends to its exit status, with its exit handlers in between.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// A port that was free a moment ago. Another process may take it before the target does: then the target says so.
+/// How many of the ports that were given out last are not given out again: more than there are targets at a time, and few
+/// of the 28,000 that Linux has for this.
+const PORTS_REMEMBERED: usize = 2048;
+
+static PORTS_GIVEN_OUT: Mutex<VecDeque<u16>> = Mutex::new(VecDeque::new());
+
+/// A port that was free a moment ago, and another one for each of the targets that start side by side: `HAProxy` and Apache
+/// share a port with another of their kind without a word (`SO_REUSEPORT`), and answer for each other. Another process may
+/// take it before the target does: then the target says so.
 pub(super) fn free_port() -> Result<u16, TestbedError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TestbedError::Port)?;
-    Ok(listener.local_addr().map_err(TestbedError::Port)?.port())
+    let mut given_out = PORTS_GIVEN_OUT
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TestbedError::Port)?;
+        let port = listener.local_addr().map_err(TestbedError::Port)?.port();
+        if given_out.contains(&port) {
+            continue;
+        }
+        if given_out.len() == PORTS_REMEMBERED {
+            given_out.pop_front();
+        }
+        given_out.push_back(port);
+        return Ok(port);
+    }
 }
 
 /// A running server.
@@ -161,5 +182,20 @@ impl ChildServer {
     /// Ends the server and what it started.
     pub(super) async fn shutdown(&mut self) {
         self.child.terminate(TERMINATION_GRACE).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_targets_get_one_port() {
+        let ports: HashSet<u16> = (0..1000)
+            .map(|_| free_port().expect("a free port"))
+            .collect();
+        assert_eq!(ports.len(), 1000);
     }
 }
