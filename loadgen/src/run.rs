@@ -3,6 +3,7 @@
 //! The record is saved after every step, before anything is printed: a run that is stopped or that fails half-way keeps
 //! what it measured.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use mock_idp::JwksDocument;
@@ -10,7 +11,7 @@ use mock_idp::JwksDocument;
 use crate::conform::{
     Case, Conformance, Feature, Sequence, SideBySide, Unasked, diagnose, fingerprint,
 };
-use crate::load::{self, LoadContext, PhaseError};
+use crate::load::{self, LoadContext, PhaseError, Timeline};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
@@ -276,6 +277,7 @@ impl Run<'_> {
         stop: &StopSignal,
     ) -> Result<(PhaseRecord, Option<TestbedError>), Failure> {
         let (catalogue, run_started) = (&self.plan.catalogue, self.started);
+        let timeline = &Arc::new(Timeline::default());
         let record = match phase {
             Phase::ColdStart(plan) => {
                 progress.begin(phase.kind(), Some(plan.samples));
@@ -292,6 +294,7 @@ impl Run<'_> {
                         catalogue,
                         run_started,
                         stop,
+                        timeline,
                     },
                 )
                 .await?
@@ -305,6 +308,7 @@ impl Run<'_> {
                         catalogue,
                         run_started,
                         stop,
+                        timeline,
                     },
                 )
                 .await?

@@ -47,6 +47,17 @@ fn nonconformant(folder: &Path) {
     assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
 }
 
+/// The record of a run with a phase of load, and one that is skipped; in `folder/load`.
+fn timed(folder: &Path) -> Value {
+    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"in-process\"\naudience = \"https://planets.example.com/\"\n\
+                    scope = \"read:planets\"\n[[phase]]\nkind = \"verification\"\nusers = 2\nrequests = 50\n\
+                    thresholds = { p50 = \"1us\" }\n[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrequests = 5\n";
+    std::fs::write(folder.join("s.toml"), scenario).expect("written");
+    authbench(folder, &["run", "s.toml", "--out", "load"]);
+    let record = std::fs::read_to_string(folder.join("load/run.json")).expect("written");
+    serde_json::from_str(&record).expect("JSON")
+}
+
 fn report(folder: &Path, format: &str) -> String {
     let output = authbench(folder, &["report", "out", "--format", format]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -195,17 +206,12 @@ fn a_record_is_of_the_published_schema() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     nonconformant(folder.path());
     let conform: Value = serde_json::from_str(&report(folder.path(), "json")).expect("JSON");
-    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"in-process\"\naudience = \"https://planets.example.com/\"\n\
-                    scope = \"read:planets\"\n[[phase]]\nkind = \"verification\"\nusers = 2\nrequests = 50\n\
-                    thresholds = { p50 = \"1us\" }\n[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrequests = 5\n";
-    std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
-    authbench(folder.path(), &["run", "s.toml", "--out", "load"]);
-    let load = std::fs::read_to_string(folder.path().join("load/run.json")).expect("written");
-    let load: Value = serde_json::from_str(&load).expect("JSON");
+    let load = timed(folder.path());
     assert!(
         load["phases"][0]["series"][0]["count"].as_u64() > Some(0),
         "{load:#}"
     );
+    assert!(load["phases"][0]["timeline"][0]["latency"].is_string());
     assert_eq!(load["skipped"].as_array().map(Vec::len), Some(1));
     for record in [&conform, &load] {
         let faults = faults(record, &schema, &schema, "");
@@ -231,6 +237,17 @@ fn a_record_is_of_the_published_schema() {
         .expect("an object")
         .remove("cause");
     assert!(!faults(&short, &schema, &schema, "").is_empty());
+}
+
+#[test]
+fn a_record_from_before_the_timeline_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut record = timed(folder.path());
+    let phase = record["phases"][0].as_object_mut().expect("a phase");
+    phase.remove("timeline").expect("it is written");
+    std::fs::write(folder.path().join("out.json"), record.to_string()).expect("written");
+    let output = authbench(folder.path(), &["report", "out.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 /// What of a value is not as a schema says, by the keywords that the published one uses; another keyword is a fault, too.

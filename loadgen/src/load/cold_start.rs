@@ -79,6 +79,7 @@ pub async fn cold_start(
         counters: Vec::new(),
         generator: None,
         thresholds: judge_thresholds(&plan.thresholds, &total),
+        timeline: Vec::new(),
     };
     ColdStarts {
         record,

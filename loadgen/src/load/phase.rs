@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
 use super::cpu::process_cpu;
+use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool};
 use super::users::{Driven, LoadError, drive};
 use crate::conform::Catalogue;
@@ -36,6 +37,8 @@ pub struct LoadContext<'a> {
     pub run_started: Instant,
     /// Ends the phase early.
     pub stop: &'a StopSignal,
+    /// What the users have seen so far, for whoever watches.
+    pub timeline: &'a Arc<Timeline>,
 }
 
 /// A phase that could not be measured.
@@ -153,6 +156,7 @@ async fn measure(
         pool,
         context.testbed.target(),
         context.run_started,
+        context.timeline,
         context.stop,
     )
     .await?;
@@ -167,6 +171,7 @@ pub(super) async fn measure_target(
     pool: &Arc<TokenPool>,
     target: &Target,
     run_started: Instant,
+    timeline: &Arc<Timeline>,
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
     let started_after = run_started.elapsed();
@@ -174,7 +179,15 @@ pub(super) async fn measure_target(
     let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
-    let driven = drive(target, pool, Arc::clone(&arrival), plan.users, &over).await?;
+    let driven = drive(
+        target,
+        pool,
+        Arc::clone(&arrival),
+        plan.users,
+        timeline,
+        &over,
+    )
+    .await?;
     let cpu = process_cpu().saturating_sub(cpu_before);
     let interrupted = over.is_raised();
     let generator = health(plan, &driven, cpu, arrival.untaken(), interrupted);
@@ -200,6 +213,7 @@ pub(super) async fn measure_target(
         counters: Vec::new(),
         generator: Some(generator),
         thresholds: judge_thresholds(&plan.thresholds, &response),
+        timeline: timeline.to_records(),
         wrong_samples: tally.samples,
     })
 }

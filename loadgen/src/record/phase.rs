@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::timeline::SecondRecord;
+
 /// One measured phase.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -36,6 +38,9 @@ pub struct PhaseRecord {
     pub generator: Option<GeneratorHealth>,
     /// The thresholds that the scenario set for this phase.
     pub thresholds: Vec<ThresholdRecord>,
+    /// The phase second by second; empty for cold starts.
+    #[serde(default)]
+    pub timeline: Vec<SecondRecord>,
 }
 
 /// One latency distribution.

@@ -122,5 +122,6 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         counters: Vec::new(),
         generator: None,
         thresholds: Vec::new(),
+        timeline: Vec::new(),
     }
 }

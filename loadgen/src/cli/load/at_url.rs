@@ -1,11 +1,12 @@
 //! `authbench load URL`: a load generator for any server, as handy as any, whose latencies are true.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use loadgen::conform::CaseRequest;
-use loadgen::load::{UrlLoad, Wanted, load_url};
+use loadgen::load::{Timeline, UrlLoad, Wanted, load_url};
 use loadgen::record::RunRecord;
 use loadgen::report;
 use loadgen::stop::StopSignal;
@@ -71,8 +72,9 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
         .then(|| arguments.folder.create("load"))
         .transpose()?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
+    let timeline = Arc::new(Timeline::default());
     let record = crate::cli::runtime()?
-        .block_on(load_url(&plan, &stop))
+        .block_on(load_url(&plan, &timeline, &stop))
         .map_err(Failure::testbed)?;
     if let Some(store) = &store {
         store.save(&record).map_err(Failure::testbed)?;
