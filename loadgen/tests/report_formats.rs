@@ -193,7 +193,15 @@ fn markdown_is_the_jobs_summary_and_its_tables_keep_their_columns() {
 fn a_document_of_a_format_holds_one_record() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     nonconformant(folder.path());
-    for format in ["html", "json", "junit", "sarif"] {
+    for format in [
+        "csv",
+        "hlog",
+        "html",
+        "json",
+        "junit",
+        "prometheus",
+        "sarif",
+    ] {
         let output = authbench(folder.path(), &["report", "out", "out", "--format", format]);
         assert_eq!(output.status.code(), Some(2), "{format}");
         assert!(text(&output.stderr).contains(&format!("--format {format}")));
@@ -237,6 +245,55 @@ fn a_record_is_of_the_published_schema() {
         .expect("an object")
         .remove("cause");
     assert!(!faults(&short, &schema, &schema, "").is_empty());
+}
+
+#[test]
+fn the_formats_for_figures_tell_the_same_of_one_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut record = timed(folder.path());
+    let of = |path: &str, format: &str| {
+        let output = authbench(folder.path(), &["report", path, "--format", format]);
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let series = &record["phases"][0]["series"][0];
+    let (code, csv, _) = of("load", "csv");
+    assert_eq!(code, Some(0));
+    let row = csv.lines().nth(1).expect("a row");
+    let wanted = format!(
+        ",verification,service time,all,{},{},",
+        series["count"], series["min_ns"]
+    );
+    assert!(row.contains(&wanted), "{row}");
+    let (code, metrics, _) = of("load", "prometheus");
+    assert_eq!(code, Some(0));
+    let wanted = format!(
+        "authbench_latency_seconds_count{{phase=\"verification\",series=\"service time\",class=\"all\"}} {}\n",
+        series["count"]
+    );
+    assert!(metrics.contains(&wanted), "{metrics}");
+    let (code, log, _) = of("load", "hlog");
+    assert_eq!(code, Some(0));
+    let interval = log
+        .lines()
+        .find(|line| line.starts_with("Tag=verification.service-time.all,"));
+    let histogram = series["histogram"].as_str().expect("a text");
+    assert!(
+        interval.is_some_and(|line| line.ends_with(histogram)),
+        "{log}"
+    );
+
+    record["phases"][0]["series"][0]["histogram"] = json!("AAAA");
+    std::fs::write(folder.path().join("bad.json"), record.to_string()).expect("written");
+    let (code, _, error) = of("bad.json", "hlog");
+    assert_eq!(code, Some(2));
+    assert!(
+        error.contains("bad.json: verification: service time of all: not a histogram"),
+        "{error}"
+    );
 }
 
 #[test]

@@ -50,6 +50,16 @@ impl Quantile {
         }
     }
 
+    /// The quantile as a number below 1.
+    pub(super) fn fraction(self) -> &'static str {
+        match self {
+            Self::P50 => "0.5",
+            Self::P90 => "0.9",
+            Self::P99 => "0.99",
+            Self::P999 => "0.999",
+        }
+    }
+
     /// The value, where there are enough samples for at least one beyond it.
     pub(super) fn of(self, series: &SeriesRecord) -> Option<u64> {
         let (value, samples) = match self {

@@ -11,7 +11,7 @@ use crate::record::{
 use crate::recorder::Distribution;
 
 /// A run of 150 cases, one of which fails, with a cold-start and a verification phase.
-pub(super) fn failing() -> RunRecord {
+pub(crate) fn failing() -> RunRecord {
     let mut cases: Vec<CaseRecord> = (0..150)
         .map(|number| case(&format!("t::case-{number}"), Outcome::Pass))
         .collect();

@@ -127,6 +127,12 @@ fn heat_map(
     (first, end): (usize, usize),
 ) {
     panel_name(svg, MAP_TOP, latency);
+    // Below the cells, which are what is looked at.
+    let bounds = bucket_start_ns(first)..=bucket_start_ns(end);
+    for ns in latency_ticks(&bounds) {
+        let y = latency_y(ns, (first, end));
+        grid_line(svg, y, &round_duration(ns));
+    }
     let mut paths = vec![String::new(); SHADES + 1];
     for bucket in first..end {
         let row = end - 1 - bucket;
@@ -158,11 +164,6 @@ fn heat_map(
         let _ = write!(svg, "<path class=\"h{shade}\" d=\"{path}\"/>");
     }
     svg.push_str("</svg>");
-    let bounds = bucket_start_ns(first)..=bucket_start_ns(end);
-    for ns in latency_ticks(&bounds) {
-        let y = latency_y(ns, (first, end));
-        grid_line(svg, y, &round_duration(ns));
-    }
 }
 
 /// 1, 2 and 5 of each decade, or the decades alone when there are many of them.
