@@ -19,6 +19,7 @@ pub(crate) mod sample;
 mod sarif;
 mod terminal;
 
+pub(crate) use figures::duration;
 pub use hlog::HlogError;
 
 /// How the terminal report is written.

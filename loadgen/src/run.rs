@@ -287,6 +287,7 @@ impl Run<'_> {
             }
             Phase::Verification(plan) => {
                 progress.begin(phase.kind(), None);
+                let _live = progress.watch(timeline);
                 load::verification(
                     plan,
                     LoadContext {
@@ -301,6 +302,7 @@ impl Run<'_> {
             }
             Phase::CacheHit(plan) => {
                 progress.begin(phase.kind(), None);
+                let _live = progress.watch(timeline);
                 load::cache_hit(
                     plan,
                     LoadContext {

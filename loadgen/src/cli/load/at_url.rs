@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::Args;
 use loadgen::conform::CaseRequest;
 use loadgen::load::{Timeline, UrlLoad, Wanted, load_url};
+use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
 use loadgen::report;
 use loadgen::stop::StopSignal;
@@ -73,9 +74,17 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
         .transpose()?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let timeline = Arc::new(Timeline::default());
-    let record = crate::cli::runtime()?
-        .block_on(load_url(&plan, &timeline, &stop))
-        .map_err(Failure::testbed)?;
+    let mut progress = if arguments.at_url.json {
+        Progress::silent()
+    } else {
+        Progress::on_stderr()
+    };
+    progress.begin("load", None);
+    let live = progress.watch(&timeline);
+    let record = crate::cli::runtime()?.block_on(load_url(&plan, &timeline, &stop));
+    drop(live);
+    progress.clear();
+    let record = record.map_err(Failure::testbed)?;
     if let Some(store) = &store {
         store.save(&record).map_err(Failure::testbed)?;
     }
