@@ -214,7 +214,9 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
-    use hdrhistogram::serialization::interval_log::{IntervalLogIterator, LogEntry};
+    use hdrhistogram::serialization::interval_log::{
+        IntervalLogHistogram, IntervalLogIterator, LogEntry,
+    };
 
     use super::*;
     use crate::report::{self, sample};
@@ -314,7 +316,7 @@ mod tests {
                 "cold-start.service-time.a--b-n--BaseTime:-1-0-x--r--Tag-",
             ]
         );
-        let starts = intervals.iter().map(|i| i.start_timestamp());
+        let starts = intervals.iter().map(IntervalLogHistogram::start_timestamp);
         let ms = Duration::from_millis;
         assert_eq!(
             starts.collect::<Vec<_>>(),

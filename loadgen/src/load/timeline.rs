@@ -160,16 +160,16 @@ impl Timeline {
         let [requests, wrong, lost] = handed_over.totals;
         // A user hands a second over with its first request of the next one, so that the one before is still coming in.
         let over = usize::try_from(elapsed.as_secs()).unwrap_or(usize::MAX);
-        let last = over.checked_sub(2).map(|last| {
-            let second = handed_over.seconds.get(last).cloned();
-            second.unwrap_or_default().to_record(last)
+        let complete = over.checked_sub(2).map(|place| {
+            let second = handed_over.seconds.get(place).cloned();
+            second.unwrap_or_default().to_record(place)
         });
         Some(Snapshot {
             elapsed,
             requests,
             wrong,
             lost,
-            last,
+            last: complete,
         })
     }
 

@@ -127,9 +127,9 @@ fn named_phases(record: &RunRecord) -> Vec<(String, &PhaseRecord)> {
     let mut named: Vec<(String, &PhaseRecord)> = Vec::new();
     for phase in record.phases.iter().chain(&record.calibration) {
         let is_taken = |name: &String| named.iter().any(|(taken, _)| taken == name);
-        let names = (2_u64..).map(|number| format!("{}-{number}", phase.kind));
+        let numbered = (2_u64..).map(|number| format!("{}-{number}", phase.kind));
         let name = std::iter::once(phase.kind.clone())
-            .chain(names)
+            .chain(numbered)
             .find(|name| !is_taken(name));
         named.extend(name.map(|name| (name, phase)));
     }

@@ -42,13 +42,13 @@ impl Column {
 impl Columns {
     /// `None` where there is nothing to see over time: fewer than three seconds.
     pub(super) fn of(timeline: &[SecondRecord], elapsed_ms: u64) -> Option<Self> {
-        let last = timeline.iter().map(|second| second.second).max()?;
-        if last < 2 {
+        let final_second = timeline.iter().map(|second| second.second).max()?;
+        if final_second < 2 {
             return None;
         }
-        let fits = |length: &u64| last / length < COLUMNS_MAX;
+        let fits = |length: &u64| final_second / length < COLUMNS_MAX;
         let seconds_each = LENGTHS_S.into_iter().find(fits);
-        let seconds_each = seconds_each.unwrap_or(last / COLUMNS_MAX + 1);
+        let seconds_each = seconds_each.unwrap_or(final_second / COLUMNS_MAX + 1);
         let place = |second: u64| usize::try_from(second / seconds_each).unwrap_or_default();
         let empty = Column {
             right: 0,
@@ -57,7 +57,7 @@ impl Columns {
             max_ns: 0,
             latency: vec![0; LATENCY_BUCKETS],
         };
-        let mut list = vec![empty; place(last) + 1];
+        let mut list = vec![empty; place(final_second) + 1];
         for second in timeline {
             let column = &mut list[place(second.second)];
             column.right = column.right.saturating_add(second.right);
