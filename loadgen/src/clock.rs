@@ -24,3 +24,9 @@ pub fn rfc3339_now() -> String {
 pub fn folder_stamp() -> String {
     chrono::Utc::now().format("%Y%m%dT%H%M%SZ").to_string()
 }
+
+/// The second since the epoch of a time in RFC 3339; `None` for other text and for times before the epoch.
+pub fn unix_of_rfc3339(text: &str) -> Option<u64> {
+    let time = chrono::DateTime::parse_from_rfc3339(text).ok()?;
+    u64::try_from(time.timestamp()).ok()
+}

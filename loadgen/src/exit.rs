@@ -35,7 +35,7 @@ impl Exit {
     }
 
     /// The word of the record.
-    pub fn word(self) -> &'static str {
+    pub const fn word(self) -> &'static str {
         match self {
             Self::Good => "good",
             Self::Usage => "usage",

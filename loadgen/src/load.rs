@@ -13,6 +13,7 @@ mod cpu;
 mod phase;
 mod silence;
 mod tally;
+mod timeline;
 mod token_pool;
 mod users;
 
@@ -22,6 +23,7 @@ pub use calibrate::calibrate;
 pub use cold_start::{ColdStarts, cold_start};
 pub use phase::{LoadContext, PhaseError, cache_hit, verification};
 pub use tally::Tally;
+pub use timeline::{Snapshot, Timeline, UserTimeline};
 pub use token_pool::{Judged, PoolError, TokenPool, Wanted};
 pub use users::{Driven, LoadError, drive};
 

@@ -2,9 +2,17 @@
 //! standard output holds the report alone.
 
 use std::io::{IsTerminal, Write};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::load::Timeline;
+
+mod live;
+
+pub use live::Live;
+use live::Place;
 
 /// How often a spinner turns.
 const TICK: Duration = Duration::from_millis(120);
@@ -80,6 +88,26 @@ impl Progress {
         }
     }
 
+    /// Shows a phase of load while it runs, until what is returned is dropped: in the step's bar, or as a plain line each five
+    /// seconds.
+    pub fn watch(&self, timeline: &Arc<Timeline>) -> Live {
+        let Some(step) = &self.step else {
+            return Live::nothing();
+        };
+        match (&self.display, &step.bar) {
+            (Display::Bars, Some(bar)) => Live::begin(Place::Bar(bar.clone()), timeline),
+            (Display::Lines, _) => Live::begin(Place::Lines(step.name.clone()), timeline),
+            _ => Live::nothing(),
+        }
+    }
+
+    /// Ends the step and says nothing of it.
+    pub fn clear(&mut self) {
+        if let Some(bar) = self.step.take().and_then(|step| step.bar) {
+            bar.finish_and_clear();
+        }
+    }
+
     /// Ends the step.
     pub fn finish(&mut self) {
         let Some(step) = self.step.take() else { return };
@@ -109,14 +137,14 @@ fn bar(name: &str, total: Option<usize>) -> ProgressBar {
     };
     bar.set_draw_target(ProgressDrawTarget::stderr());
     let template = if total.is_some() {
-        "{msg:<12} {bar:32} {pos}/{len} {elapsed}"
+        "{prefix:<12} {bar:32} {pos}/{len} {elapsed}"
     } else {
-        "{msg:<12} {spinner} {elapsed}"
+        "{prefix:<12} {spinner} {elapsed}  {wide_msg}"
     };
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style);
     }
-    bar.set_message(name.to_owned());
+    bar.set_prefix(name.to_owned());
     bar.enable_steady_tick(TICK);
     bar
 }

@@ -10,6 +10,7 @@ mod conformance;
 mod machine;
 mod phase;
 mod store;
+mod timeline;
 
 pub use conformance::{
     CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, ObservedAnswer,
@@ -20,6 +21,10 @@ pub use phase::{
     SeriesRecord, SkippedPhase, ThresholdRecord, WrongDecision,
 };
 pub use store::{RecordError, RecordStore};
+pub use timeline::{
+    LATENCY_BUCKETS, LatencyCounts, LatencyCountsError, SecondRecord, bucket_start_ns,
+    latency_bucket,
+};
 
 /// The version of the file format. A reader refuses a record of another major version by name.
 pub const SCHEMA_VERSION: u32 = 2;

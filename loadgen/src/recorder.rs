@@ -87,18 +87,27 @@ impl Distribution {
     }
 }
 
+/// Whether a recorded histogram can be read back.
+pub fn check_histogram(histogram: &str) -> Result<(), RecorderError> {
+    read(histogram).map(drop)
+}
+
+fn read(histogram: &str) -> Result<Histogram<u64>, RecorderError> {
+    let bytes = STANDARD
+        .decode(histogram)
+        .map_err(|error| RecorderError(error.to_string()))?;
+    Deserializer::new()
+        .deserialize(&mut bytes.as_slice())
+        .map_err(|error| RecorderError(error.to_string()))
+}
+
 /// The steps of a percentile curve: quantiles evenly spaced on the 1/(1−q) axis, four a halving.
 const CURVE_STEPS_PER_HALVING: i32 = 4;
 
 /// The percentile curve of a recorded histogram: `(quantile, nanoseconds)`, up to the last quantile that the number of
 /// samples supports (1 − 1/n), then the largest value.
 pub fn quantile_curve(histogram: &str) -> Result<Vec<(f64, u64)>, RecorderError> {
-    let bytes = STANDARD
-        .decode(histogram)
-        .map_err(|error| RecorderError(error.to_string()))?;
-    let histogram: Histogram<u64> = Deserializer::new()
-        .deserialize(&mut bytes.as_slice())
-        .map_err(|error| RecorderError(error.to_string()))?;
+    let histogram = read(histogram)?;
     let Some(last) = histogram.len().checked_sub(1).filter(|last| *last > 0) else {
         return Ok(Vec::new());
     };
@@ -205,7 +214,12 @@ impl Recorder {
 
 #[cfg(test)]
 mod tests {
+    use hdrhistogram::serialization::interval_log::{
+        IntervalLogHistogram, IntervalLogIterator, LogEntry,
+    };
+
     use super::*;
+    use crate::report::{self, sample};
 
     #[test]
     fn a_series_read_back_has_the_quantiles_that_were_recorded() {
@@ -266,6 +280,61 @@ mod tests {
                 ("service time", "a", 2),
                 ("service time", "b", 1)
             ]
+        );
+    }
+
+    /// The library's own reader finds every series of the record in the log.
+    #[test]
+    fn an_interval_log_is_read_back_whatever_the_names_are() {
+        let mut record = sample::failing();
+        let hostile = "a, b\n#[BaseTime: 1.0 x]\r\u{2028}\"Tag=";
+        record.subject.name = hostile.to_owned();
+        record.phases[0].series[1].class = hostile.to_owned();
+        record.phases[0].started_after_ms = 1_500;
+        let log = report::hlog(&record).expect("histograms of our own");
+        assert!(log.is_ascii());
+        assert!(log.contains("\n#[Histogram log format version 1.3]\n"));
+        let mut intervals = Vec::new();
+        let mut times = Vec::new();
+        for entry in IntervalLogIterator::new(log.as_bytes()) {
+            match entry.unwrap_or_else(|error| panic!("{error:?}: {log}")) {
+                LogEntry::BaseTime(time) | LogEntry::StartTime(time) => times.push(time.as_secs()),
+                LogEntry::Interval(interval) => intervals.push(interval),
+            }
+        }
+        assert_eq!(times, [1_767_225_600; 2], "2026-01-01T00:00:00Z, once each");
+        let tags: Vec<_> = intervals
+            .iter()
+            .map(|interval| interval.tag().expect("a tag").as_str())
+            .collect();
+        assert_eq!(
+            tags,
+            [
+                "verification.service-time.all",
+                "verification.service-time.t::case-1",
+                "cold-start.service-time.all",
+                "cold-start.service-time.a--b-n--BaseTime:-1-0-x--r--Tag-",
+            ]
+        );
+        let starts = intervals.iter().map(IntervalLogHistogram::start_timestamp);
+        let ms = Duration::from_millis;
+        assert_eq!(
+            starts.collect::<Vec<_>>(),
+            [ms(5), ms(5), ms(1500), ms(1500)]
+        );
+        let histogram = read(intervals[0].encoded_histogram()).expect("a histogram");
+        let series = &record.phases[1].series[0];
+        assert_eq!(
+            (histogram.len(), histogram.max()),
+            (series.count, series.max_ns)
+        );
+        assert_eq!(intervals[0].duration(), ms(1000));
+
+        record.phases[0].series[1].histogram = "AAAA\n#".to_owned();
+        let error = report::hlog(&record).expect_err("no histogram").to_string();
+        assert!(
+            error.starts_with("cold-start: service time of a, b"),
+            "{error}"
         );
     }
 

@@ -5,16 +5,22 @@
 use crate::record::RunRecord;
 
 mod chart;
+mod csv;
 mod figures;
+mod hlog;
 mod html;
 mod junit;
 mod load_json;
 mod markdown;
 mod printable;
+mod prometheus;
 #[cfg(test)]
-mod sample;
+pub(crate) mod sample;
 mod sarif;
 mod terminal;
+
+pub(crate) use figures::duration;
+pub use hlog::HlogError;
 
 /// How the terminal report is written.
 #[derive(Debug, Clone, Copy)]
@@ -30,6 +36,16 @@ pub fn html(record: &RunRecord) -> String {
     html::page(record)
 }
 
+/// Latencies as comma-separated values (RFC 4180): a row for each series and class of each phase.
+pub fn csv(record: &RunRecord) -> String {
+    csv::document(&printable::record(record))
+}
+
+/// The histograms as an interval log of `HdrHistogram`, version 1.3; fails at one that cannot be read back.
+pub fn hlog(record: &RunRecord) -> Result<String, HlogError> {
+    hlog::text(&printable::record(record))
+}
+
 /// `JUnit` XML: a test case for each conformance case, and one for the run's verdict.
 pub fn junit(record: &RunRecord) -> String {
     junit::document(&printable::record(record))
@@ -38,6 +54,11 @@ pub fn junit(record: &RunRecord) -> String {
 /// Markdown for a pull request or a job's summary.
 pub fn markdown(record: &RunRecord) -> String {
     markdown::text(&printable::record(record))
+}
+
+/// Metrics in Prometheus's text exposition format 0.0.4.
+pub fn prometheus(record: &RunRecord) -> String {
+    prometheus::text(&printable::record(record))
 }
 
 /// SARIF 2.1.0: a result for each finding of the conformance cases.

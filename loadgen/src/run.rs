@@ -3,6 +3,7 @@
 //! The record is saved after every step, before anything is printed: a run that is stopped or that fails half-way keeps
 //! what it measured.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use mock_idp::JwksDocument;
@@ -10,7 +11,7 @@ use mock_idp::JwksDocument;
 use crate::conform::{
     Case, Conformance, Feature, Sequence, SideBySide, Unasked, diagnose, fingerprint,
 };
-use crate::load::{self, LoadContext, PhaseError};
+use crate::load::{self, LoadContext, PhaseError, Timeline};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
@@ -276,6 +277,7 @@ impl Run<'_> {
         stop: &StopSignal,
     ) -> Result<(PhaseRecord, Option<TestbedError>), Failure> {
         let (catalogue, run_started) = (&self.plan.catalogue, self.started);
+        let timeline = &Arc::new(Timeline::default());
         let record = match phase {
             Phase::ColdStart(plan) => {
                 progress.begin(phase.kind(), Some(plan.samples));
@@ -285,6 +287,7 @@ impl Run<'_> {
             }
             Phase::Verification(plan) => {
                 progress.begin(phase.kind(), None);
+                let _live = progress.watch(timeline);
                 load::verification(
                     plan,
                     LoadContext {
@@ -292,12 +295,14 @@ impl Run<'_> {
                         catalogue,
                         run_started,
                         stop,
+                        timeline,
                     },
                 )
                 .await?
             }
             Phase::CacheHit(plan) => {
                 progress.begin(phase.kind(), None);
+                let _live = progress.watch(timeline);
                 load::cache_hit(
                     plan,
                     LoadContext {
@@ -305,6 +310,7 @@ impl Run<'_> {
                         catalogue,
                         run_started,
                         stop,
+                        timeline,
                     },
                 )
                 .await?

@@ -58,6 +58,20 @@ fn json(arguments: &[&str], exit: i32) -> Value {
     serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"))
 }
 
+/// Standard output is the report's, so a run that takes long says on standard error how far it is.
+#[test]
+fn a_phase_longer_than_five_seconds_says_how_it_goes() {
+    let url = format!("http://{}/", serve(|_| 200));
+    let output = load(&[&url, "--rate", "50/s", "--duration", "6s", "--users", "2"]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    let lines: Vec<&str> = said.lines().collect();
+    assert_eq!(lines.len(), 1, "{said}");
+    assert!(lines[0].starts_with("load            5 s  2"), "{said}");
+    let figures = " done, 0 wrong, 0 lost, 50/s, p50 ";
+    assert!(lines[0].contains(figures), "{said}");
+    assert!(!String::from_utf8_lossy(&output.stdout).contains(figures));
+}
+
 #[test]
 fn every_answer_is_held_against_the_expected_status() {
     let url = format!(
@@ -216,7 +230,8 @@ fn truth(log: &[Handled]) -> Vec<Duration> {
     // No request comes before it is due, and on the fastest way hardly after.
     let start = log
         .iter()
-        .map(|handled| handled.came - due(handled.index))
+        .map(|handled| handled.came.checked_sub(due(handled.index)))
+        .map(|start| start.expect("the clock began before the load"))
         .min()
         .expect("a request");
     let waited = |handled: &Handled| handled.answered - (start + due(handled.index));

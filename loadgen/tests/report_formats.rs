@@ -47,6 +47,17 @@ fn nonconformant(folder: &Path) {
     assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
 }
 
+/// The record of a run with a phase of load, and one that is skipped; in `folder/load`.
+fn timed(folder: &Path) -> Value {
+    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"in-process\"\naudience = \"https://planets.example.com/\"\n\
+                    scope = \"read:planets\"\n[[phase]]\nkind = \"verification\"\nusers = 2\nrequests = 50\n\
+                    thresholds = { p50 = \"1us\" }\n[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrequests = 5\n";
+    std::fs::write(folder.join("s.toml"), scenario).expect("written");
+    authbench(folder, &["run", "s.toml", "--out", "load"]);
+    let record = std::fs::read_to_string(folder.join("load/run.json")).expect("written");
+    serde_json::from_str(&record).expect("JSON")
+}
+
 fn report(folder: &Path, format: &str) -> String {
     let output = authbench(folder, &["report", "out", "--format", format]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -182,7 +193,15 @@ fn markdown_is_the_jobs_summary_and_its_tables_keep_their_columns() {
 fn a_document_of_a_format_holds_one_record() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     nonconformant(folder.path());
-    for format in ["html", "json", "junit", "sarif"] {
+    for format in [
+        "csv",
+        "hlog",
+        "html",
+        "json",
+        "junit",
+        "prometheus",
+        "sarif",
+    ] {
         let output = authbench(folder.path(), &["report", "out", "out", "--format", format]);
         assert_eq!(output.status.code(), Some(2), "{format}");
         assert!(text(&output.stderr).contains(&format!("--format {format}")));
@@ -195,17 +214,12 @@ fn a_record_is_of_the_published_schema() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     nonconformant(folder.path());
     let conform: Value = serde_json::from_str(&report(folder.path(), "json")).expect("JSON");
-    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"in-process\"\naudience = \"https://planets.example.com/\"\n\
-                    scope = \"read:planets\"\n[[phase]]\nkind = \"verification\"\nusers = 2\nrequests = 50\n\
-                    thresholds = { p50 = \"1us\" }\n[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrequests = 5\n";
-    std::fs::write(folder.path().join("s.toml"), scenario).expect("written");
-    authbench(folder.path(), &["run", "s.toml", "--out", "load"]);
-    let load = std::fs::read_to_string(folder.path().join("load/run.json")).expect("written");
-    let load: Value = serde_json::from_str(&load).expect("JSON");
+    let load = timed(folder.path());
     assert!(
         load["phases"][0]["series"][0]["count"].as_u64() > Some(0),
         "{load:#}"
     );
+    assert!(load["phases"][0]["timeline"][0]["latency"].is_string());
     assert_eq!(load["skipped"].as_array().map(Vec::len), Some(1));
     for record in [&conform, &load] {
         let faults = faults(record, &schema, &schema, "");
@@ -231,6 +245,66 @@ fn a_record_is_of_the_published_schema() {
         .expect("an object")
         .remove("cause");
     assert!(!faults(&short, &schema, &schema, "").is_empty());
+}
+
+#[test]
+fn the_formats_for_figures_tell_the_same_of_one_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut record = timed(folder.path());
+    let of = |path: &str, format: &str| {
+        let output = authbench(folder.path(), &["report", path, "--format", format]);
+        (
+            output.status.code(),
+            text(&output.stdout),
+            text(&output.stderr),
+        )
+    };
+    let series = &record["phases"][0]["series"][0];
+    let (code, csv, _) = of("load", "csv");
+    assert_eq!(code, Some(0));
+    let row = csv.lines().nth(1).expect("a row");
+    let wanted = format!(
+        ",verification,service time,all,{},{},",
+        series["count"], series["min_ns"]
+    );
+    assert!(row.contains(&wanted), "{row}");
+    let (code, metrics, _) = of("load", "prometheus");
+    assert_eq!(code, Some(0));
+    let wanted = format!(
+        "authbench_latency_seconds_count{{phase=\"verification\",series=\"service time\",class=\"all\"}} {}\n",
+        series["count"]
+    );
+    assert!(metrics.contains(&wanted), "{metrics}");
+    let (code, log, _) = of("load", "hlog");
+    assert_eq!(code, Some(0));
+    let interval = log
+        .lines()
+        .find(|line| line.starts_with("Tag=verification.service-time.all,"));
+    let histogram = series["histogram"].as_str().expect("a text");
+    assert!(
+        interval.is_some_and(|line| line.ends_with(histogram)),
+        "{log}"
+    );
+
+    record["phases"][0]["series"][0]["histogram"] = json!("AAAA");
+    std::fs::write(folder.path().join("bad.json"), record.to_string()).expect("written");
+    let (code, _, error) = of("bad.json", "hlog");
+    assert_eq!(code, Some(2));
+    assert!(
+        error.contains("bad.json: verification: service time of all: not a histogram"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_record_from_before_the_timeline_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut record = timed(folder.path());
+    let phase = record["phases"][0].as_object_mut().expect("a phase");
+    phase.remove("timeline").expect("it is written");
+    std::fs::write(folder.path().join("out.json"), record.to_string()).expect("written");
+    let output = authbench(folder.path(), &["report", "out.json"]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 
 /// What of a value is not as a schema says, by the keywords that the published one uses; another keyword is a fault, too.

@@ -1,6 +1,6 @@
 //! `authbench report`: renders saved records.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use loadgen::record::{RecordStore, RunRecord};
@@ -19,6 +19,10 @@ pub(crate) struct ReportArguments {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Format {
+    /// Latencies as comma-separated values: a row for each series and class
+    Csv,
+    /// The histograms as an `HdrHistogram` interval log
+    Hlog,
     /// One page with charts
     Html,
     /// The record itself, in the shape of docs/run-record.schema.json
@@ -27,6 +31,8 @@ enum Format {
     Junit,
     /// For a pull request
     Markdown,
+    /// Metrics for Prometheus: `node_exporter`'s textfile collector, or a push gateway
+    Prometheus,
     /// SARIF 2.1.0: a result for each finding
     Sarif,
     /// Tables
@@ -39,12 +45,17 @@ impl Format {
         matches!(self, Self::Markdown | Self::Terminal)
     }
 
-    fn render(self, record: &RunRecord) -> Result<String, Failure> {
+    fn render(self, record: &RunRecord, path: &Path) -> Result<String, Failure> {
         match self {
+            Self::Csv => Ok(loadgen::report::csv(record)),
+            Self::Hlog => loadgen::report::hlog(record).map_err(|error| {
+                Failure::usage(anyhow::Error::new(error).context(path.display().to_string()))
+            }),
             Self::Html => Ok(loadgen::report::html(record)),
             Self::Json => loadgen::report::json(record).map_err(Failure::testbed),
             Self::Junit => Ok(loadgen::report::junit(record)),
             Self::Markdown => Ok(loadgen::report::markdown(record)),
+            Self::Prometheus => Ok(loadgen::report::prometheus(record)),
             Self::Sarif => loadgen::report::sarif(record).map_err(Failure::testbed),
             Self::Terminal => Ok(loadgen::report::terminal(record, output::style())),
         }
@@ -65,7 +76,7 @@ pub(crate) fn run(arguments: &ReportArguments) -> Result<u8, Failure> {
     let mut code = 0;
     for path in &arguments.paths {
         match RecordStore::load(path) {
-            Ok(record) => output::print(&format.render(&record)?)?,
+            Ok(record) => output::print(&format.render(&record, path)?)?,
             // One bad file among many must not hide the others.
             Err(error) => {
                 let failure = Failure::usage(error);

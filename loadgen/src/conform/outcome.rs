@@ -33,6 +33,20 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Every outcome, by name.
+    pub const ALL: [Self; 10] = [
+        Self::DivergenceGone,
+        Self::Fault,
+        Self::KnownDivergence,
+        Self::Note,
+        Self::Overreach,
+        Self::Pass,
+        Self::Skip,
+        Self::UnexpectedAllow,
+        Self::UnexpectedDeny,
+        Self::WrongStatus,
+    ];
+
     /// Judges an observation.
     pub fn judge(expected: Expectation, grade: Grade, observed: &Observation) -> Self {
         let plain = match (expected, observed.decision) {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::phase::{PhaseError, measure_target};
+use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
 use crate::conform::CaseRequest;
 use crate::record::{
@@ -39,7 +40,12 @@ pub struct UrlLoad {
 }
 
 /// Puts load on a URL. What came out is a record like that of any run.
-pub async fn load_url(plan: &UrlLoad, stop: &StopSignal) -> Result<RunRecord, PhaseError> {
+/// `timeline` holds what has been seen so far, also while it runs.
+pub async fn load_url(
+    plan: &UrlLoad,
+    timeline: &Arc<Timeline>,
+    stop: &StopSignal,
+) -> Result<RunRecord, PhaseError> {
     let started = Instant::now();
     let mut record = begin(plan);
     let target = target(&plan.subject);
@@ -65,7 +71,8 @@ pub async fn load_url(plan: &UrlLoad, stop: &StopSignal) -> Result<RunRecord, Ph
         events: Vec::new(),
         limits: Vec::new(),
     };
-    let mut measured = measure_target("load", &phase, &pool, &target, started, stop).await?;
+    let measured = measure_target("load", &phase, &pool, &target, started, timeline, stop);
+    let mut measured = measured.await?;
     measured.definition = format!("One request to one URL, which had to get {}.", plan.wanted);
     record.phases.push(measured);
     record.elapsed_ms = super::phase::millis(started.elapsed());

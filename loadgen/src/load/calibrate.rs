@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::phase::{PhaseError, measure_target};
+use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
 use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
@@ -44,8 +45,17 @@ pub async fn calibrate(
         vec![request],
         Wanted::Success,
     ));
-    let mut record =
-        measure_target("calibration", &plan, &pool, null_target, run_started, stop).await?;
+    let timeline = Arc::new(Timeline::default());
+    let mut record = measure_target(
+        "calibration",
+        &plan,
+        &pool,
+        null_target,
+        run_started,
+        &timeline,
+        stop,
+    )
+    .await?;
     "A null route on loopback, asked by the same client: what is not the authorizer's in the figures.".clone_into(&mut record.definition);
     Ok(record)
 }

@@ -83,6 +83,7 @@ pub async fn cold_start(
         events: Vec::new(),
         memory: Vec::new(),
         limits: Vec::new(),
+        timeline: Vec::new(),
     };
     ColdStarts {
         record,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::arrival::Arrival;
 use super::course::{self, Course};
 use super::cpu::process_cpu;
+use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool};
 use super::users::{Driven, LoadError, drive};
 use crate::conform::Catalogue;
@@ -37,6 +38,8 @@ pub struct LoadContext<'a> {
     pub run_started: Instant,
     /// Ends the phase early.
     pub stop: &'a StopSignal,
+    /// What the users have seen so far, for whoever watches.
+    pub timeline: &'a Arc<Timeline>,
 }
 
 /// A phase that could not be measured.
@@ -150,9 +153,13 @@ async fn measure(
     let testbed = context.testbed;
     let before = (testbed.gateway_counts(), testbed.idp().fetch_count());
     let arrival = Arc::new(Arrival::new(&plan.arrival));
+    let clock = PhaseClock {
+        arrival: &arrival,
+        timeline: context.timeline,
+    };
     let course = Course::default();
     let measured = tokio::select! {
-        measured = measure_arrivals(kind, plan, pool, testbed.target(), &arrival, context.run_started, context.stop) => measured,
+        measured = measure_by(clock, kind, plan, pool, testbed.target(), context.run_started, context.stop) => measured,
         () = course.run(&plan.events, &arrival, testbed) => unreachable!("a course has no end of its own"),
     };
     let (events, memory) = course.end(&plan.events, testbed);
@@ -204,18 +211,30 @@ pub(super) async fn measure_target(
     pool: &Arc<TokenPool>,
     target: &Target,
     run_started: Instant,
+    timeline: &Arc<Timeline>,
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
     let arrival = Arc::new(Arrival::new(&plan.arrival));
-    measure_arrivals(kind, plan, pool, target, &arrival, run_started, stop).await
+    let clock = PhaseClock {
+        arrival: &arrival,
+        timeline,
+    };
+    measure_by(clock, kind, plan, pool, target, run_started, stop).await
 }
 
-async fn measure_arrivals(
+/// What is on the clock of a phase: when turns fall due, and what came out of each second.
+#[derive(Debug, Clone, Copy)]
+struct PhaseClock<'a> {
+    arrival: &'a Arc<Arrival>,
+    timeline: &'a Arc<Timeline>,
+}
+
+async fn measure_by(
+    clock: PhaseClock<'_>,
     kind: &str,
     plan: &LoadPhase,
     pool: &Arc<TokenPool>,
     target: &Target,
-    arrival: &Arc<Arrival>,
     run_started: Instant,
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
@@ -223,10 +242,18 @@ async fn measure_arrivals(
     let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
-    let driven = drive(target, pool, Arc::clone(arrival), plan.users, &over).await?;
+    let driven = drive(
+        target,
+        pool,
+        Arc::clone(clock.arrival),
+        plan.users,
+        clock.timeline,
+        &over,
+    )
+    .await?;
     let cpu = process_cpu().saturating_sub(cpu_before);
     let interrupted = over.is_raised();
-    let generator = health(plan, &driven, cpu, arrival.untaken(), interrupted);
+    let generator = health(plan, &driven, cpu, clock.arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;
     let response = if plan.arrival.schedule().is_some() {
@@ -253,6 +280,7 @@ async fn measure_arrivals(
         events: Vec::new(),
         memory: Vec::new(),
         limits: Vec::new(),
+        timeline: clock.timeline.to_records(),
         wrong_samples: tally.samples,
     })
 }

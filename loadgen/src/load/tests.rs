@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::phase::{judge_limits, measure_target};
 use super::token_pool::{TokenPool, Wanted};
 use crate::conform::Expectation;
-use crate::record::PhaseRecord;
+use crate::record::{PhaseRecord, SecondRecord};
 use crate::scenario::{ArrivalKeys, ArrivalPlan, Counted, Limit, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
 use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
@@ -54,6 +54,7 @@ async fn measured(
         &pool,
         &target,
         Instant::now(),
+        &Arc::default(),
         &StopSignal::default(),
     )
     .await
@@ -145,6 +146,49 @@ async fn wrong_decisions_and_faults_are_counted_and_are_no_latency_samples() {
     assert_eq!(record.wrong_samples[0].observed, "401");
 }
 
+/// What the seconds of a phase hold together is what the phase counted, in either loop.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_timeline_adds_up_to_the_phase() {
+    let answer = |status| ScriptedAnswer {
+        status,
+        latency: Duration::from_millis(2),
+    };
+    let answers = vec![answer(200), answer(401), answer(500), answer(200)];
+    for rate in [None, Some(200.0)] {
+        let record = measured(answers.clone(), 3, rate, 480).await;
+        let sum = |of: fn(&SecondRecord) -> u64| record.timeline.iter().map(of).sum::<u64>();
+        let counted = [record.requests, record.wrong_decisions, record.errors];
+        assert_eq!(
+            [sum(|s| s.right), sum(|s| s.wrong), sum(|s| s.lost)],
+            counted
+        );
+        assert_eq!(counted, [240, 120, 120]);
+        assert_eq!(
+            sum(|s| s.latency.total()),
+            240,
+            "right answers have latencies"
+        );
+        let name = if rate.is_some() {
+            "response time"
+        } else {
+            "service time"
+        };
+        let longest = record.timeline.iter().map(|s| s.max_ns).max();
+        let longest = Duration::from_nanos(longest.expect("there are seconds"));
+        // The histogram rounds up to its third digit.
+        let of_histogram = max_of(&record, name);
+        assert!(longest <= of_histogram && of_histogram.saturating_sub(longest) < longest / 500);
+        if rate.is_some() {
+            let due: Vec<_> = record
+                .timeline
+                .iter()
+                .map(|s| s.right + s.wrong + s.lost)
+                .collect();
+            assert_eq!(due, [200, 200, 80], "by the intended start");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_that_the_users_cannot_keep_is_invalid() {
     let slow = ScriptedAnswer {
@@ -230,8 +274,18 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         }
         stop.raise();
     };
+    let timeline = Arc::default();
+    let started = Instant::now();
     let (record, ()) = tokio::join!(
-        measure_target("verification", &plan, &pool, &target, Instant::now(), &stop),
+        measure_target(
+            "verification",
+            &plan,
+            &pool,
+            &target,
+            started,
+            &timeline,
+            &stop
+        ),
         raise
     );
     assert!(record.expect("a stopped phase is a phase").interrupted);
@@ -267,8 +321,18 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         }
         stop.raise();
     };
+    let timeline = Arc::default();
+    let started = Instant::now();
     let (record, ()) = tokio::join!(
-        measure_target("cache-hit", &plan, &pool, &target, Instant::now(), &stop),
+        measure_target(
+            "cache-hit",
+            &plan,
+            &pool,
+            &target,
+            started,
+            &timeline,
+            &stop
+        ),
         raise
     );
     let record = record.expect("a stopped phase is a phase");

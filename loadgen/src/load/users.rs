@@ -17,6 +17,7 @@ use tokio::sync::Barrier;
 use super::arrival::Arrival;
 use super::silence::Silence;
 use super::tally::Tally;
+use super::timeline::{Timeline, UserTimeline};
 use super::token_pool::{Judged, TokenPool};
 use crate::stop::StopSignal;
 use crate::target::Target;
@@ -55,6 +56,7 @@ struct Shared {
     users: usize,
     running: AtomicUsize,
     tally: Mutex<Tally>,
+    timeline: Arc<Timeline>,
     clock: Mutex<Clock>,
     in_flight: InFlight,
     silence: Silence,
@@ -99,12 +101,13 @@ struct Clock {
 }
 
 /// Runs `users` users until the schedule ends or the signal is raised. A user that finds the target silent for too long
-/// raises it: `stop` is the phase's own.
+/// raises it: `stop` is the phase's own. `timeline` holds what they have seen so far, also while they run.
 pub async fn drive(
     target: &Target,
     pool: &Arc<TokenPool>,
     arrival: Arc<Arrival>,
     users: usize,
+    timeline: &Arc<Timeline>,
     stop: &StopSignal,
 ) -> Result<Driven, LoadError> {
     let shared = Arc::new(Shared {
@@ -115,6 +118,7 @@ pub async fn drive(
         users,
         running: AtomicUsize::new(users),
         tally: Mutex::default(),
+        timeline: Arc::clone(timeline),
         clock: Mutex::default(),
         in_flight: InFlight::default(),
         silence: Silence::new(users),
@@ -166,11 +170,13 @@ pub async fn drive(
 
 async fn run_user(shared: &Shared) {
     let mut tally = Tally::default();
+    let mut seconds = shared.timeline.user();
     // Raced as a whole and not call by call: a signal costs no request anything, and what was counted stays.
     let _: Option<()> = shared
         .stop
-        .unless_raised(take_turns(shared, &mut tally))
+        .unless_raised(take_turns(shared, &mut tally, &mut seconds))
         .await;
+    seconds.hand_over();
     let finished = Instant::now();
     {
         let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
@@ -183,11 +189,12 @@ async fn run_user(shared: &Shared) {
         .merge(tally);
 }
 
-async fn take_turns(shared: &Shared, tally: &mut Tally) {
+async fn take_turns(shared: &Shared, tally: &mut Tally, seconds: &mut UserTimeline<'_>) {
     let mut connection = shared.target.connection();
     connection.warm_up().await;
     shared.ready.wait().await;
     let started = shared.arrival.start(shared.users, &shared.stop);
+    shared.timeline.start(started);
     {
         let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
         clock.started = Some(started);
@@ -207,8 +214,10 @@ async fn take_turns(shared: &Shared, tally: &mut Tally) {
         if counted {
             shared.in_flight.end();
         }
-        let lost = tally.add(turn, entry, &answer) == Judged::Lost;
-        if shared.silence.hears(lost, &answer) {
+        let judged = tally.add(turn, entry, &answer);
+        let due = turn.intended.unwrap_or(answer.sent);
+        seconds.add(due, answer.finished, judged);
+        if shared.silence.hears(judged == Judged::Lost, &answer) {
             shared.stop.raise();
         }
     }

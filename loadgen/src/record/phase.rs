@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::timeline::SecondRecord;
+
 /// One measured phase.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,6 +50,9 @@ pub struct PhaseRecord {
     /// The limits on what is counted that the scenario set for this phase.
     #[serde(default)]
     pub limits: Vec<LimitRecord>,
+    /// The phase second by second; empty for cold starts.
+    #[serde(default)]
+    pub timeline: Vec<SecondRecord>,
 }
 
 /// Something that happened during a phase.

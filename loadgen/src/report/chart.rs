@@ -5,6 +5,11 @@ use std::fmt::Write as _;
 use super::figures::duration;
 use super::html::escape;
 
+mod columns;
+mod over_time;
+
+pub(super) use over_time::over_time;
+
 const WIDTH: f64 = 860.0;
 const HEIGHT: f64 = 300.0;
 const LEFT: f64 = 64.0;

@@ -5,7 +5,7 @@ use crate::record::{CaseRecord, FingerprintRecord, SeriesRecord};
 
 /// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
 #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
-pub(super) fn duration(ns: u64) -> String {
+pub(crate) fn duration(ns: u64) -> String {
     let (value, unit) = match ns {
         0..1_000 => return format!("{ns} ns"),
         1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
@@ -47,6 +47,16 @@ impl Quantile {
             Self::P90 => "p90",
             Self::P99 => "p99",
             Self::P999 => "p99.9",
+        }
+    }
+
+    /// The quantile as a number below 1.
+    pub(super) fn fraction(self) -> &'static str {
+        match self {
+            Self::P50 => "0.5",
+            Self::P90 => "0.9",
+            Self::P99 => "0.99",
+            Self::P999 => "0.999",
         }
     }
 

@@ -283,6 +283,24 @@ mod tests {
     }
 
     #[test]
+    fn ten_minutes_of_two_phases_stay_below_a_megabyte() {
+        let mut record = sample::failing();
+        for phase in &mut record.phases {
+            phase.kind = "verification".to_owned();
+            phase.elapsed_ms = 600_000;
+            // Five octaves, and no two neighbours of the same shade: as bad as it gets.
+            phase.timeline = (0..600)
+                .map(|second| {
+                    sample::second(second, 60..100, |bucket| 1 << ((bucket + second) % 12))
+                })
+                .collect();
+        }
+        let page = page(&record);
+        assert!(page.contains("class=\"h6\""), "there is a heat map");
+        assert!(page.len() < 1_000_000, "{} bytes", page.len());
+    }
+
+    #[test]
     fn a_name_is_text_and_never_markup() {
         let mut record = sample::failing();
         record.subject.name = "<script>alert('x')</script>".to_owned();

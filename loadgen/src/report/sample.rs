@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use crate::conform::{Expectation, Level, Outcome, Severity};
 use crate::record::{
-    CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, IssuerSummary, Machine,
-    ObservedAnswer, PhaseRecord, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary,
-    SubjectSummary, VerdictRecord,
+    CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, IssuerSummary, LATENCY_BUCKETS,
+    LatencyCounts, Machine, ObservedAnswer, PhaseRecord, RunRecord, RunStatus, SCHEMA_VERSION,
+    ScenarioSummary, SecondRecord, SubjectSummary, VerdictRecord,
 };
 use crate::recorder::Distribution;
 
 /// A run of 150 cases, one of which fails, with a cold-start and a verification phase.
-pub(super) fn failing() -> RunRecord {
+pub(crate) fn failing() -> RunRecord {
     let mut cases: Vec<CaseRecord> = (0..150)
         .map(|number| case(&format!("t::case-{number}"), Outcome::Pass))
         .collect();
@@ -126,5 +126,32 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         events: Vec::new(),
         memory: Vec::new(),
         limits: Vec::new(),
+        timeline: Vec::new(),
+    }
+}
+
+/// A second with so many right answers in each of some latency buckets.
+pub(super) fn second(
+    second: u64,
+    buckets: std::ops::Range<u64>,
+    count: impl Fn(u64) -> u64,
+) -> SecondRecord {
+    let in_bucket = |bucket| {
+        if buckets.contains(&bucket) {
+            count(bucket)
+        } else {
+            0
+        }
+    };
+    let latency = LatencyCounts::of_buckets((0..LATENCY_BUCKETS as u64).map(in_bucket));
+    SecondRecord {
+        second,
+        right: latency.total(),
+        wrong: 1,
+        lost: 1,
+        p50_ns: 0,
+        p99_ns: 0,
+        max_ns: 9_000_000,
+        latency,
     }
 }

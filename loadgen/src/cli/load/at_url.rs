@@ -1,11 +1,13 @@
 //! `authbench load URL`: a load generator for any server, as handy as any, whose latencies are true.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use loadgen::conform::CaseRequest;
-use loadgen::load::{UrlLoad, Wanted, load_url};
+use loadgen::load::{Timeline, UrlLoad, Wanted, load_url};
+use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
 use loadgen::report;
 use loadgen::stop::StopSignal;
@@ -71,9 +73,18 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
         .then(|| arguments.folder.create("load"))
         .transpose()?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
-    let record = crate::cli::runtime()?
-        .block_on(load_url(&plan, &stop))
-        .map_err(Failure::testbed)?;
+    let timeline = Arc::new(Timeline::default());
+    let mut progress = if arguments.at_url.json {
+        Progress::silent()
+    } else {
+        Progress::on_stderr()
+    };
+    progress.begin("load", None);
+    let live = progress.watch(&timeline);
+    let record = crate::cli::runtime()?.block_on(load_url(&plan, &timeline, &stop));
+    drop(live);
+    progress.clear();
+    let record = record.map_err(Failure::testbed)?;
     if let Some(store) = &store {
         store.save(&record).map_err(Failure::testbed)?;
     }

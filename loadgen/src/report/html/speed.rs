@@ -86,7 +86,13 @@ fn card(page: &mut String, phase: &PhaseRecord) {
     breakdown(page, phase);
     let series: Vec<&SeriesRecord> = phase.series.iter().collect();
     quantile_table(page, &series);
-    if phase.kind != "cold-start" && series.len() > 1 {
+    if is_load(phase) {
+        let latency = headline_series(phase).map_or("latency", |series| &series.name);
+        page.push_str(&chart::over_time(
+            &escape(latency),
+            &phase.timeline,
+            phase.elapsed_ms,
+        ));
         let curves = series
             .iter()
             .map(|series| {
@@ -98,13 +104,23 @@ fn card(page: &mut String, phase: &PhaseRecord) {
                 curve(label, series)
             })
             .collect();
-        page.push_str(&chart::percentiles(
-            "Latency by percentile and class of token",
-            curves,
-        ));
+        let title = if series.iter().any(|series| series.class != "all") {
+            "Latency by percentile and class of token"
+        } else {
+            "Latency by percentile; the label gives the largest value"
+        };
+        page.push_str(&chart::percentiles(title, curves));
     }
     checks(page, phase);
+    if let Some(generator) = &phase.generator {
+        health(page, generator);
+    }
     page.push_str("</article>");
+}
+
+/// A phase that users made; the floor has too few seconds and one curve, which the chart of all phases has.
+fn is_load(phase: &PhaseRecord) -> bool {
+    !matches!(phase.kind.as_str(), "calibration" | "cold-start")
 }
 
 /// The parts of a cold start, from their medians.
@@ -139,15 +155,7 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         phase.errors == 0,
         format!("{} requests without a decision", phase.errors),
     ));
-    for sample in &phase.wrong_samples {
-        lines.push((
-            false,
-            format!(
-                "{}: expected {}, got {}",
-                sample.class, sample.expected, sample.observed
-            ),
-        ));
-    }
+    lines.extend(wrong_samples(phase));
     for counter in &phase.counters {
         match counter.required {
             Some(required) => lines.push((
@@ -168,8 +176,9 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
             ),
         ));
     }
-    if let Some(generator) = &phase.generator {
-        lines.extend(health(generator));
+    let generator = phase.generator.as_ref();
+    if let Some(invalid) = generator.and_then(|generator| generator.invalid.as_ref()) {
+        lines.push((false, format!("INVALID: {invalid}")));
     }
     page.push_str("<ul class=\"checks\">");
     for (good, text) in lines {
@@ -183,42 +192,52 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
     page.push_str("</ul>");
 }
 
-/// The generator's own part: whether each is as it should be, and what it was.
-fn health(generator: &GeneratorHealth) -> Vec<(bool, String)> {
-    let mut lines = Vec::new();
-    lines.push((
-        true,
-        format!(
-            "generator, gateway and issuer used {:.2} cores",
-            generator.cpu_cores
-        ),
-    ));
-    if let (Some(p99), Some(max)) = (generator.lateness_p99_ns, generator.lateness_max_ns) {
-        lines.push((
-            generator.invalid.is_none(),
-            format!(
-                "sent late: p50 {}, p99 {}, at most {}; {} requests later than 1 ms",
-                duration(generator.lateness_p50_ns.unwrap_or_default()),
-                duration(p99),
-                duration(max),
-                generator.late_starts.unwrap_or_default(),
-            ),
-        ));
+/// What was wrong, each kind once.
+fn wrong_samples(phase: &PhaseRecord) -> Vec<(bool, String)> {
+    let mut kinds: Vec<(String, usize)> = Vec::new();
+    for sample in &phase.wrong_samples {
+        let text = format!(
+            "{}: expected {}, got {}",
+            sample.class, sample.expected, sample.observed
+        );
+        match kinds.iter_mut().find(|(kind, _)| *kind == text) {
+            Some((_, count)) => *count += 1,
+            None => kinds.push((text, 1)),
+        }
     }
-    if let (Some(asked), Some(achieved)) =
-        (generator.asked_per_second, generator.achieved_per_second)
-    {
-        lines.push((
-            generator.invalid.is_none(),
-            format!(
-                "{achieved:.1} requests/s sent of {asked:.1} asked, {} never sent, at most {} in flight",
-                generator.unsent.unwrap_or_default(),
-                generator.in_flight_peak.unwrap_or_default(),
-            ),
-        ));
+    let of = phase.wrong_samples.len();
+    let told = kinds.into_iter().map(|(text, count)| match count {
+        1 => (false, text),
+        _ => (false, format!("{text} ({count} of the first {of})")),
+    });
+    told.collect()
+}
+
+/// The generator's own part, as a table of a row; what a closed loop does not have is left out.
+fn health(page: &mut String, generator: &GeneratorHealth) {
+    let rate = |rate: Option<f64>| rate.map(|rate| format!("{rate:.1}"));
+    let number = |number: Option<u64>| number.map(|number| number.to_string());
+    let figures = [
+        ("cores used", Some(format!("{:.2}", generator.cpu_cores))),
+        ("asked/s", rate(generator.asked_per_second)),
+        ("sent/s", rate(generator.achieved_per_second)),
+        ("never sent", number(generator.unsent)),
+        ("most in flight", number(generator.in_flight_peak)),
+        ("late by, p50", generator.lateness_p50_ns.map(duration)),
+        ("late by, p99", generator.lateness_p99_ns.map(duration)),
+        ("late by, max", generator.lateness_max_ns.map(duration)),
+        ("later than 1 ms", number(generator.late_starts)),
+    ];
+    let (mut head, mut row) = (String::new(), String::new());
+    for (name, figure) in figures {
+        if let Some(figure) = figure {
+            let _ = write!(head, "<th scope=\"col\">{name}</th>");
+            let _ = write!(row, "<td>{figure}</td>");
+        }
     }
-    if let Some(invalid) = &generator.invalid {
-        lines.push((false, format!("INVALID: {invalid}")));
-    }
-    lines
+    let _ = write!(
+        page,
+        "<table class=\"health\"><caption>Generator, with gateway and issuer</caption><thead><tr>{head}</tr></thead>\
+         <tbody><tr>{row}</tr></tbody></table>"
+    );
 }
