@@ -216,7 +216,6 @@ fn remarks(text: &mut String, conformance: &ConformanceRecord) {
         Outcome::WrongStatus,
         Outcome::Note,
         Outcome::KnownDivergence,
-        Outcome::Skip,
     ] {
         let cases: Vec<String> = conformance
             .cases
@@ -227,6 +226,32 @@ fn remarks(text: &mut String, conformance: &ConformanceRecord) {
         if !cases.is_empty() {
             let _ = writeln!(text, "{}: {}", outcome(kind), cases.join(", "));
         }
+    }
+    skips(text, conformance);
+}
+
+/// Ids that a line of skipped cases names: a whole group that a target cannot be asked has one reason and many ids.
+const SKIPPED_IDS: usize = 3;
+
+/// Skipped cases by their reasons.
+fn skips(text: &mut String, conformance: &ConformanceRecord) {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    let skipped = conformance.cases.iter();
+    for case in skipped.filter(|case| case.outcome == Outcome::Skip) {
+        let reason = case.reason.as_deref().unwrap_or_default();
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, ids)) => ids.push(&case.id),
+            None => reasons.push((reason, vec![&case.id])),
+        }
+    }
+    for (reason, ids) in reasons {
+        let named = ids[..ids.len().min(SKIPPED_IDS)].join(", ");
+        let more = match ids.len().saturating_sub(SKIPPED_IDS) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let word = outcome(Outcome::Skip);
+        let _ = writeln!(text, "{word}: {named}{more}: {reason}");
     }
 }
 
