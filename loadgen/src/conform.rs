@@ -9,31 +9,35 @@
 
 use std::time::Instant;
 
-use mock_idp::{MintDefaults, Minter, UrlListener};
+use mock_idp::{MintDefaults, Minter, Recipe, UrlListener};
 
 use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
-use crate::target::{Connection, Decision, Observation, RequestShape, Target};
+use crate::target::{
+    Connection, Decision, Observation, PreparedRequest, RequestShape, Said, Target,
+};
 
 mod case;
 mod catalogue;
 mod cause;
 mod diagnosis;
 mod outcome;
+mod policy;
 mod probe;
 mod selection;
 mod sequence;
 mod side_by_side;
 
 pub use case::{
-    Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, ListenerRule,
-    Severity,
+    Case, CaseEvent, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level,
+    ListenerRule, Route, Severity,
 };
 pub use catalogue::{CaseError, Catalogue};
 pub use cause::Cause;
 pub use outcome::Outcome;
+pub use policy::{PolicyQuestion, ShapeRule};
 pub use probe::{NoDecision, ask_genuine};
 pub use selection::Selection;
 pub use sequence::{Send, Sequence, Step, StepDecision, Wait};
@@ -205,6 +209,10 @@ impl Conformance<'_> {
         if let Some(reason) = missing(case, self.features) {
             return Ok(record(case, None, Outcome::Skip, Some(reason)));
         }
+        if case.needs_function() && !self.target.shows_policy() {
+            let reason = Some(policy::NOT_SHOWN.to_owned());
+            return Ok(record(case, None, Outcome::Skip, reason));
+        }
         let unasked = |reason: String| Unasked::Case {
             id: case.id.clone(),
             reason,
@@ -215,8 +223,11 @@ impl Conformance<'_> {
             .map_err(|error| unasked(error.to_string()))?;
         let request = self
             .target
-            .prepare(&RequestShape::from(&case.request), &token)
+            .prepare(&RequestShape::from(case), &token)
             .map_err(|error| unasked(error.to_string()))?;
+        if let Some(question) = &case.policy {
+            return self.ask_policy(case, question, &request, connection).await;
+        }
         let observation = connection.call(&request).await;
         let plain = Outcome::judge(case.expect, case.grade, &observation);
         let (plain, visit) = match self.visited(case) {
@@ -227,6 +238,43 @@ impl Conformance<'_> {
         let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
         let reason = reason.or(visit);
         Ok(record(case, Some(&observation), outcome, reason))
+    }
+}
+
+impl Conformance<'_> {
+    async fn ask_policy(
+        &self,
+        case: &Case,
+        question: &PolicyQuestion,
+        request: &PreparedRequest,
+        connection: &mut Connection,
+    ) -> Result<CaseRecord, Unasked> {
+        let usual = if question.wider_than_usual {
+            let genuine = self.minter.mint(&Recipe::default(), unix_now());
+            let plain = genuine
+                .map_err(|error| error.to_string())
+                .and_then(|token| {
+                    let shape = RequestShape::default();
+                    let plain = self.target.prepare(&shape, &token);
+                    plain.map_err(|error| error.to_string())
+                })
+                .map_err(|reason| Unasked::Case {
+                    id: case.id.clone(),
+                    reason,
+                })?;
+            connection.call_for(&plain).await.1
+        } else {
+            Said::Nothing
+        };
+        let (observation, said) = connection.call_for(request).await;
+        let found = policy::judge(case, question, request, (observation, &said), &usual);
+        if found.outcome == Outcome::Skip {
+            return Ok(record(case, None, Outcome::Skip, found.reason));
+        }
+        let seen = &found.observation;
+        let (outcome, declared) = declared(self.divergences, &case.id, found.outcome, seen);
+        let reason = found.reason.or(declared);
+        Ok(record(case, Some(seen), outcome, reason))
     }
 }
 
@@ -249,7 +297,10 @@ fn missing(case: &Case, features: &[Feature]) -> Option<String> {
         .needs
         .iter()
         .find(|feature| !features.contains(feature))?;
-    Some(format!("the target does not do this: {missing:?}"))
+    Some(format!(
+        "the target file does not declare the feature {}",
+        missing.word()
+    ))
 }
 
 /// Holds an outcome against the target's declared divergences.

@@ -7,25 +7,39 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use bytes::Bytes;
+use gateway::FunctionAnswer;
+
+pub(crate) use function::{WORDS_MAX, judge as judge_answer};
+
+mod event;
+mod function;
 mod http;
 mod in_process;
+mod invoke;
 mod request;
 mod scripted;
 mod wire;
 
+pub use event::EventForm;
+pub use function::{FunctionTarget, Invoker};
 pub use http::HttpTarget;
 pub use in_process::InProcessTarget;
+pub use invoke::{EMULATOR_PATH, Endpoint};
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
 pub use wire::wire_bytes;
+
+/// The host that an event names in its headers: API Gateway's own form of it.
+const API_HOST: &str = "abcdef123.execute-api.us-east-1.amazonaws.com";
 
 /// What is asked. One value serves all virtual users; each of them holds a [`Connection`].
 #[derive(Debug, Clone)]
 pub enum Target {
     /// A server on a socket: the gateway stand-in or anybody's verifier.
     Http(Arc<HttpTarget>),
-    /// Our own authorizer without a process or a socket in between.
-    InProcess(Arc<InProcessTarget>),
+    /// A Lambda authorizer without a gateway in front of it.
+    Function(Arc<FunctionTarget>),
     /// Answers by a script, so that the tests of the recorder and of the judge know the truth.
     Scripted(Arc<ScriptedTarget>),
 }
@@ -37,7 +51,9 @@ impl Target {
             Self::Http(target) => {
                 Connection::Http(Box::new(http::HttpConnection::new(Arc::clone(target))))
             }
-            Self::InProcess(target) => Connection::InProcess(Arc::clone(target)),
+            Self::Function(target) => Connection::Function(Box::new(
+                function::FunctionConnection::new(Arc::clone(target)),
+            )),
             Self::Scripted(target) => Connection::Scripted(Arc::clone(target)),
         }
     }
@@ -50,9 +66,19 @@ impl Target {
     ) -> Result<PreparedRequest, RequestError> {
         let (authority, path) = match self {
             Self::Http(target) => (target.authority(), target.path()),
-            Self::InProcess(_) | Self::Scripted(_) => ("in-process", "/planets"),
+            Self::Function(_) => (API_HOST, "/planets"),
+            Self::Scripted(_) => ("scripted", "/planets"),
         };
-        PreparedRequest::new(shape, token, authority, path)
+        let request = PreparedRequest::new(shape, token, authority, path)?;
+        Ok(match self {
+            Self::Function(target) => request.with_event(shape, target.form(), token),
+            Self::Http(_) | Self::Scripted(_) => request,
+        })
+    }
+
+    /// Whether the policy that decides can be seen, and not only what became of it.
+    pub fn shows_policy(&self) -> bool {
+        matches!(self, Self::Function(_))
     }
 }
 
@@ -61,8 +87,8 @@ impl Target {
 pub enum Connection {
     /// Over a socket that is kept open.
     Http(Box<http::HttpConnection>),
-    /// A function call.
-    InProcess(Arc<InProcessTarget>),
+    /// To a function.
+    Function(Box<function::FunctionConnection>),
     /// A script.
     Scripted(Arc<ScriptedTarget>),
 }
@@ -79,9 +105,40 @@ impl Connection {
     pub async fn call(&mut self, request: &PreparedRequest) -> Observation {
         match self {
             Self::Http(connection) => connection.call(request).await,
-            Self::InProcess(target) => target.call(request).await,
+            Self::Function(connection) => connection.call(request).await.0,
             Self::Scripted(target) => target.call().await,
         }
+    }
+
+    /// Asks once and keeps what the answer says, for questions about it. Load does not.
+    pub(crate) async fn call_for(&mut self, request: &PreparedRequest) -> (Observation, Said) {
+        match self {
+            Self::Http(connection) => connection.call_for(request).await,
+            Self::Function(connection) => connection.call(request).await,
+            Self::Scripted(target) => (target.call().await, Said::Nothing),
+        }
+    }
+}
+
+/// What an answer says beside its decision. It may hold what the authorizer knows of the caller: it goes into no record.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// The function's own answer.
+    Answer(FunctionAnswer),
+    /// The body of an HTTP response.
+    Body(Bytes),
+    /// There was no answer.
+    Nothing,
+}
+
+impl Said {
+    /// The text at a JSON pointer (RFC 6901) into the body, or into what the function returned.
+    pub(crate) fn text_at(&self, pointer: &str) -> Option<String> {
+        let (Self::Answer(FunctionAnswer::Payload(bytes)) | Self::Body(bytes)) = self else {
+            return None;
+        };
+        let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        Some(value.pointer(pointer)?.as_str()?.to_owned())
     }
 }
 

@@ -20,6 +20,10 @@ pub(crate) struct SubjectArguments {
     /// A server that is already running and trusts the mock issuer: http://host:port/path
     #[arg(long)]
     url: Option<String>,
+    /// A function behind an invoke endpoint that trusts the mock issuer, as the Lambda Runtime Interface Emulator has it:
+    /// http://host:port/2015-03-31/functions/function/invocations
+    #[arg(long, value_name = "URL", conflicts_with_all = ["url", "target"])]
+    invoke: Option<String>,
     /// The issuer profile: a built-in name or a path
     #[arg(long, value_name = "PROFILE", default_value = "auth0")]
     issuer: String,
@@ -40,9 +44,10 @@ pub(crate) struct SubjectArguments {
 impl SubjectArguments {
     /// The target that is meant.
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
-        match &self.url {
-            Some(url) => Subject::at_url(url).map_err(Failure::usage),
-            None => builtin::subject(&self.target).map_err(Failure::usage),
+        match (&self.url, &self.invoke) {
+            (Some(url), _) => Subject::at_url(url).map_err(Failure::usage),
+            (None, Some(url)) => Subject::at_invoke_url(url).map_err(Failure::usage),
+            (None, None) => builtin::subject(&self.target).map_err(Failure::usage),
         }
     }
 
@@ -55,7 +60,12 @@ impl SubjectArguments {
             seed: self.seed,
             issuer: self.issuer.clone(),
             issuer_listen: self.issuer_listen,
-            target: self.url.clone().unwrap_or_else(|| self.target.clone()),
+            target: self
+                .url
+                .as_ref()
+                .or(self.invoke.as_ref())
+                .unwrap_or(&self.target)
+                .clone(),
             audience: self.audience.clone(),
             scope: self.scope.clone(),
             cache_ttl: gateway::DEFAULT_TTL,

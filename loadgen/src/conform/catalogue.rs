@@ -201,7 +201,7 @@ impl Catalogue {
             let token = minter
                 .mint(&case.recipe, now)
                 .map_err(|error| unaskable("recipe", error.to_string()))?;
-            RequestShape::from(&case.request)
+            RequestShape::from(case)
                 .check(&token)
                 .map_err(|error| unaskable("request", error.to_string()))?;
         }

@@ -133,6 +133,8 @@ impl RawSequence {
                 listener: None,
                 recipe: Recipe::default(),
                 request: CaseRequest::default(),
+                event: None,
+                policy: None,
             },
             gateway_cache: self.gateway_cache,
             steps,

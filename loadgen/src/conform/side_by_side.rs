@@ -99,7 +99,10 @@ impl SideBySide {
     }
 
     fn can_start_afresh(&self) -> bool {
-        !matches!(self.subject.kind, SubjectKind::HttpUrl { .. })
+        !matches!(
+            self.subject.kind,
+            SubjectKind::HttpUrl { .. } | SubjectKind::InvokeUrl(..)
+        )
     }
 
     async fn key_set(
@@ -158,6 +161,7 @@ impl SideBySide {
                 own: None,
                 testbed: None,
                 key_lifetime: self.subject.keys.lifetime,
+                echo: self.subject.echo.as_deref(),
             };
             return self.played(sequence, &stage).await;
         }
@@ -181,6 +185,7 @@ impl SideBySide {
             own: Some((testbed.idp(), testbed.listener())),
             testbed: Some(&testbed),
             key_lifetime: self.subject.keys.lifetime,
+            echo: self.subject.echo.as_deref(),
         };
         let judged = self.played(sequence, &stage).await;
         testbed.shutdown().await;

@@ -11,14 +11,14 @@ use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::{CacheVerdict, Decision, Observation, PreparedRequest};
+use super::{CacheVerdict, Decision, Observation, PreparedRequest, Said};
 
 /// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
 /// needs a third of that is not answering.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait for a connection. Targets of this tool are on loopback or one network hop away.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The most that is read of one answer's body: a protected resource's error page has no reason to be longer.
 const BODY_LIMIT: usize = 1024 * 1024;
@@ -96,6 +96,21 @@ impl HttpConnection {
     /// Asks once. A connection that the server has closed is opened again after the clock has started: a client of this
     /// server waits for it, too, so it is in the service time, and no lateness of the generator.
     pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
+        self.ask(request, None).await
+    }
+
+    /// Asks once, and keeps the body.
+    pub(super) async fn call_for(&mut self, request: &PreparedRequest) -> (Observation, Said) {
+        let mut kept = Vec::new();
+        let observation = self.ask(request, Some(&mut kept)).await;
+        let said = match observation.status {
+            Some(_) => Said::Body(kept.into()),
+            None => Said::Nothing,
+        };
+        (observation, said)
+    }
+
+    async fn ask(&mut self, request: &PreparedRequest, kept: Option<&mut Vec<u8>>) -> Observation {
         let message = request.to_http();
         let sent = Instant::now();
         self.open().await;
@@ -103,7 +118,7 @@ impl HttpConnection {
             return Observation::lost(self.failure.take().unwrap_or_default(), sent);
         };
         let patience = self.target.answer_timeout;
-        match tokio::time::timeout(patience, exchange(sender, message)).await {
+        match tokio::time::timeout(patience, exchange(sender, message, kept)).await {
             Ok(Ok((response, finished))) => observe(&response, sent, finished),
             Ok(Err(reason)) => {
                 self.sender = None;
@@ -117,7 +132,12 @@ impl HttpConnection {
     }
 }
 
-async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
+/// A connection to `host:port` for requests with bodies of one kind.
+pub(super) async fn connect<B>(authority: &str) -> Result<SendRequest<B>, String>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let stream = TcpStream::connect(authority)
         .await
         .map_err(|error| error.to_string())?;
@@ -132,10 +152,12 @@ async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
     Ok(sender)
 }
 
-/// Sends and reads to the last byte; the instant is taken before anything is looked at.
+/// Sends and reads to the last byte, which is kept where somebody asks for it; the instant is taken before anything is
+/// looked at.
 async fn exchange(
     sender: &mut SendRequest<Empty<Bytes>>,
     message: http::Request<Empty<Bytes>>,
+    mut kept: Option<&mut Vec<u8>>,
 ) -> Result<(Response<()>, Instant), String> {
     let response: Response<Incoming> = sender
         .send_request(message)
@@ -145,7 +167,11 @@ async fn exchange(
     let mut body = Limited::new(body, BODY_LIMIT);
     while let Some(frame) = body.frame().await {
         match frame {
-            Ok(_) => {}
+            Ok(frame) => {
+                if let (Some(kept), Some(data)) = (&mut kept, frame.data_ref()) {
+                    kept.extend_from_slice(data);
+                }
+            }
             // A server that refuses an oversized request by 431 or 413 may close while the rest is still being sent,
             // which takes the body with it. The status has said what there was to say.
             Err(_) if head.status.is_client_error() => break,

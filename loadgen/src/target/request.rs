@@ -2,17 +2,46 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
-use crate::conform::CaseRequest;
+use super::event::{Caller, Event, EventForm};
+use crate::conform::{Case, CaseEvent, CaseRequest, Route};
 
 /// How a token is sent: the parts of a request that do not depend on the token's value.
 #[derive(Debug, Clone, Default)]
 pub struct RequestShape {
     case: CaseRequest,
+    event: Option<CaseEvent>,
+    /// What is appended to the target's own path.
+    below: String,
 }
 
 impl From<&CaseRequest> for RequestShape {
     fn from(case: &CaseRequest) -> Self {
-        Self { case: case.clone() }
+        Self {
+            case: case.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Case> for RequestShape {
+    fn from(case: &Case) -> Self {
+        Self {
+            event: case.event.clone(),
+            ..Self::from(&case.request)
+        }
+    }
+}
+
+impl From<&Route> for RequestShape {
+    fn from(route: &Route) -> Self {
+        Self {
+            case: CaseRequest {
+                method: route.method.clone(),
+                ..CaseRequest::default()
+            },
+            event: None,
+            below: route.path.clone().unwrap_or_default(),
+        }
     }
 }
 
@@ -54,6 +83,8 @@ pub struct PreparedRequest {
     uri: Uri,
     headers: HeaderMap,
     authorization: Option<String>,
+    /// What a function is asked by in place of the request.
+    event: Option<Event>,
 }
 
 impl PreparedRequest {
@@ -71,8 +102,9 @@ impl PreparedRequest {
                 .parse()
                 .map_err(|_| RequestError::Method(name.clone()))?,
         };
+        let path = format!("{path}{}", shape.below);
         let path = match &case.query {
-            None => path.to_owned(),
+            None => path,
             Some(query) => format!("{path}?{}", query.replace("{token}", token)),
         };
         let uri = path.parse::<Uri>().map_err(|error| RequestError::Path {
@@ -103,7 +135,21 @@ impl PreparedRequest {
             uri,
             headers,
             authorization,
+            event: None,
         })
+    }
+
+    /// Makes the event of it, for a function.
+    pub(super) fn with_event(mut self, shape: &RequestShape, form: EventForm, token: &str) -> Self {
+        let caller = Caller {
+            method: self.method.as_str(),
+            path: self.uri.path(),
+            query: self.uri.query().unwrap_or_default(),
+            headers: &self.headers,
+            authorization: self.authorization.as_deref(),
+        };
+        self.event = Event::new(&caller, form, shape.event.as_ref(), token);
+        self
     }
 
     /// The request with its headers and no body, for one send.
@@ -115,9 +161,20 @@ impl PreparedRequest {
         request
     }
 
-    /// The value of the `Authorization` header, where one is sent.
-    pub(super) fn authorization(&self) -> Option<&str> {
-        self.authorization.as_deref()
+    /// The event, where a function is asked, and API Gateway would ask it.
+    pub(super) fn event(&self) -> Option<&Event> {
+        self.event.as_ref()
+    }
+
+    /// The event's bytes, for people who want to see them.
+    pub fn event_bytes(&self) -> Option<&[u8]> {
+        self.event.as_ref().map(|event| event.payload.as_ref())
+    }
+
+    /// The ARN that the answer's policy is evaluated for, and the form of the event.
+    pub(crate) fn asked_for(&self) -> Option<(EventForm, &str)> {
+        let event = self.event.as_ref()?;
+        Some((event.form, &event.method_arn))
     }
 }
 
