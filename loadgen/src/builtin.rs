@@ -40,6 +40,8 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
     "authbench",
+    "authbench-direct",
+    "authbench-routes",
     "express-oauth2-jwt-bearer",
     "in-process"
 );
@@ -60,6 +62,7 @@ pub const CASES: &[BuiltinFile] = builtin!(
     "claims",
     "transport",
     "cache",
+    "policy",
     "rotation",
     "outage",
     "flood",

@@ -98,7 +98,13 @@ mod tests {
     #[test]
     fn a_case_to_be_let_in_can_only_fail_by_a_refusal_and_no_other_case_can() {
         let catalogue = crate::builtin::catalogue().expect("the built-in cases");
-        for case in catalogue.cases() {
+        // A case about the policy fails by what the policy says, too, with a token that is let in.
+        let by_decision = catalogue.cases().iter().filter(|case| {
+            case.policy
+                .as_ref()
+                .is_none_or(|question| question.arns.is_empty() && question.shape.is_empty())
+        });
+        for case in by_decision {
             assert_eq!(
                 case.cause == "valid-token-refused",
                 case.expect == Expectation::Allow,

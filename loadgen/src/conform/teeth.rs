@@ -16,7 +16,9 @@ use crate::target::HttpTarget;
 use verifier::{Flaw, KEY_LIFETIME, Trust, Verifier};
 
 mod fetch;
+mod policy;
 mod verifier;
+mod wire;
 
 /// How long the test waits for what a real target has a minute for.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -135,6 +137,7 @@ async fn ask(flaw: Flaw, question: &Question) -> (Outcome, Option<String>) {
                 own: Some((&idp, &listener)),
                 testbed: None,
                 key_lifetime: Some(KEY_LIFETIME),
+                echo: Some("/principal"),
             };
             let ending = play::play(sequence, &stage).await;
             let ending = ending.unwrap_or_else(|error| panic!("{}: {error}", question.id()));
@@ -229,6 +232,7 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc8017::exponent-one",
         ],
     ),
+    (Flaw::AnyMethod, &["cache::other-method-behind-gateway"]),
     (
         Flaw::FailsOpen,
         &[
@@ -301,6 +305,14 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7517::same-kid-other-kind",
             "rfc7517::symmetric-key-beside",
             "rfc7518::key-of-1024-bits-beside",
+        ],
+    ),
+    (Flaw::OnePathAlone, &["cache::other-path-behind-gateway"]),
+    (
+        Flaw::PrincipalByHeader,
+        &[
+            "cache::principals-interleaved",
+            "cache::principals-interleaved-behind-gateway",
         ],
     ),
     (Flaw::RefusesBySigningInput, &["cache::refusal-not-pinned"]),

@@ -11,12 +11,13 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::BigUint;
-use serde_json::Value;
-use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use serde_json::{Value, json};
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
 use super::fetch::{self, Got};
+use super::wire::{self, Asked};
 use crate::clock::unix_now;
 
 /// Least time between two fetches for keys that are not there.
@@ -41,6 +42,7 @@ pub(super) enum Flaw {
     AllowsForEver,
     AnyKeyOfTheSet,
     AnyKindOfKey,
+    AnyMethod,
     FailsOpen,
     FetchesEachTime,
     FirstKeyAlone,
@@ -52,6 +54,8 @@ pub(super) enum Flaw {
     NeverFetchesAgain,
     NoDeadline,
     OneOddKeySpoilsAll,
+    OnePathAlone,
+    PrincipalByHeader,
     RefusesBySigningInput,
     RefusesForEver,
     RefusesExtraMembers,
@@ -74,6 +78,8 @@ pub(super) struct Verifier {
     trust: Trust,
     keys: Mutex<Keys>,
     decisions: Mutex<HashMap<String, u16>>,
+    principals: Mutex<HashMap<String, Value>>,
+    first_paths: Mutex<HashMap<String, String>>,
     core: Mutex<()>,
 }
 
@@ -85,15 +91,21 @@ struct Keys {
 }
 
 impl Verifier {
-    /// Serves on a free port until the test's runtime ends.
-    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> SocketAddr {
-        let verifier = Arc::new(Self {
+    pub(super) fn new(flaw: Flaw, trust: Trust) -> Self {
+        Self {
             flaw,
             trust,
             keys: Mutex::default(),
             decisions: Mutex::default(),
+            principals: Mutex::default(),
+            first_paths: Mutex::default(),
             core: Mutex::default(),
-        });
+        }
+    }
+
+    /// Serves on a free port until the test's runtime ends.
+    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> SocketAddr {
+        let verifier = Arc::new(Self::new(flaw, trust));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move {
@@ -106,30 +118,53 @@ impl Verifier {
 
     async fn hold(self: Arc<Self>, stream: TcpStream) {
         let mut stream = BufReader::new(stream);
-        loop {
-            let (mut token, mut line) = (String::new(), String::new());
-            loop {
-                line.clear();
-                match stream.read_line(&mut line).await {
-                    Ok(1..) => {}
-                    Ok(0) | Err(_) => return,
-                }
-                if let Some(value) = line.strip_prefix("authorization: Bearer ") {
-                    value.trim().clone_into(&mut token);
-                }
-                if line == "\r\n" {
-                    break;
-                }
-            }
-            let status = self.decide(&token).await;
-            let answer = format!("HTTP/1.1 {status} -\r\ncontent-length: 0\r\n\r\n");
-            if stream.write_all(answer.as_bytes()).await.is_err() {
+        while let Some(asked) = wire::next(&mut stream).await {
+            let status = self.decide(&asked).await;
+            let body = match status {
+                200 => json!({"principal": self.principal(&asked.token).await}).to_string(),
+                _ => String::new(),
+            };
+            if !wire::answer(&mut stream, status, &body).await {
                 return;
             }
         }
     }
 
-    async fn decide(&self, token: &str) -> u16 {
+    /// Who an allowed answer says that the caller is.
+    async fn principal(&self, token: &str) -> Value {
+        let mut parts = token.split('.');
+        let header = parts.next().unwrap_or_default().to_owned();
+        let claims = parts.next().and_then(json);
+        let sub = claims.map(|claims| claims["sub"].clone());
+        let sub = sub.unwrap_or_default();
+        if self.flaw != Flaw::PrincipalByHeader {
+            return sub;
+        }
+        let mut known = self.principals.lock().await;
+        known.entry(header).or_insert(sub).clone()
+    }
+
+    /// A decision on a request: the token's, and then what its scope is for.
+    async fn decide(&self, asked: &Asked) -> u16 {
+        let status = self.decide_on(&asked.token).await;
+        if status != 200 {
+            return status;
+        }
+        if self.flaw == Flaw::OnePathAlone {
+            let mut first = self.first_paths.lock().await;
+            let first = first.entry(asked.token.clone());
+            if *first.or_insert_with(|| asked.path.clone()) != asked.path {
+                return 403;
+            }
+        }
+        match asked.method.as_str() {
+            "GET" => 200,
+            _ if self.flaw == Flaw::AnyMethod => 200,
+            _ => 403,
+        }
+    }
+
+    async fn decide_on(&self, token: &str) -> u16 {
         let remembered = self.remembered_as(token);
         if let Some(name) = &remembered
             && let Some(status) = self.decisions.lock().await.get(name)
@@ -172,7 +207,8 @@ impl Verifier {
         })
     }
 
-    async fn verify(&self, token: &str) -> Result<(), u16> {
+    /// What the token is worth; the error is the status of a refusal.
+    pub(super) async fn verify(&self, token: &str) -> Result<(), u16> {
         let [header_text, payload_text, signature_text] = token
             .split('.')
             .collect::<Vec<_>>()
@@ -301,7 +337,7 @@ impl Verifier {
     }
 }
 
-fn json(part: &str) -> Option<Value> {
+pub(super) fn json(part: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
