@@ -206,12 +206,12 @@ impl Conformance<'_> {
     }
 
     async fn ask(&self, case: &Case, connection: &mut Connection) -> Result<CaseRecord, Unasked> {
-        if let Some(reason) = missing(case, self.features) {
-            return Ok(record(case, None, Outcome::Skip, Some(reason)));
-        }
         if case.needs_function() && !self.target.shows_policy() {
             let reason = Some(policy::NOT_SHOWN.to_owned());
             return Ok(record(case, None, Outcome::Skip, reason));
+        }
+        if let Some(reason) = missing(case, self.features) {
+            return Ok(record(case, None, Outcome::Skip, Some(reason)));
         }
         let unasked = |reason: String| Unasked::Case {
             id: case.id.clone(),

@@ -39,7 +39,7 @@ pub enum PlanError {
     /// A mix with a case that is about more than a token: under load there is one key set, no listener, and no look at a
     /// policy.
     #[error(
-        "{at}: the mix names case {case:?}, which is about a key set, a listener or a policy; `authbench conform` asks it"
+        "{at}: the mix names case {case:?}, which needs a key set or a listener of its own, or is about a policy; `authbench conform` asks it"
     )]
     MixNeedsOwn {
         /// Where it stands.

@@ -89,8 +89,8 @@ async fn invoke(
 }
 
 /// Serves until the test's runtime ends.
-async fn serve(endpoint: Endpoint, issuer_port: u16) -> SocketAddr {
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+async fn serve(endpoint: Endpoint, port: u16, issuer_port: u16) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port))
         .await
         .expect("a port");
     let address = listener.local_addr().expect("an address");
@@ -126,13 +126,12 @@ async fn conform(folder: &Path, arguments: &[&str]) -> (Output, Vec<CaseRecord>)
         .expect("authbench starts");
     let record = RecordStore::load(&folder.join("out"))
         .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
+    let direct = arguments
+        .iter()
+        .any(|argument| argument.starts_with("authbench-"));
     assert_eq!(
         record.subject.kind,
-        if arguments.contains(&"--invoke") {
-            "invoke"
-        } else {
-            "lambda"
-        }
+        if direct { "lambda" } else { "invoke" }
     );
     (output, record.conformance.expect("judged").cases)
 }
@@ -140,7 +139,7 @@ async fn conform(folder: &Path, arguments: &[&str]) -> (Output, Vec<CaseRecord>)
 async fn conform_at(endpoint: Endpoint) -> (Output, Vec<CaseRecord>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let issuer_port = free_port();
-    let address = serve(endpoint, issuer_port).await;
+    let address = serve(endpoint, 0, issuer_port).await;
     let url = format!("http://{address}{EMULATOR_PATH}");
     let listen = format!("127.0.0.1:{issuer_port}");
     let arguments = [
@@ -184,6 +183,50 @@ async fn a_function_behind_either_kind_of_endpoint_is_judged_by_its_answers() {
         let observed = expired.and_then(|case| case.observed.as_ref());
         assert_eq!(observed.and_then(|answer| answer.status), Some(401));
     }
+}
+
+#[test]
+#[ignore = "the process that the next test starts"]
+fn endpoint_server() {
+    let port = |name: &str| {
+        let text = std::env::var(name).expect(name);
+        text.parse().expect("a port")
+    };
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        serve(Endpoint::Emulator, port("PORT"), port("ISSUER_PORT")).await;
+        std::future::pending::<()>().await;
+    });
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_endpoint_that_the_bench_starts_is_asked_at_the_emulators_path() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let own = std::env::current_exe().expect("this test's own path");
+    let issuer_port = free_port();
+    let text = format!(
+        "name = \"started\"\nkind = \"invoke\"\nfeatures = [\"scope\", \"request-event\"]\n[command]\n\
+         program = '{}'\nargs = [\"--ignored\", \"--exact\", \"endpoint_server\"]\n[command.env]\n\
+         PORT = \"{{port}}\"\nISSUER_PORT = \"{issuer_port}\"\n[invoke]\nevent = \"request\"\n",
+        own.display()
+    );
+    std::fs::write(folder.path().join("started.toml"), text).expect("written");
+    let listen = format!("127.0.0.1:{issuer_port}");
+    let arguments = [
+        "--target",
+        "started.toml",
+        "--issuer-listen",
+        &listen,
+        "--filter",
+        "apigw::",
+        "--filter",
+        "rfc6750::",
+    ];
+    let (output, cases) = conform(folder.path(), &arguments).await;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    let request = cases.iter().find(|case| case.id == "apigw::request-event");
+    assert_eq!(request.map(|case| case.outcome), Some(Outcome::Pass));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -99,6 +99,13 @@ fn every_case_passes(record: &RunRecord) {
         .expect("conformance was asked")
         .cases;
     assert!(cases.len() >= 60, "{} cases", cases.len());
+    // Behind the gateway its policy is not seen, and it covers the whole stage; `invoke_endpoint.rs` asks the rest.
+    let elsewhere =
+        |id: &str| id.starts_with("apigw::") || id == "cache::other-method-behind-gateway";
+    let (skipped, cases): (Vec<_>, Vec<_>) = cases
+        .iter()
+        .partition(|case| case.outcome == Outcome::Skip && elsewhere(&case.id));
+    assert!(skipped.iter().all(|case| case.reason.is_some()));
     let wrong: Vec<_> = cases
         .iter()
         .filter(|case| case.outcome != Outcome::Pass)
