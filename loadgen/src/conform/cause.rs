@@ -29,6 +29,9 @@ impl Cause {
     /// The cause of a denial with another status than the rule gives.
     pub const WRONG_STATUS: &'static str = "wrong-status";
 
+    /// The cause of refusals that a function signals by an error of its own.
+    pub const REFUSAL_BY_ERROR: &'static str = "refusal-by-error";
+
     /// The cause of every visit to an address that a token names.
     pub const FETCH_STEERED: &'static str = "fetch-steered-by-token";
 
@@ -90,7 +93,11 @@ mod tests {
             );
             assert!(cause.cves.is_sorted(), "{}", cause.id);
         }
-        for id in [Cause::NO_DECISION, Cause::WRONG_STATUS] {
+        for id in [
+            Cause::NO_DECISION,
+            Cause::REFUSAL_BY_ERROR,
+            Cause::WRONG_STATUS,
+        ] {
             assert!(Cause::find(id).is_some(), "{id}");
         }
     }

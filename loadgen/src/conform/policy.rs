@@ -2,7 +2,7 @@
 //! authorizer never sees, so that the decision on the one request is not all there is to it.
 
 use gateway::FunctionAnswer;
-use gateway::decision::OUTPUT_BYTES_WEBSOCKET;
+use gateway::decision::{OUTPUT_BYTES_WEBSOCKET, Rule};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -29,7 +29,8 @@ pub struct PolicyQuestion {
     /// What the answer has to look like.
     #[serde(default)]
     pub shape: Vec<ShapeRule>,
-    /// Whether a failure of the function is as good as a refusal, because API Gateway never sends such an event.
+    /// Whether a failure of the function, or an answer that is none, is as good as a refusal, because API Gateway never
+    /// sends such an event.
     #[serde(default)]
     pub may_fail: bool,
     /// Whether only those ARNs count which the policy of a plain request does not allow.
@@ -130,7 +131,8 @@ fn decided(
     let judged = judge_answer(answer, form, arn);
     let (sent, finished) = (observation.sent, observation.finished);
     let decided = judged.observation(sent, finished, observation.cold);
-    if question.may_fail && failed_by_itself(answer) {
+    let malformed = decided.rule.as_deref() == Some(Rule::OutputInvalid.id());
+    if question.may_fail && (malformed || failed_by_itself(answer)) {
         return Observation {
             decision: Decision::Deny,
             fault: None,
@@ -160,7 +162,7 @@ fn refused_by_gateway(case: &Case, observation: &Observation, fault: String) -> 
         observation: Observation {
             decision: Decision::Fault,
             status: Some(500),
-            rule: Some(gateway::decision::Rule::OutputInvalid.id().to_owned()),
+            rule: Some(Rule::OutputInvalid.id().to_owned()),
             fault: Some(fault.clone()),
             ..observation.clone()
         },
