@@ -14,7 +14,11 @@ use super::{
 };
 use crate::conform::Feature;
 use crate::scenario::{DurationText, WholeNumber};
-use crate::target::{EMULATOR_PATH, Endpoint, EventForm};
+use crate::target::EventForm;
+
+mod invoke;
+
+use invoke::RawInvoke;
 
 /// How long a target may take to become ready when its file does not say.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -102,14 +106,6 @@ enum RawAsk {
     Direct,
     #[default]
     Gateway,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct RawInvoke {
-    path: Option<Spanned<String>>,
-    #[serde(default)]
-    event: EventForm,
 }
 
 #[derive(Deserialize)]
@@ -298,30 +294,6 @@ impl RawSubject {
                 "kind = \"http\" takes either url or [command], and not both",
             )),
         }
-    }
-}
-
-impl RawInvoke {
-    fn at_url(self, url: &Spanned<String>) -> Result<SubjectKind, Mistake> {
-        if let Some(path) = &self.path {
-            return Err(Mistake::at(
-                path,
-                "a url holds its path; leave this one out",
-            ));
-        }
-        let (authority, path) =
-            parse_url(url.get_ref()).map_err(|message| Mistake::at(url, message))?;
-        let endpoint = Endpoint { authority, path };
-        Ok(SubjectKind::InvokeUrl(endpoint, self.event))
-    }
-
-    fn served_by(self, command: CommandPlan, ready: RawReady) -> Result<SubjectKind, Mistake> {
-        let path = match self.path {
-            Some(path) => checked_path(path)?,
-            None => EMULATOR_PATH.to_owned(),
-        };
-        let http = http(command, path, ready)?;
-        Ok(SubjectKind::InvokeCommand(http, self.event))
     }
 }
 
