@@ -264,6 +264,7 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (Flaw::FirstKeyAlone, &["oidc::next-key-published"]),
+    (Flaw::FirstOfTwo, &["rfc7519::sub-twice-by-value"]),
     (Flaw::FollowsRedirects, &["outage::redirect-to-a-stranger"]),
     (
         Flaw::FollowsUrls,
