@@ -299,6 +299,7 @@ fn a_mistake_in_a_sequence_is_named_with_its_step() {
             "`recipe` and `count` are for `mint`",
         ),
         ("{ wait = \"1s\", within = \"1s\" }", "are for `send`"),
+        ("{ wait = \"1s\", echo = true }", "are for `send`"),
         ("{ wait = \"soon\" }", "\"soon\" is not a duration"),
         ("{ wait = \"3m\" }", "at most 120s"),
         ("{ serve = \"rotten\" }", "`rotten`"),
@@ -317,6 +318,10 @@ fn a_mistake_in_a_sequence_is_named_with_its_step() {
         (
             "{ send = [\"a\"], expect = \"any\", times = 0 }",
             "`times` is 0",
+        ),
+        (
+            "{ send = [\"a\"], expect = \"any\", path = \"1\" }",
+            "`path` is \"1\"; it starts with a slash",
         ),
     ];
     let sends = sends.map(|(step, part)| (format!("{mint}{step}"), part));
