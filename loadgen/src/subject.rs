@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::builtin::ShippedFiles;
 use crate::conform::Feature;
 use crate::place;
-use crate::target::{Endpoint, EventForm};
+use crate::target::{EMULATOR_AT_ONCE, Endpoint, EventForm};
 
 mod placeholder;
 mod raw;
@@ -62,7 +62,14 @@ pub enum SubjectKind {
     /// Our authorizer in this process.
     InProcess,
     /// A command that serves an invoke endpoint, as the Lambda Runtime Interface Emulator does; the path is the endpoint's.
-    InvokeCommand(HttpCommand, EventForm),
+    InvokeCommand {
+        /// How it is started.
+        http: HttpCommand,
+        /// The form of its events.
+        form: EventForm,
+        /// Events at the same time, at most.
+        at_once: usize,
+    },
     /// An invoke endpoint that is already there.
     InvokeUrl(Endpoint, EventForm),
     /// A command that speaks the Lambda Runtime API.
@@ -75,7 +82,7 @@ impl SubjectKind {
         match self {
             Self::HttpCommand(_) | Self::HttpUrl { .. } => "http",
             Self::InProcess => "in-process",
-            Self::InvokeCommand(..) | Self::InvokeUrl(..) => "invoke",
+            Self::InvokeCommand { .. } | Self::InvokeUrl(..) => "invoke",
             Self::Lambda(_) => "lambda",
         }
     }
@@ -84,16 +91,17 @@ impl SubjectKind {
     fn is_function(&self) -> bool {
         match self {
             Self::HttpCommand(_) | Self::HttpUrl { .. } => false,
-            Self::InProcess | Self::InvokeCommand(..) | Self::InvokeUrl(..) | Self::Lambda(_) => {
-                true
-            }
+            Self::InProcess
+            | Self::InvokeCommand { .. }
+            | Self::InvokeUrl(..)
+            | Self::Lambda(_) => true,
         }
     }
 
     /// The command that a run starts, where there is one.
     fn command_mut(&mut self) -> Option<&mut CommandPlan> {
         match self {
-            Self::HttpCommand(http) | Self::InvokeCommand(http, _) => Some(&mut http.command),
+            Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => Some(&mut http.command),
             Self::Lambda(lambda) => Some(&mut lambda.command),
             Self::HttpUrl { .. } | Self::InProcess | Self::InvokeUrl(..) => None,
         }
@@ -296,7 +304,12 @@ impl Subject {
             flag: "--invoke",
             message,
         })?;
-        let kind = SubjectKind::InvokeUrl(Endpoint { authority, path }, EventForm::default());
+        let endpoint = Endpoint {
+            authority,
+            path,
+            at_once: EMULATOR_AT_ONCE,
+        };
+        let kind = SubjectKind::InvokeUrl(endpoint, EventForm::default());
         let description = "A function that was already running behind its invoke endpoint.";
         Ok(Self::already_there(url, description, kind))
     }
@@ -434,6 +447,10 @@ mod tests {
                 &["t.toml:3", "[invoke] path"],
             ),
             ("kind = \"invoke\"\n", &["either url or [command]"]),
+            (
+                "kind = \"invoke\"\nurl = \"http://a/\"\n[invoke]\nat_once = 0\n",
+                &["t.toml:5", "1 to 1024"],
+            ),
             (
                 "kind = \"invoke\"\nurl = \"http://a/\"\n[invoke]\npath = \"/b\"\n",
                 &["t.toml:5", "url"],

@@ -25,7 +25,7 @@ pub use event::EventForm;
 pub use function::{FunctionTarget, Invoker};
 pub use http::HttpTarget;
 pub use in_process::InProcessTarget;
-pub use invoke::{EMULATOR_PATH, Endpoint};
+pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
 pub use wire::wire_bytes;

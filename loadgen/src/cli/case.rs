@@ -10,8 +10,8 @@ use loadgen::builtin;
 use loadgen::clock::unix_now;
 use loadgen::conform::{Case, Cause, Grade};
 use loadgen::target::{
-    EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, HttpTarget, Invoker, RequestShape, Target,
-    wire_bytes,
+    EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, HttpTarget, Invoker,
+    RequestShape, Target, wire_bytes,
 };
 use serde_json::{Map, Value};
 
@@ -115,6 +115,7 @@ fn event(text: &mut String, case: &Case, token: &str) -> Result<(), Failure> {
     let nowhere = Endpoint {
         authority: AUTHORITY.to_owned(),
         path: EMULATOR_PATH.to_owned(),
+        at_once: EMULATOR_AT_ONCE,
     };
     let function = FunctionTarget::new(Invoker::Endpoint(nowhere), EventForm::default());
     let request = Target::Function(function.into())

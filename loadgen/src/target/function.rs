@@ -6,6 +6,7 @@ use std::time::Instant;
 use gateway::decision::{self, Refusal};
 use gateway::{Function, FunctionAnswer};
 use serde_json::Value;
+use tokio::sync::Semaphore;
 
 use super::event::{Event, EventForm};
 use super::in_process::InProcessTarget;
@@ -21,6 +22,8 @@ pub(crate) const WORDS_MAX: usize = 300;
 pub struct FunctionTarget {
     invoker: Invoker,
     form: EventForm,
+    /// One permit for each event that may be under way.
+    turns: Semaphore,
 }
 
 /// How an event reaches the function.
@@ -53,7 +56,16 @@ pub(crate) struct Judged {
 impl FunctionTarget {
     /// A function that is asked by events of this form.
     pub fn new(invoker: Invoker, form: EventForm) -> Self {
-        Self { invoker, form }
+        let at_once = match &invoker {
+            Invoker::Endpoint(endpoint) => endpoint.at_once,
+            // Both take what comes: one is a function call, the other has a queue.
+            Invoker::InProcess(_) | Invoker::Processes(_) => Semaphore::MAX_PERMITS,
+        };
+        Self {
+            invoker,
+            form,
+            turns: Semaphore::new(at_once),
+        }
     }
 
     /// The form of its events.
@@ -90,6 +102,9 @@ impl FunctionConnection {
             };
             return (judged.observation(sent, sent, false), Said::Nothing);
         };
+        let target = Arc::clone(&self.target);
+        // The semaphore is never closed. A wait for one's turn is the bench's, and no service time.
+        let _turn = target.turns.acquire().await;
         let sent = Instant::now();
         match self.invoke(event).await {
             Ok(invoked) => {
@@ -194,7 +209,16 @@ impl Judged {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
+    use std::time::Duration;
+
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinSet;
+
     use super::*;
+    use crate::target::{RequestShape, Target};
 
     #[test]
     fn a_simple_response_counts_in_payload_2_alone() {
@@ -237,5 +261,55 @@ mod tests {
             gateway::PLANETS_ARN,
         );
         assert_eq!((refused.status, refused.fault), (401, None));
+    }
+    /// Serves events that each take a while, and remembers how many were under way at the same time.
+    async fn slow_endpoint(at_once: usize) -> (Endpoint, Arc<AtomicUsize>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let authority = listener.local_addr().expect("an address").to_string();
+        let (under_way, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let seen = Arc::clone(&most);
+        tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let (under_way, most) = (Arc::clone(&under_way), Arc::clone(&seen));
+                tokio::spawn(async move {
+                    let mut bytes = Vec::new();
+                    while !bytes.ends_with(b"}") {
+                        stream.read_buf(&mut bytes).await.expect("a request");
+                    }
+                    most.fetch_max(under_way.fetch_add(1, SeqCst) + 1, SeqCst);
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    under_way.fetch_sub(1, SeqCst);
+                    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}";
+                    stream.write_all(answer).await.expect("a client");
+                });
+            }
+        });
+        let path = "/".to_owned();
+        let endpoint = Endpoint {
+            authority,
+            path,
+            at_once,
+        };
+        (endpoint, most)
+    }
+
+    #[tokio::test]
+    async fn no_more_events_are_under_way_than_the_endpoint_takes() {
+        for at_once in [1, 3] {
+            let (endpoint, most) = slow_endpoint(at_once).await;
+            let target = FunctionTarget::new(Invoker::Endpoint(endpoint), EventForm::Token);
+            let target = Target::Function(Arc::new(target));
+            let request = target
+                .prepare(&RequestShape::default(), "t")
+                .expect("a plain request");
+            let mut calls = JoinSet::new();
+            for _ in 0..4 {
+                let (mut connection, request) = (target.connection(), request.clone());
+                calls.spawn(async move { connection.call(&request).await });
+            }
+            let answers = calls.join_all().await;
+            assert!(answers.iter().all(|answer| answer.status == Some(500)));
+            assert_eq!(most.load(SeqCst), at_once);
+        }
     }
 }

@@ -18,6 +18,10 @@ use super::http::{CONNECT_TIMEOUT, connect};
 /// The path of every function that the Runtime Interface Emulator runs.
 pub const EMULATOR_PATH: &str = "/2015-03-31/functions/function/invocations";
 
+/// Events at the same time where nobody says otherwise: the Runtime Interface Emulator has one execution environment, and a
+/// second event ends it.
+pub const EMULATOR_AT_ONCE: usize = 1;
+
 /// The header that says that the function failed (Lambda API reference, `Invoke`).
 const FUNCTION_ERROR: &str = "x-amz-function-error";
 
@@ -37,6 +41,8 @@ pub struct Endpoint {
     pub authority: String,
     /// The path of the action.
     pub path: String,
+    /// Events at the same time, at most.
+    pub at_once: usize,
 }
 
 /// A kept-open connection, opened again when the endpoint has closed it.

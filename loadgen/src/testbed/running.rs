@@ -51,15 +51,20 @@ pub(super) struct RunningServer {
 #[derive(Debug, Clone, Copy)]
 enum Wire {
     Http,
-    Invoke(EventForm),
+    Invoke { form: EventForm, at_once: usize },
 }
 
 impl Wire {
     fn target(self, authority: String, path: String) -> Target {
         match self {
             Self::Http => Target::Http(Arc::new(HttpTarget::new(authority, path))),
-            Self::Invoke(form) => {
-                function_target(Invoker::Endpoint(Endpoint { authority, path }), form)
+            Self::Invoke { form, at_once } => {
+                let endpoint = Endpoint {
+                    authority,
+                    path,
+                    at_once,
+                };
+                function_target(Invoker::Endpoint(endpoint), form)
             }
         }
     }
@@ -93,8 +98,16 @@ pub(super) async fn start_subject(
             Ask::Gateway => behind_gateway(scenario, subject, command, &placeholders).await,
         },
         SubjectKind::HttpCommand(plan) => running_server(plan, Wire::Http, placeholders).await,
-        SubjectKind::InvokeCommand(plan, form) => {
-            running_server(plan, Wire::Invoke(*form), placeholders).await
+        SubjectKind::InvokeCommand {
+            http,
+            form,
+            at_once,
+        } => {
+            let wire = Wire::Invoke {
+                form: *form,
+                at_once: *at_once,
+            };
+            running_server(http, wire, placeholders).await
         }
         SubjectKind::HttpUrl { authority, path } => {
             let target = Wire::Http.target(authority.clone(), path.clone());
@@ -104,13 +117,10 @@ pub(super) async fn start_subject(
                 format!("http://{authority}{path}"),
             ))
         }
-        SubjectKind::InvokeUrl(Endpoint { authority, path }, form) => {
-            let target = Wire::Invoke(*form).target(authority.clone(), path.clone());
-            Ok((
-                Running::Nothing,
-                target,
-                format!("http://{authority}{path}"),
-            ))
+        SubjectKind::InvokeUrl(endpoint, form) => {
+            let url = format!("http://{}{}", endpoint.authority, endpoint.path);
+            let target = function_target(Invoker::Endpoint(endpoint.clone()), *form);
+            Ok((Running::Nothing, target, url))
         }
         SubjectKind::InProcess => {
             let authorizer = Box::new(InProcessTarget::new(&placeholders)?);

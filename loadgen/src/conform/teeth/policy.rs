@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use super::verifier::{self, Flaw, Verifier};
 use super::{issuer, trust, wire};
 use crate::conform::*;
-use crate::target::{EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, Invoker};
+use crate::target::{
+    EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, Invoker,
+};
 
 /// What one authorizer does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +128,7 @@ impl Function {
         Endpoint {
             authority: address.to_string(),
             path: EMULATOR_PATH.to_owned(),
+            at_once: EMULATOR_AT_ONCE,
         }
     }
 

@@ -5,7 +5,11 @@ use toml::Spanned;
 
 use super::super::{CommandPlan, SubjectKind};
 use super::{Mistake, RawReady, checked_path, http, parse_url};
-use crate::target::{EMULATOR_PATH, Endpoint, EventForm};
+use crate::scenario::WholeNumber;
+use crate::target::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm};
+
+/// As many as there are users at most.
+const AT_ONCE_MAX: usize = 1_024;
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -13,6 +17,7 @@ pub(super) struct RawInvoke {
     path: Option<Spanned<String>>,
     #[serde(default)]
     event: EventForm,
+    at_once: Option<Spanned<WholeNumber>>,
 }
 
 impl RawInvoke {
@@ -25,7 +30,11 @@ impl RawInvoke {
         }
         let (authority, path) =
             parse_url(url.get_ref()).map_err(|message| Mistake::at(url, message))?;
-        let endpoint = Endpoint { authority, path };
+        let endpoint = Endpoint {
+            authority,
+            path,
+            at_once: self.at_once()?,
+        };
         Ok(SubjectKind::InvokeUrl(endpoint, self.event))
     }
 
@@ -34,11 +43,30 @@ impl RawInvoke {
         command: CommandPlan,
         ready: RawReady,
     ) -> Result<SubjectKind, Mistake> {
+        let at_once = self.at_once()?;
         let path = match self.path {
             Some(path) => checked_path(path)?,
             None => EMULATOR_PATH.to_owned(),
         };
         let http = http(command, path, ready)?;
-        Ok(SubjectKind::InvokeCommand(http, self.event))
+        Ok(SubjectKind::InvokeCommand {
+            http,
+            form: self.event,
+            at_once,
+        })
+    }
+
+    fn at_once(&self) -> Result<usize, Mistake> {
+        match &self.at_once {
+            None => Ok(EMULATOR_AT_ONCE),
+            Some(number) if (1..=AT_ONCE_MAX).contains(&number.get_ref().size()) => {
+                Ok(number.get_ref().size())
+            }
+            Some(number) => {
+                let given = number.get_ref().0;
+                let message = format!("at_once is {given}; it takes 1 to {AT_ONCE_MAX}");
+                Err(Mistake::at(number, message))
+            }
+        }
     }
 }
