@@ -269,6 +269,8 @@ async fn our_own_authorizer_passes_every_question_about_policies_when_asked_dire
         "--filter",
         "cache::other-",
         "--filter",
+        "cache::refused-method",
+        "--filter",
         "cache::principals-",
     ];
     let (output, cases) = conform(folder.path(), &arguments).await;
@@ -295,6 +297,8 @@ async fn behind_the_gateway_cached_policies_are_asked_by_method_and_path() {
         "apigw::policy-sibling",
         "--filter",
         "cache::other-",
+        "--filter",
+        "cache::refused-method",
         "--filter",
         "cache::principals-",
     ];

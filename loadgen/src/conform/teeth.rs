@@ -308,7 +308,13 @@ const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7518::key-of-1024-bits-beside",
         ],
     ),
-    (Flaw::OnePathAlone, &["cache::other-path-behind-gateway"]),
+    (
+        Flaw::OnePathAlone,
+        &[
+            "cache::other-path-behind-gateway",
+            "cache::refused-method-first-behind-gateway",
+        ],
+    ),
     (
         Flaw::PrincipalByHeader,
         &[

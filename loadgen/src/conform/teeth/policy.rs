@@ -59,6 +59,7 @@ const FOUND_BY: &[(PolicyFlaw, &[&str])] = &[
         &[
             "apigw::arn-path-colon",
             "apigw::arn-path-wildcard",
+            "apigw::policy-refused-method-first",
             "apigw::policy-sibling",
         ],
     ),
@@ -89,7 +90,11 @@ const FOUND_BY: &[(PolicyFlaw, &[&str])] = &[
     (PolicyFlaw::OldVersion, &["apigw::policy-version"]),
     (
         PolicyFlaw::OneArn,
-        &["apigw::arn-path-wildcard", "apigw::policy-sibling"],
+        &[
+            "apigw::arn-path-wildcard",
+            "apigw::policy-refused-method-first",
+            "apigw::policy-sibling",
+        ],
     ),
     (PolicyFlaw::PlainStagesAlone, &["apigw::arn-stage-default"]),
     (PolicyFlaw::SimpleAlways, &["apigw::payload-1"]),
