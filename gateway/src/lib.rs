@@ -32,6 +32,6 @@ pub use function::{
     Invocation, InvokeError, MAX_ENVIRONMENTS_LIMIT, TIMEOUT_MAX,
 };
 pub use gateway::{Counters, Gateway, GatewayConfig, GatewayError};
-pub use log_tail::{LogLine, LogTail};
+pub use log_tail::{LogLine, LogTail, redacted};
 pub use policy_cache::PolicyCache;
 pub use switches::Switches;

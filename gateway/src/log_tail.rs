@@ -12,6 +12,12 @@ mod redact;
 
 pub(crate) use redact::{cut, without_tokens};
 
+/// Somebody else's text as a message may show it: on one line, `limit` bytes of it at most, and without what looks like a
+/// token.
+pub fn redacted(text: &str, limit: usize) -> String {
+    cut(&without_tokens(text), limit)
+}
+
 /// Lines that are kept: a stack trace of each environment of a small pool.
 const LINES: usize = 200;
 

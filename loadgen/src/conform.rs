@@ -9,13 +9,15 @@
 
 use std::time::{Duration, Instant};
 
-use mock_idp::{MintDefaults, Minter, UrlListener};
+use mock_idp::{MintDefaults, Minter, Recipe, UrlListener};
 
 use crate::clock::{today, unix_now};
 use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
-use crate::target::{Connection, Decision, Observation, PreparedRequest, RequestShape, Target};
+use crate::target::{
+    Connection, Decision, Observation, PreparedRequest, RequestShape, Said, Target,
+};
 use processes::Watch;
 use remark::{remarked, repetitions};
 
@@ -26,6 +28,7 @@ mod diagnosis;
 pub(crate) mod fingerprint;
 mod flaky;
 mod outcome;
+mod policy;
 mod probe;
 mod processes;
 mod remark;
@@ -34,12 +37,13 @@ mod sequence;
 mod side_by_side;
 
 pub use case::{
-    AnswerRule, Case, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade, Level,
-    ListenerRule, Severity,
+    AnswerRule, Case, CaseEvent, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade,
+    Level, ListenerRule, Route, Severity,
 };
 pub use catalogue::{CaseError, Catalogue};
 pub use cause::Cause;
 pub use outcome::Outcome;
+pub use policy::{PolicyQuestion, ShapeRule};
 pub use probe::{NoDecision, ask_genuine};
 pub use processes::Processes;
 pub use selection::Selection;
@@ -115,6 +119,8 @@ struct Question {
     request: PreparedRequest,
     /// The parts of its tokens that no answer has a reason to repeat.
     secrets: Vec<String>,
+    /// The request of a genuine token, for a policy that is held against the usual one.
+    usual: Option<PreparedRequest>,
 }
 
 /// Names the causes of what failed. `cases` are those of the record, in any order, and may be more.
@@ -262,6 +268,9 @@ impl Conformance<'_> {
 
     /// Mints and builds what a case sends; the inner error is why the target is not asked.
     fn prepare(&self, case: &Case) -> Result<Result<Question, String>, Unasked> {
+        if case.needs_function() && !self.target.shows_policy() {
+            return Ok(Err(policy::NOT_SHOWN.to_owned()));
+        }
         if let Some(reason) = missing(case, self.features, self.target) {
             return Ok(Err(reason));
         }
@@ -295,13 +304,30 @@ impl Conformance<'_> {
             .collect();
         let request = self
             .target
-            .prepare(
-                &RequestShape::from(&case.request).with_second(second),
-                &token,
-            )
+            .prepare(&RequestShape::from(case).with_second(second), &token)
             .map_err(|error| unasked(error.to_string()))?
             .keeping_answer();
-        Ok(Ok(Question { request, secrets }))
+        let usual = self.usual(case).map_err(unasked)?;
+        Ok(Ok(Question {
+            request,
+            secrets,
+            usual,
+        }))
+    }
+
+    /// The request of a genuine token, for a case that holds a policy against the usual one.
+    fn usual(&self, case: &Case) -> Result<Option<PreparedRequest>, String> {
+        if !case
+            .policy
+            .as_ref()
+            .is_some_and(|policy| policy.wider_than_usual)
+        {
+            return Ok(None);
+        }
+        let genuine = self.minter.mint(&Recipe::default(), unix_now());
+        let token = genuine.map_err(|error| error.to_string())?;
+        let usual = self.target.prepare(&RequestShape::default(), &token);
+        usual.map(Some).map_err(|error| error.to_string())
     }
 
     /// Sends and judges; says whether the answer repeats what it has no reason to.
@@ -311,6 +337,10 @@ impl Conformance<'_> {
         question: &Question,
         connection: &mut Connection,
     ) -> (CaseRecord, bool) {
+        if let Some(policy) = &case.policy {
+            let judged = self.ask_policy(case, policy, question, connection).await;
+            return (judged, false);
+        }
         let observation = connection.call(&question.request).await;
         let repeats = observation.answer.as_ref().is_some_and(|answer| {
             let mut secrets = question.secrets.iter();
@@ -333,6 +363,32 @@ impl Conformance<'_> {
         let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
         let reason = reason.or(visit);
         (record(case, Some(&observation), outcome, reason), repeats)
+    }
+}
+
+impl Conformance<'_> {
+    /// Asks what the policy of an answer says.
+    async fn ask_policy(
+        &self,
+        case: &Case,
+        policy: &PolicyQuestion,
+        question: &Question,
+        connection: &mut Connection,
+    ) -> CaseRecord {
+        let usual = match &question.usual {
+            Some(usual) => connection.call_for(usual).await.1,
+            None => Said::Nothing,
+        };
+        let (observation, said) = connection.call_for(&question.request).await;
+        let asked = (observation, &said);
+        let found = policy::judge(case, policy, &question.request, asked, &usual);
+        if found.outcome == Outcome::Skip {
+            return record(case, None, Outcome::Skip, found.reason);
+        }
+        let seen = &found.observation;
+        let (outcome, declared) = declared(self.divergences, &case.id, found.outcome, seen);
+        let reason = found.reason.or(declared);
+        record(case, Some(seen), outcome, reason)
     }
 }
 
@@ -364,7 +420,7 @@ fn missing(case: &Case, features: &[Feature], target: &Target) -> Option<String>
         .iter()
         .find(|feature| !features.contains(feature))?;
     Some(format!(
-        "the target does not do this: {:?} is not among the features of its file",
+        "the target does not do this: {} is not among the features of its file",
         missing.word()
     ))
 }

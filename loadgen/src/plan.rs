@@ -36,9 +36,10 @@ pub enum PlanError {
         /// The conditions.
         selection: Selection,
     },
-    /// A mix with a case that is about more than a token: under load there is one key set, one token, and no listener.
+    /// A mix with a case that is about more than a token: under load there is one key set, one token, no listener, and no
+    /// look at a policy.
     #[error(
-        "{at}: the mix names case {case:?}, which needs a key set, a listener, a second token or a connection of its own; `authbench conform` asks it"
+        "{at}: the mix names case {case:?}, which needs a key set, a listener, a second token or a connection of its own, or is about a policy; `authbench conform` asks it"
     )]
     MixNeedsOwn {
         /// Where it stands.

@@ -97,7 +97,7 @@ pub struct ScenarioSummary {
 pub struct SubjectSummary {
     /// The target's name.
     pub name: String,
-    /// `lambda`, `http` or `in-process`.
+    /// `lambda`, `http`, `invoke` or `in-process`.
     pub kind: String,
     /// What it is, in a sentence.
     pub description: String,

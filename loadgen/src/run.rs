@@ -162,7 +162,7 @@ impl Run<'_> {
             .flatten();
         let features = match &self.plan.subject.features {
             Some(declared) => declared.clone(),
-            None => fingerprint::features(found.as_ref()),
+            None => fingerprint::features(found.as_ref(), self.plan.subject.kind.is_function()),
         };
         let conformance = Conformance {
             target: testbed.target(),

@@ -10,11 +10,12 @@ use serde::Deserialize;
 use crate::builtin::ShippedFiles;
 use crate::conform::Feature;
 use crate::place;
+use crate::target::{EMULATOR_AT_ONCE, Endpoint, EventForm};
 
 mod placeholder;
 mod raw;
 
-use raw::{Mistake, RawDivergence, RawSubject, parse_url};
+use raw::{Mistake, RawDivergence, RawSubject, declared_unless_said, parse_url};
 
 pub use placeholder::{PlaceholderError, Placeholders};
 
@@ -33,6 +34,8 @@ pub struct Subject {
     pub divergences: Vec<Divergence>,
     /// How it keeps the issuer's keys.
     pub keys: KeyLife,
+    /// The JSON pointer (RFC 6901) to the principal in an allowed answer: in its body, or in what a function returns.
+    pub echo: Option<String>,
 }
 
 /// How a target keeps the issuer's keys, as far as its file says so.
@@ -58,7 +61,18 @@ pub enum SubjectKind {
     },
     /// Our authorizer in this process.
     InProcess,
-    /// A command that speaks the Lambda Runtime API, behind the gateway stand-in.
+    /// A command that serves an invoke endpoint, as the Lambda Runtime Interface Emulator does; the path is the endpoint's.
+    InvokeCommand {
+        /// How it is started.
+        http: HttpCommand,
+        /// The form of its events.
+        form: EventForm,
+        /// Events at the same time, at most.
+        at_once: usize,
+    },
+    /// An invoke endpoint that is already there.
+    InvokeUrl(Endpoint, EventForm),
+    /// A command that speaks the Lambda Runtime API.
     Lambda(LambdaCommand),
 }
 
@@ -68,7 +82,28 @@ impl SubjectKind {
         match self {
             Self::HttpCommand(_) | Self::HttpUrl { .. } => "http",
             Self::InProcess => "in-process",
+            Self::InvokeCommand { .. } | Self::InvokeUrl(..) => "invoke",
             Self::Lambda(_) => "lambda",
+        }
+    }
+
+    /// Whether it is a function of API Gateway, so that the requests are those of the built-in API.
+    pub(crate) fn is_function(&self) -> bool {
+        match self {
+            Self::HttpCommand(_) | Self::HttpUrl { .. } => false,
+            Self::InProcess
+            | Self::InvokeCommand { .. }
+            | Self::InvokeUrl(..)
+            | Self::Lambda(_) => true,
+        }
+    }
+
+    /// The command that a run starts, where there is one.
+    fn command_mut(&mut self) -> Option<&mut CommandPlan> {
+        match self {
+            Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => Some(&mut http.command),
+            Self::Lambda(lambda) => Some(&mut lambda.command),
+            Self::HttpUrl { .. } | Self::InProcess | Self::InvokeUrl(..) => None,
         }
     }
 }
@@ -125,6 +160,17 @@ pub struct LambdaCommand {
     pub timeout: Duration,
     /// Execution environments at most.
     pub max_environments: usize,
+    /// Who asks it.
+    pub ask: Ask,
+}
+
+/// Who asks a function.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ask {
+    /// The bench, by events of this form: no gateway, no cache, and its policy is seen.
+    Direct(EventForm),
+    /// The gateway stand-in.
+    Gateway,
 }
 
 /// A deviation that is known, with its reason and the day on which the reason has to be looked at again.
@@ -176,8 +222,13 @@ pub enum SubjectError {
         message: String,
     },
     /// A URL on the command line that cannot be asked.
-    #[error("--url: {0}")]
-    Url(String),
+    #[error("{flag}: {message}")]
+    Url {
+        /// The flag.
+        flag: &'static str,
+        /// What is wrong with the URL.
+        message: String,
+    },
 }
 
 impl Subject {
@@ -193,7 +244,7 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let features = Some(raw.features.clone());
+        let mut features = raw.features();
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()
             .map(|divergence| {
@@ -203,49 +254,87 @@ impl Subject {
             .collect::<Result<_, _>>()
             .map_err(meaning)?;
         let keys = raw.key_life().map_err(meaning)?;
+        let echo = raw.echo_pointer().map_err(meaning)?;
         let kind = raw.into_kind(folder).map_err(meaning)?;
+        features.extend(echo.is_some().then_some(Feature::PrincipalEcho));
+        // The routes are those of the API in front, whatever the function makes of them.
+        features.extend(kind.is_function().then_some(Feature::Routes));
         Ok(Self {
             name,
             description,
             kind,
-            features,
+            features: Some(features),
             divergences,
             keys,
+            echo,
         })
     }
 
     /// The same target with its keys' lifetime as short as its file says.
     pub(crate) fn with_short_lived_keys(mut self) -> Self {
         let env = std::mem::take(&mut self.keys.env);
-        match &mut self.kind {
-            SubjectKind::HttpCommand(http) => http.command.env.extend(env),
-            SubjectKind::Lambda(lambda) => lambda.command.env.extend(env),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+        if let Some(command) = self.kind.command_mut() {
+            command.env.extend(env);
         }
         self
     }
 
     /// The same target with the files that it runs.
     pub(crate) fn with_files(mut self, files: ShippedFiles) -> Self {
-        match &mut self.kind {
-            SubjectKind::HttpCommand(http) => http.command.files = Some(files),
-            SubjectKind::Lambda(lambda) => lambda.command.files = Some(files),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+        if let Some(command) = self.kind.command_mut() {
+            command.files = Some(files);
         }
         self
     }
 
     /// A server that is already there, given by its URL on the command line.
     pub fn at_url(url: &str) -> Result<Self, SubjectError> {
-        let kind = parse_url(url).map_err(SubjectError::Url)?;
-        Ok(Self {
+        let (authority, path) = parse_url(url).map_err(|message| SubjectError::Url {
+            flag: "--url",
+            message,
+        })?;
+        let kind = SubjectKind::HttpUrl { authority, path };
+        let description = "A server that was already running.";
+        Ok(Self::already_there(url, description, kind))
+    }
+
+    /// A function behind an invoke endpoint that is already there, given by its URL on the command line.
+    pub fn at_invoke_url(url: &str) -> Result<Self, SubjectError> {
+        let (authority, path) = parse_url(url).map_err(|message| SubjectError::Url {
+            flag: "--invoke",
+            message,
+        })?;
+        let endpoint = Endpoint {
+            authority,
+            path,
+            at_once: EMULATOR_AT_ONCE,
+        };
+        let kind = SubjectKind::InvokeUrl(endpoint, EventForm::default());
+        let description = "A function that was already running behind its invoke endpoint.";
+        Ok(Self::already_there(url, description, kind))
+    }
+
+    /// The same target, of which somebody has said that it requires the scope.
+    #[must_use]
+    pub fn requiring_scope(self) -> Self {
+        let mut features = declared_unless_said();
+        features.extend(self.kind.is_function().then_some(Feature::Routes));
+        Self {
+            features: Some(features),
+            ..self
+        }
+    }
+
+    fn already_there(url: &str, description: &str, kind: SubjectKind) -> Self {
+        Self {
             name: url.to_owned(),
-            description: "A server that was already running.".to_owned(),
+            description: description.to_owned(),
             kind,
             features: None,
             divergences: Vec::new(),
             keys: KeyLife::default(),
-        })
+            echo: None,
+        }
     }
 }
 
@@ -345,6 +434,47 @@ mod tests {
             (
                 "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nmemory_mb = \"1\"\n",
                 &["line 6", "whole number"],
+            ),
+        ];
+        for (body, parts) in table {
+            let message = refusal(body);
+            for part in parts {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_mistake_about_who_asks_and_what_is_echoed_is_named() {
+        let table = [
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\nevent = \"request\"\n",
+                &["t.toml:6", "ask = \"direct\""][..],
+            ),
+            (
+                "kind = \"invoke\"\n[request]\npath = \"/\"\n",
+                &["t.toml:3", "[invoke] path"],
+            ),
+            ("kind = \"invoke\"\n", &["either url or [command]"]),
+            (
+                "kind = \"invoke\"\nurl = \"http://a/\"\n[invoke]\nat_once = 0\n",
+                &["t.toml:5", "1 to 1024"],
+            ),
+            (
+                "kind = \"invoke\"\nurl = \"http://a/\"\n[invoke]\npath = \"/b\"\n",
+                &["t.toml:5", "url"],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\n[invoke]\nevent = \"token\"\n",
+                &["t.toml:4", "kind = \"invoke\""],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\n[echo]\npointer = \"principal\"\n",
+                &["t.toml:5", "\"principal\"", "/principal"],
+            ),
+            (
+                "kind = \"http\"\nurl = \"http://a/\"\nfeatures = [\"principal-echo\"]\n",
+                &["t.toml:4", "[echo]"],
             ),
         ];
         for (body, parts) in table {

@@ -10,9 +10,15 @@ use std::time::Instant;
 
 use ::http::{HeaderMap, Response};
 use bytes::Bytes;
+use gateway::FunctionAnswer;
 
+pub(crate) use function::{WORDS_MAX, judge as judge_answer};
+
+mod event;
+mod function;
 mod http;
 mod in_process;
+mod invoke;
 mod raw;
 mod reads_on;
 mod request;
@@ -20,19 +26,25 @@ mod scripted;
 mod template;
 mod wire;
 
+pub use event::EventForm;
+pub use function::{FunctionTarget, Invoker};
 pub use http::HttpTarget;
 pub use in_process::InProcessTarget;
+pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
 pub use wire::wire_bytes;
+
+/// The host that an event names in its headers: API Gateway's own form of it.
+const API_HOST: &str = "abcdef123.execute-api.us-east-1.amazonaws.com";
 
 /// What is asked. One value serves all virtual users; each of them holds a [`Connection`].
 #[derive(Debug, Clone)]
 pub enum Target {
     /// A server on a socket: the gateway stand-in or anybody's verifier.
     Http(Arc<HttpTarget>),
-    /// Our own authorizer without a process or a socket in between.
-    InProcess(Arc<InProcessTarget>),
+    /// A Lambda authorizer without a gateway in front of it.
+    Function(Arc<FunctionTarget>),
     /// Answers by a script, so that the tests of the recorder and of the judge know the truth.
     Scripted(Arc<ScriptedTarget>),
 }
@@ -44,21 +56,23 @@ impl Target {
             Self::Http(target) => {
                 Connection::Http(Box::new(http::HttpConnection::new(Arc::clone(target))))
             }
-            Self::InProcess(target) => Connection::InProcess(Arc::clone(target)),
+            Self::Function(target) => Connection::Function(Box::new(
+                function::FunctionConnection::new(Arc::clone(target)),
+            )),
             Self::Scripted(target) => Connection::Scripted(Arc::clone(target)),
         }
     }
 
-    /// Whether what is sent reaches it as bytes on a connection. A function call sees the value of `Authorization` alone.
+    /// Whether what is sent reaches it as bytes on a connection. A function sees an event that was made of it.
     pub fn has_wire(&self) -> bool {
-        !matches!(self, Self::InProcess(_))
+        !matches!(self, Self::Function(_))
     }
 
     /// Whether the form of its answers is its own: behind a gateway the function decides, and the gateway writes.
     pub fn writes_answers(&self) -> bool {
         match self {
             Self::Http(target) => !target.is_behind_gateway(),
-            Self::InProcess(_) => false,
+            Self::Function(_) => false,
             Self::Scripted(_) => true,
         }
     }
@@ -71,9 +85,19 @@ impl Target {
     ) -> Result<PreparedRequest, RequestError> {
         let (authority, path) = match self {
             Self::Http(target) => (target.authority(), target.path()),
-            Self::InProcess(_) | Self::Scripted(_) => ("in-process", "/planets"),
+            Self::Function(_) => (API_HOST, "/planets"),
+            Self::Scripted(_) => ("scripted", "/planets"),
         };
-        PreparedRequest::new(shape, token, authority, path)
+        let request = PreparedRequest::new(shape, token, authority, path)?;
+        Ok(match self {
+            Self::Function(target) => request.with_event(shape, target.form(), token),
+            Self::Http(_) | Self::Scripted(_) => request,
+        })
+    }
+
+    /// Whether the policy that decides can be seen, and not only what became of it.
+    pub fn shows_policy(&self) -> bool {
+        matches!(self, Self::Function(_))
     }
 }
 
@@ -82,8 +106,8 @@ impl Target {
 pub enum Connection {
     /// Over a socket that is kept open.
     Http(Box<http::HttpConnection>),
-    /// A function call.
-    InProcess(Arc<InProcessTarget>),
+    /// To a function.
+    Function(Box<function::FunctionConnection>),
     /// A script.
     Scripted(Arc<ScriptedTarget>),
 }
@@ -100,9 +124,46 @@ impl Connection {
     pub async fn call(&mut self, request: &PreparedRequest) -> Observation {
         match self {
             Self::Http(connection) => connection.call(request).await,
-            Self::InProcess(target) => target.call(request).await,
+            Self::Function(connection) => connection.call(request).await.0,
             Self::Scripted(target) => target.call().await,
         }
+    }
+
+    /// Asks once and keeps what the answer says, for questions about it. Load does not.
+    pub(crate) async fn call_for(&mut self, request: &PreparedRequest) -> (Observation, Said) {
+        match self {
+            Self::Http(connection) => {
+                let request = request.clone().keeping_answer();
+                let mut observation = connection.call(&request).await;
+                let answer = observation.answer.take();
+                let said = answer.map_or(Said::Nothing, |answer| Said::Body(answer.body));
+                (observation, said)
+            }
+            Self::Function(connection) => connection.call(request).await,
+            Self::Scripted(target) => (target.call().await, Said::Nothing),
+        }
+    }
+}
+
+/// What an answer says beside its decision. It may hold what the authorizer knows of the caller: it goes into no record.
+#[derive(Debug)]
+pub(crate) enum Said {
+    /// The function's own answer.
+    Answer(FunctionAnswer),
+    /// The body of an HTTP response.
+    Body(Bytes),
+    /// There was no answer.
+    Nothing,
+}
+
+impl Said {
+    /// The text at a JSON pointer (RFC 6901) into the body, or into what the function returned.
+    pub(crate) fn text_at(&self, pointer: &str) -> Option<String> {
+        let (Self::Answer(FunctionAnswer::Payload(bytes)) | Self::Body(bytes)) = self else {
+            return None;
+        };
+        let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        Some(value.pointer(pointer)?.as_str()?.to_owned())
     }
 }
 

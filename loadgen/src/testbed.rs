@@ -190,13 +190,14 @@ impl Testbed {
                     cache_hits: counters.cache_hits,
                 })
             }
-            Running::Server(_) | Running::Nothing => None,
+            Running::Function(_) | Running::Server(_) | Running::Nothing => None,
         }
     }
 
     /// Processes of the subject that were started, each with a memory of its own: one for a server.
     pub fn processes(&self) -> u64 {
         match &self.running {
+            Running::Function(function) => function.counters().environments_spawned.max(1),
             Running::Lambda(gateway) => gateway.counters().environments_spawned.max(1),
             Running::Server(_) | Running::Nothing => 1,
         }
@@ -205,6 +206,7 @@ impl Testbed {
     /// Processes of the subject that have ended by themselves so far; the gateway starts another for each of a function's.
     pub fn ended_processes(&self) -> u64 {
         match &self.running {
+            Running::Function(function) => function.environments_ended(),
             Running::Lambda(gateway) => gateway.function().environments_ended(),
             Running::Server(server) => u64::from(server.child.has_ended()),
             Running::Nothing => 0,
@@ -214,6 +216,7 @@ impl Testbed {
     /// The ids of the subject's processes that are known now: those of a function that are idle, a server's own.
     pub fn process_ids(&self) -> Vec<u32> {
         match &self.running {
+            Running::Function(function) => function.idle_process_ids(),
             Running::Lambda(gateway) => gateway.function().idle_process_ids(),
             Running::Server(server) => vec![server.child.process_id()],
             Running::Nothing => Vec::new(),
@@ -244,7 +247,8 @@ impl Testbed {
     pub async fn cold_start(&mut self, token: &str) -> Result<ColdSample, TestbedError> {
         let fetches_before = self.idp.fetch_count();
         let mut sample = match &mut self.running {
-            Running::Lambda(gateway) => cold_function(gateway, token).await?,
+            Running::Function(function) => cold_function(function, token).await?,
+            Running::Lambda(gateway) => cold_function(gateway.function(), token).await?,
             Running::Server(server) => {
                 let (target, sample) = server.cold_start(token).await?;
                 self.target = target;
@@ -282,11 +286,8 @@ impl Testbed {
             facts.push(format!("the JWKS was fetched {count} times"));
         }
         let log = match &mut self.running {
-            Running::Lambda(gateway) => {
-                let function = gateway.function();
-                facts.extend(function.last_failure().map(|failure| failure.to_string()));
-                function.log_tail()
-            }
+            Running::Function(function) => of_function(function, &mut facts),
+            Running::Lambda(gateway) => of_function(gateway.function(), &mut facts),
             Running::Server(server) => {
                 if let Some(status) = server.child.exit_status() {
                     facts.push(format!("the process has ended ({status})"));
@@ -306,6 +307,7 @@ impl Testbed {
     /// Ends subject, gateway and issuer, in this order, and waits for them.
     pub async fn shutdown(self) {
         match self.running {
+            Running::Function(function) => function.shutdown().await,
             Running::Lambda(gateway) => gateway.shutdown().await,
             Running::Server(mut server) => server.child.shutdown().await,
             Running::Nothing => {}
@@ -313,6 +315,12 @@ impl Testbed {
         self.listener.shutdown().await;
         self.idp.shutdown().await;
     }
+}
+
+/// What failed last goes to the facts; the log is the answer.
+fn of_function(function: &gateway::Function, facts: &mut Vec<String>) -> Vec<String> {
+    facts.extend(function.last_failure().map(|failure| failure.to_string()));
+    function.log_tail()
 }
 
 /// This program's own path, for targets that start it again.

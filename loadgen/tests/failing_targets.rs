@@ -286,7 +286,7 @@ fn a_target_without_a_decision_is_no_nonconformant_one() {
         14,
         &[
             "no decision on a genuine token",
-            "cold-start: the target lost 1 request:",
+            "cold start: the target lost 1 request:",
         ],
     );
     let phase = &record.phases[0];

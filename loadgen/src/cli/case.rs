@@ -9,7 +9,10 @@ use clap::Args;
 use loadgen::builtin;
 use loadgen::clock::unix_now;
 use loadgen::conform::{Case, Cause, Grade};
-use loadgen::target::{HttpTarget, RequestShape, Target, wire_bytes};
+use loadgen::target::{
+    EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, HttpTarget, Invoker,
+    RequestShape, Target, wire_bytes,
+};
 use serde_json::{Map, Value};
 
 use super::{Failure, output};
@@ -88,19 +91,13 @@ pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
         .as_ref()
         .map(|recipe| minter.mint(recipe, unix_now()));
     let second = second.transpose().map_err(Failure::usage)?;
-    let target = Target::Http(HttpTarget::new(AUTHORITY, "/planets").into());
-    let shape = RequestShape::from(&case.request).with_second(second.clone());
-    let request = target.prepare(&shape, &token).map_err(Failure::usage)?;
-    let bytes = super::runtime()?
-        .block_on(wire_bytes(&request))
-        .map_err(|reason| Failure::testbed(anyhow::anyhow!("the request: {reason}")))?;
     let mut text = about(case);
     changes(&mut text, case);
-    let _ = writeln!(
-        text,
-        "\nthe request\n{}",
-        shown(&bytes).trim_end_matches('\n')
-    );
+    if case.needs_function() {
+        event(&mut text, case, &token)?;
+    } else {
+        request(&mut text, case, &token, second.clone())?;
+    }
     let _ = writeln!(text);
     decoded(&mut text, "the token", &token);
     if let Some(second) = &second {
@@ -108,6 +105,41 @@ pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
     }
     output::print(&text)?;
     Ok(0)
+}
+
+fn request(
+    text: &mut String,
+    case: &Case,
+    token: &str,
+    second: Option<String>,
+) -> Result<(), Failure> {
+    let target = Target::Http(HttpTarget::new(AUTHORITY, "/planets").into());
+    let shape = RequestShape::from(case).with_second(second);
+    let request = target.prepare(&shape, token).map_err(Failure::usage)?;
+    let bytes = super::runtime()?
+        .block_on(wire_bytes(&request))
+        .map_err(|reason| Failure::testbed(anyhow::anyhow!("the request: {reason}")))?;
+    let shown = shown(&bytes);
+    let _ = writeln!(text, "\nthe request\n{}", shown.trim_end_matches('\n'));
+    Ok(())
+}
+
+/// The event of a case that only a function can be asked, in the form of a target that does not say otherwise.
+fn event(text: &mut String, case: &Case, token: &str) -> Result<(), Failure> {
+    let nowhere = Endpoint {
+        authority: AUTHORITY.to_owned(),
+        path: EMULATOR_PATH.to_owned(),
+        at_once: EMULATOR_AT_ONCE,
+    };
+    let function = FunctionTarget::new(Invoker::Endpoint(nowhere), EventForm::default());
+    let request = Target::Function(function.into())
+        .prepare(&RequestShape::from(case), token)
+        .map_err(Failure::usage)?;
+    let shown = request
+        .event_bytes()
+        .map_or_else(|| "none: API Gateway answers by itself".to_owned(), json);
+    let _ = writeln!(text, "\nthe event\n{shown}");
+    Ok(())
 }
 
 fn about(case: &Case) -> String {
@@ -125,7 +157,7 @@ fn about(case: &Case) -> String {
         Grade::Fail => "",
         Grade::Note => " (another answer is noted, and no failure)",
     };
-    let needs: Vec<String> = case.needs.iter().map(|need| format!("{need:?}")).collect();
+    let needs: Vec<&str> = case.needs.iter().map(|need| need.word()).collect();
     let mut rows = vec![
         ("expected", format!("{}{noted}", case.expect.word())),
         ("impact", case.impact.clone()),
@@ -149,7 +181,7 @@ fn about(case: &Case) -> String {
         rows.push(("answers", "none repeats a part of its token".to_owned()));
     }
     if !needs.is_empty() {
-        rows.push(("needs", needs.join(", ").to_lowercase()));
+        rows.push(("needs", needs.join(", ")));
     }
     for (name, value) in rows {
         let _ = writeln!(text, "  {name:<9} {value}");
@@ -159,9 +191,19 @@ fn about(case: &Case) -> String {
 
 /// What makes the token another one than the genuine one, as the case file says it.
 fn changes(text: &mut String, case: &Case) {
-    let parts: [(&str, &Map<String, Value>); 2] = [
-        ("token", &case.source.recipe),
-        ("request", &case.source.request),
+    let parts: [(&str, &Map<String, Value>, &str); 4] = [
+        (
+            "changed in the token",
+            &case.source.recipe,
+            "the token is the profile's genuine one",
+        ),
+        (
+            "changed in the request",
+            &case.source.request,
+            "the token is sent as Authorization: Bearer",
+        ),
+        ("changed in the event", &case.source.event, ""),
+        ("asked about the policy", &case.source.policy, ""),
     ];
     if !case.source.second.is_empty() {
         let _ = writeln!(text, "\nchanged in the second token");
@@ -169,16 +211,14 @@ fn changes(text: &mut String, case: &Case) {
             let _ = writeln!(text, "  {name} = {value}");
         }
     }
-    for (what, members) in parts {
+    for (what, members, nothing) in parts {
         if members.is_empty() {
-            let genuine = match what {
-                "token" => "the token is the profile's genuine one",
-                _ => "the token is sent as Authorization: Bearer",
-            };
-            let _ = writeln!(text, "\n{genuine}");
+            if !nothing.is_empty() {
+                let _ = writeln!(text, "\n{nothing}");
+            }
             continue;
         }
-        let _ = writeln!(text, "\nchanged in the {what}");
+        let _ = writeln!(text, "\n{what}");
         for (name, value) in members {
             let _ = writeln!(text, "  {name} = {value}");
         }

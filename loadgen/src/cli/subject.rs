@@ -2,7 +2,6 @@
 
 use clap::Args;
 use loadgen::builtin;
-use loadgen::conform::Feature;
 use loadgen::scenario::Scenario;
 use loadgen::subject::Subject;
 
@@ -24,6 +23,10 @@ pub(crate) struct SubjectArguments {
     /// A server that is already running and trusts the mock issuer: http://host:port/path
     #[arg(long)]
     url: Option<String>,
+    /// A function behind an invoke endpoint that trusts the mock issuer, as the Lambda Runtime Interface Emulator has it:
+    /// http://host:port/2015-03-31/functions/function/invocations
+    #[arg(long, value_name = "URL", conflicts_with_all = ["url", "target"])]
+    invoke: Option<String>,
     /// The issuer profile, whose shape tokens have: a built-in name or a path
     #[arg(
         long,
@@ -50,18 +53,18 @@ pub(crate) struct SubjectArguments {
 impl SubjectArguments {
     /// The target that is meant.
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
-        match &self.url {
-            Some(url) => {
-                let subject = Subject::at_url(url).map_err(Failure::usage)?;
-                // Who names a scope says that the server requires it.
-                let features = self.scope.is_some().then(|| vec![Feature::Scope]);
-                Ok(Subject {
-                    features,
-                    ..subject
-                })
-            }
-            None => builtin::subject(&self.target).map_err(Failure::usage),
-        }
+        let subject = match (&self.url, &self.invoke) {
+            (Some(url), _) => Subject::at_url(url),
+            (None, Some(url)) => Subject::at_invoke_url(url),
+            (None, None) => return builtin::subject(&self.target).map_err(Failure::usage),
+        };
+        let subject = subject.map_err(Failure::usage)?;
+        // Who names a scope says that it is required.
+        Ok(if self.scope.is_some() {
+            subject.requiring_scope()
+        } else {
+            subject
+        })
     }
 
     /// A scenario without conformance and phases; the command adds what it is for.
@@ -74,7 +77,12 @@ impl SubjectArguments {
             issuer: self.issuer.clone(),
             issuer_listen: self.issuer_listen,
             real_issuer: None,
-            target: self.url.clone().unwrap_or_else(|| self.target.clone()),
+            target: self
+                .url
+                .as_ref()
+                .or(self.invoke.as_ref())
+                .unwrap_or(&self.target)
+                .clone(),
             audience: self.audience.clone(),
             scope: self.scope.clone().unwrap_or_else(|| SCOPE.to_owned()),
             cache_ttl: gateway::DEFAULT_TTL,

@@ -7,8 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use toml::Spanned;
 
+use super::policy::PolicyQuestion;
 use super::sequence::RawSequence;
 use crate::scenario::DurationText;
+use crate::target::EventForm;
 
 /// The longest `within`: what a client waits for an answer of a server at most.
 const WITHIN_MAX: Duration = Duration::from_secs(10);
@@ -91,16 +93,26 @@ pub struct Case {
     /// How to send it; `Authorization: Bearer {token}` when absent.
     #[serde(default)]
     pub request: CaseRequest,
+    /// What is changed in the event of a function; asked only where events are sent.
+    pub event: Option<CaseEvent>,
+    /// What is asked about the policy beside its decision; asked only where the policy is seen.
+    pub policy: Option<PolicyQuestion>,
 }
 
 impl Case {
     /// Whether its token is not all of it: it is about a key set of its own, about who visits the listener, about two
-    /// tokens, or about bytes that need a connection of their own.
+    /// tokens, about bytes that need a connection of their own, or about a function's event or policy.
     pub fn needs_own(&self) -> bool {
         self.jwks != JwksDocument::Default
             || self.listener.is_some()
             || self.second.is_some()
             || self.request.raw.is_some()
+            || self.needs_function()
+    }
+
+    /// Whether it can be asked of a function alone.
+    pub fn needs_function(&self) -> bool {
+        self.event.is_some() || self.policy.is_some()
     }
 }
 
@@ -126,6 +138,12 @@ pub struct CaseSource {
     /// The members of `request`.
     #[serde(default)]
     pub request: Map<String, Value>,
+    /// The members of `event`.
+    #[serde(default)]
+    pub event: Map<String, Value>,
+    /// The members of `policy`.
+    #[serde(default)]
+    pub policy: Map<String, Value>,
 }
 
 /// A file of cases, read for its [`CaseSource`]s alone.
@@ -247,18 +265,33 @@ pub enum Grade {
 pub enum Feature {
     /// The target reads the issuer's key set while it runs, and picks a key by `kid`.
     KeySet,
+    /// It takes payload format 2.0 of HTTP APIs.
+    PayloadV2,
+    /// An allowed answer names the principal, at the place that `[echo]` of the target file names.
+    PrincipalEcho,
+    /// It takes REQUEST events.
+    RequestEvent,
+    /// Method and path decide, too: with the required scope `/planets` and what is below it can be read and not changed.
+    RouteScopes,
+    /// There are `GET /planets/{id}` and `DELETE /planets/{id}` below the path that it is asked for.
+    Routes,
     /// The target enforces the scope itself.
     Scope,
 }
 
 impl Feature {
     /// What a target does when its file says nothing.
-    pub const ALL: [Self; 2] = [Self::KeySet, Self::Scope];
+    pub const UNLESS_SAID: [Self; 2] = [Self::KeySet, Self::Scope];
 
     /// The word, as files write it.
     pub fn word(self) -> &'static str {
         match self {
             Self::KeySet => "key-set",
+            Self::PayloadV2 => "payload-v2",
+            Self::PrincipalEcho => "principal-echo",
+            Self::RequestEvent => "request-event",
+            Self::RouteScopes => "route-scopes",
+            Self::Routes => "routes",
             Self::Scope => "scope",
         }
     }
@@ -278,6 +311,28 @@ pub enum ListenerRule {
 pub enum AnswerRule {
     /// None repeats payload or signature of the token that it answers.
     NoToken,
+}
+
+/// What is changed in the event that a function gets.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CaseEvent {
+    /// Its form; the target's own when absent.
+    pub form: Option<EventForm>,
+    /// The method ARN, `routeArn` in payload format 2.0; `$absent` leaves it out.
+    pub arn: Option<String>,
+    /// Members that are written over, or left out by `$absent`. `{token}` stands for the token.
+    #[serde(default)]
+    pub members: Map<String, Value>,
+}
+
+/// Where a step of a sequence is sent; the target's own path by GET when empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Route {
+    /// The method.
+    pub method: Option<String>,
+    /// What is appended to the target's own path.
+    pub path: Option<String>,
 }
 
 /// How a case's token is sent. `{token}` stands for the token.

@@ -208,7 +208,7 @@ impl Catalogue {
             let second = second
                 .transpose()
                 .map_err(|error| unaskable("second", error.to_string()))?;
-            RequestShape::from(&case.request)
+            RequestShape::from(case)
                 .with_second(second)
                 .check(&token)
                 .map_err(|error| unaskable("request", error.to_string()))?;

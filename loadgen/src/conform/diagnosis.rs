@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::{Case, Cause, Grade, Outcome, Severity};
+use super::{Case, Cause, Expectation, Grade, Outcome, Severity};
 use crate::record::{CaseRecord, CauseRecord};
 
 /// Names the cause of each judged case in its record. `cases` are those of the records, in any order.
@@ -23,11 +23,43 @@ pub(super) fn name_causes(records: &mut [CaseRecord], cases: &[&Case]) {
                 record.outcome == Outcome::UnexpectedAllow;
         }
     }
+    let by_error = refuses_by_error(records, &by_id);
     for record in records {
         if let Some(case) = by_id.get(record.id.as_str()) {
-            cause(case, record.outcome, &let_in).clone_into(&mut record.cause);
+            let named = match fault(case, record, by_error) {
+                Some(named) => named,
+                None => cause(case, record.outcome, &let_in),
+            };
+            named.clone_into(&mut record.cause);
         }
     }
+}
+
+/// Whether a function signals each refusal that was asked about by an error which API Gateway takes for a fault.
+fn refuses_by_error(records: &[CaseRecord], by_id: &HashMap<&str, &Case>) -> bool {
+    let mut asked = records
+        .iter()
+        .filter(|record| record.outcome != Outcome::Skip)
+        .filter(|record| {
+            by_id
+                .get(record.id.as_str())
+                .is_some_and(|case| case.cause == Cause::REFUSAL_BY_ERROR)
+        })
+        .peekable();
+    asked.peek().is_some() && asked.all(|record| record.outcome == Outcome::Fault)
+}
+
+/// The cause of a fault that is told by more than its being one: the function did answer, and by what.
+fn fault<'a>(case: &'a Case, record: &CaseRecord, by_error: bool) -> Option<&'a str> {
+    if record.outcome != Outcome::Fault {
+        return None;
+    }
+    let observed = record.observed.as_ref()?;
+    let failed = observed.rule.as_deref() == Some(gateway::decision::Rule::FunctionError.id());
+    if by_error && failed && record.expected != Expectation::Allow {
+        return Some(Cause::REFUSAL_BY_ERROR);
+    }
+    (case.policy.is_some() && observed.status.is_some()).then_some(&case.cause)
 }
 
 fn cause<'a>(case: &'a Case, outcome: Outcome, let_in: &HashMap<&str, bool>) -> &'a str {
@@ -88,7 +120,7 @@ pub(super) fn causes(records: &[CaseRecord]) -> Vec<CauseRecord> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::conform::Expectation;
+    use crate::record::ObservedAnswer;
 
     /// Records of the built-in cases for a target that lets in what `lets_in` says and refuses the rest as it has to.
     fn found(lets_in: impl Fn(&Case) -> bool) -> Vec<String> {
@@ -128,7 +160,8 @@ mod tests {
             "Key selection",
             "Key sets",
         ];
-        let ids = found(|case| groups.contains(&case.group.as_str()));
+        let forged = |case: &Case| case.needs_function() && case.id.ends_with("-forged");
+        let ids = found(|case| groups.contains(&case.group.as_str()) || forged(case));
         assert_eq!(ids, ["signature-not-verified"]);
     }
 
@@ -145,5 +178,40 @@ mod tests {
         ] {
             assert_eq!(found(|case| case.id.contains(word)), [id], "{word}");
         }
+    }
+    /// The causes of faults by R-FN-500 on these cases, and of a pass on all others.
+    fn causes_of_errors(fails: impl Fn(&Case) -> bool) -> Vec<String> {
+        let catalogue = crate::builtin::catalogue().expect("the built-in cases");
+        let cases: Vec<&Case> = catalogue.cases().iter().collect();
+        let mut records: Vec<CaseRecord> = cases
+            .iter()
+            .map(|case| {
+                let outcome = if fails(case) {
+                    Outcome::Fault
+                } else {
+                    Outcome::Pass
+                };
+                let mut record = crate::conform::record(case, None, outcome, None);
+                record.observed = Some(ObservedAnswer {
+                    decision: "fault".to_owned(),
+                    status: Some(500),
+                    rule: Some("R-FN-500".to_owned()),
+                    service_us: 1,
+                });
+                record
+            })
+            .collect();
+        name_causes(&mut records, &cases);
+        causes(&records).into_iter().map(|cause| cause.id).collect()
+    }
+
+    #[test]
+    fn a_function_that_refuses_by_errors_is_one_cause_and_a_single_error_is_a_crash() {
+        let refused = |case: &Case| case.expect != Expectation::Allow;
+        assert_eq!(causes_of_errors(refused), ["refusal-by-error"]);
+        let one = |case: &Case| case.id == "rfc7519::exp-one-hour-past";
+        assert_eq!(causes_of_errors(one), ["crash-or-hang"]);
+        let two = |case: &Case| case.id == "apigw::refusal-expired" || one(case);
+        assert_eq!(causes_of_errors(two), ["crash-or-hang", "refusal-by-error"]);
     }
 }

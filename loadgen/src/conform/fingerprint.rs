@@ -90,12 +90,14 @@ pub(crate) async fn take(target: &Target, minter: &Minter) -> Option<Fingerprint
     })
 }
 
-/// What a target that nobody has described is asked about. One that does not look at the scope is not asked about scopes.
-pub(crate) fn features(found: Option<&FingerprintRecord>) -> Vec<Feature> {
-    match found.and_then(|found| found.scope_required) {
-        Some(false) => Vec::new(),
-        Some(true) | None => vec![Feature::Scope],
-    }
+/// What a target that nobody has described is asked about. One that does not look at the scope is not asked about scopes; a
+/// function is asked through the routes of the API in front.
+pub(crate) fn features(found: Option<&FingerprintRecord>, is_function: bool) -> Vec<Feature> {
+    let mut features = vec![Feature::KeySet];
+    let scope_required = found.and_then(|found| found.scope_required);
+    features.extend((scope_required != Some(false)).then_some(Feature::Scope));
+    features.extend(is_function.then_some(Feature::Routes));
+    features
 }
 
 struct Asker<'a> {
@@ -156,13 +158,19 @@ mod tests {
         assert_eq!(strict.algorithms, ["RS256"]);
         assert_eq!(strict.token_places, ["Authorization: Bearer"]);
         assert_eq!(strict.scope_required, Some(true));
-        assert_eq!(features(Some(&strict)), [Feature::Scope]);
+        assert_eq!(
+            features(Some(&strict), false),
+            [Feature::KeySet, Feature::Scope]
+        );
         let lax = found(&[200, 401, 401, 200, 200, 401, 200, 401, 401, 200]).await;
         let lax = lax.expect("a genuine token is let in");
         assert_eq!(lax.algorithms, ["RS256", "PS256"]);
         let places = ["Authorization: Bearer", "query access_token"];
         assert_eq!(lax.token_places, places);
-        assert_eq!(features(Some(&lax)), []);
+        assert_eq!(
+            features(Some(&lax), true),
+            [Feature::KeySet, Feature::Routes]
+        );
     }
 
     #[tokio::test]

@@ -137,6 +137,8 @@ impl RawSequence {
                 second: None,
                 recipe: Recipe::default(),
                 request: CaseRequest::default(),
+                event: None,
+                policy: None,
             },
             gateway_cache: self.gateway_cache,
             steps,

@@ -113,7 +113,10 @@ impl SideBySide {
     }
 
     fn can_start_afresh(&self) -> bool {
-        !matches!(self.subject.kind, SubjectKind::HttpUrl { .. })
+        !matches!(
+            self.subject.kind,
+            SubjectKind::HttpUrl { .. } | SubjectKind::InvokeUrl(..)
+        )
     }
 
     async fn key_set(
@@ -173,6 +176,7 @@ impl SideBySide {
                 own: None,
                 testbed: None,
                 key_lifetime: self.subject.keys.lifetime,
+                echo: self.subject.echo.as_deref(),
             };
             return self.played(sequence, &stage).await;
         }
@@ -196,6 +200,7 @@ impl SideBySide {
             own: Some((testbed.idp(), testbed.listener())),
             testbed: Some(&testbed),
             key_lifetime: self.subject.keys.lifetime,
+            echo: self.subject.echo.as_deref(),
         };
         let judged = self.played(sequence, &stage).await;
         testbed.shutdown().await;

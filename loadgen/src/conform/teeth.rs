@@ -19,13 +19,23 @@ use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
 mod fetch;
 mod found_by;
 mod front;
+mod policy;
 mod verifier;
+mod wire;
 
 /// How long the test waits for what a real target has a minute for.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// How long the test gives an answer; longer than the strict verifier's own deadline on a busy machine.
 const ANSWER: Duration = Duration::from_secs(4);
+
+/// The verifier is asked all that an HTTP server can be.
+const EVERY_FEATURE: [Feature; 4] = [
+    Feature::KeySet,
+    Feature::PrincipalEcho,
+    Feature::Routes,
+    Feature::Scope,
+];
 
 /// Verifiers at the same time.
 const AT_ONCE: usize = 12;
@@ -143,7 +153,7 @@ impl Bed {
     fn conformance<'a>(&'a self, minter: &'a Minter) -> Conformance<'a> {
         Conformance {
             target: &self.target,
-            features: &Feature::ALL,
+            features: &EVERY_FEATURE,
             divergences: &[],
             minter,
             listener: Some(&self.listener),
@@ -172,6 +182,7 @@ impl Bed {
                     own: Some((&self.idp, &self.listener)),
                     testbed: None,
                     key_lifetime: Some(KEY_LIFETIME),
+                    echo: Some("/principal"),
                 };
                 let ending = play::play(sequence, &stage).await;
                 let ending = ending.unwrap_or_else(|error| panic!("{}: {error}", question.id()));

@@ -9,11 +9,16 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::{
-    CommandPlan, DivergentDecision, HttpCommand, KeyLife, LambdaCommand, Placeholders, SetupPlan,
-    SubjectKind,
+    Ask, CommandPlan, DivergentDecision, HttpCommand, KeyLife, LambdaCommand, Placeholders,
+    SetupPlan, SubjectKind,
 };
 use crate::conform::Feature;
 use crate::scenario::{DurationText, WholeNumber};
+use crate::target::EventForm;
+
+mod invoke;
+
+use invoke::RawInvoke;
 
 /// How long a target may take to become ready when its file does not say.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -39,9 +44,10 @@ pub(super) struct RawSubject {
     request: Option<Spanned<RawRequest>>,
     ready: Option<Spanned<RawReady>>,
     lambda: Option<Spanned<RawLambda>>,
+    invoke: Option<Spanned<RawInvoke>>,
+    echo: Option<RawEcho>,
     keys: Option<Spanned<RawKeys>>,
-    #[serde(default = "every_feature")]
-    pub(super) features: Vec<Feature>,
+    features: Option<Spanned<Vec<Feature>>>,
     #[serde(rename = "divergence", default)]
     pub(super) divergences: Vec<RawDivergence>,
 }
@@ -51,6 +57,7 @@ pub(super) struct RawSubject {
 enum RawKind {
     Http,
     InProcess,
+    Invoke,
     Lambda,
 }
 
@@ -88,6 +95,23 @@ struct RawLambda {
     memory_mb: Option<WholeNumber>,
     timeout: Option<Spanned<DurationText>>,
     max_environments: Option<Spanned<WholeNumber>>,
+    #[serde(default)]
+    ask: RawAsk,
+    event: Option<Spanned<EventForm>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Deserialize, Default)]
+#[serde(rename_all = "kebab-case")]
+enum RawAsk {
+    Direct,
+    #[default]
+    Gateway,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawEcho {
+    pointer: Spanned<String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -122,14 +146,43 @@ impl Mistake {
     }
 }
 
-pub(super) fn every_feature() -> Vec<Feature> {
-    Feature::ALL.to_vec()
+/// What a target is taken to do when nobody says.
+pub(super) fn declared_unless_said() -> Vec<Feature> {
+    Feature::UNLESS_SAID.to_vec()
 }
 
 /// A sequence waits for so long; longer would be nobody's idea of a test.
 const KEY_LIFETIME_MAX: Duration = Duration::from_mins(2);
 
 impl RawSubject {
+    pub(super) fn features(&self) -> Vec<Feature> {
+        match &self.features {
+            Some(features) => features.get_ref().clone(),
+            None => declared_unless_said(),
+        }
+    }
+
+    /// `[echo] pointer`.
+    pub(super) fn echo_pointer(&self) -> Result<Option<String>, Mistake> {
+        let Some(echo) = &self.echo else {
+            return match &self.features {
+                Some(features) if features.get_ref().contains(&Feature::PrincipalEcho) => {
+                    let message = "principal-echo is declared by [echo] with pointer, such as pointer = \"/principal\"";
+                    Err(Mistake::at(features, message))
+                }
+                _ => Ok(None),
+            };
+        };
+        let pointer = echo.pointer.get_ref();
+        if pointer.starts_with('/') {
+            return Ok(Some(pointer.clone()));
+        }
+        let message = format!(
+            "pointer is {pointer:?}; a JSON pointer starts with a slash, such as \"/principal\""
+        );
+        Err(Mistake::at(&echo.pointer, message))
+    }
+
     /// `[keys]`, which is taken out.
     pub(super) fn key_life(&mut self) -> Result<KeyLife, Mistake> {
         let Some(keys) = self.keys.take() else {
@@ -165,24 +218,40 @@ impl RawSubject {
         })
     }
 
-    pub(super) fn into_kind(self, folder: &Path) -> Result<SubjectKind, Mistake> {
+    /// Tables that stand beside a kind which they say nothing about.
+    fn check_tables(&self) -> Result<(), Mistake> {
         let kind = *self.kind.get_ref();
         if let Some(lambda) = &self.lambda
             && !matches!(kind, RawKind::Lambda)
         {
             return Err(Mistake::at(lambda, "[lambda] is for kind = \"lambda\""));
         }
+        if let Some(invoke) = &self.invoke
+            && !matches!(kind, RawKind::Invoke)
+        {
+            return Err(Mistake::at(invoke, "[invoke] is for kind = \"invoke\""));
+        }
+        if let (RawKind::Invoke, Some(request)) = (kind, &self.request) {
+            let message = "kind = \"invoke\" has its path in its url, or in [invoke] path";
+            return Err(Mistake::at(request, message));
+        }
         let request = self.request.as_ref().map(Spanned::span);
         if let Some(at) = request.or(self.ready.as_ref().map(Spanned::span))
-            && (!matches!(kind, RawKind::Http) || self.url.is_some())
+            && (!matches!(kind, RawKind::Http | RawKind::Invoke) || self.url.is_some())
         {
-            let message = "[request] and [ready] are for kind = \"http\" with [command]; a url holds its path, and \
-                           its server is there already";
+            let message = "[request] and [ready] are for kind = \"http\" with [command], [ready] for kind = \"invoke\", \
+                           too; a url holds its path, and its server is there already";
             return Err(Mistake {
                 at,
                 message: message.to_owned(),
             });
         }
+        Ok(())
+    }
+
+    pub(super) fn into_kind(self, folder: &Path) -> Result<SubjectKind, Mistake> {
+        self.check_tables()?;
+        let kind = *self.kind.get_ref();
         let wrong = |message: &str| Mistake::at(&self.kind, message);
         match (kind, self.command, self.url) {
             (RawKind::InProcess, None, None) => Ok(SubjectKind::InProcess),
@@ -196,15 +265,30 @@ impl RawSubject {
             }
             (RawKind::Lambda, _, _) => Err(wrong("kind = \"lambda\" takes [command] and no url")),
             (RawKind::Http, None, Some(url)) => {
-                parse_url(url.get_ref()).map_err(|message| Mistake::at(&url, message))
+                let (authority, path) =
+                    parse_url(url.get_ref()).map_err(|message| Mistake::at(&url, message))?;
+                Ok(SubjectKind::HttpUrl { authority, path })
             }
+            (RawKind::Invoke, None, Some(url)) => {
+                let invoke = self.invoke.map(Spanned::into_inner).unwrap_or_default();
+                invoke.at_url(&url)
+            }
+            (RawKind::Invoke, Some(command), None) => {
+                let invoke = self.invoke.map(Spanned::into_inner).unwrap_or_default();
+                let ready = self.ready.map(Spanned::into_inner).unwrap_or_default();
+                invoke.served_by(command.into_plan(folder, &self.kind)?, ready)
+            }
+            (RawKind::Invoke, _, _) => Err(wrong(
+                "kind = \"invoke\" takes either url or [command], and not both",
+            )),
             (RawKind::Http, Some(command), None) => {
                 let request = self.request.ok_or_else(|| {
                     wrong("an http target needs [request] with path, such as path = \"/planets\"")
                 })?;
                 let ready = self.ready.map(Spanned::into_inner).unwrap_or_default();
                 let command = command.into_plan(folder, &self.kind)?;
-                http(command, request.into_inner(), ready).map(SubjectKind::HttpCommand)
+                let path = checked_path(request.into_inner().path)?;
+                http(command, path, ready).map(SubjectKind::HttpCommand)
             }
             (RawKind::Http, _, _) => Err(wrong(
                 "kind = \"http\" takes either url or [command], and not both",
@@ -246,24 +330,21 @@ impl RawCommand {
     }
 }
 
-fn http(
-    command: CommandPlan,
-    request: RawRequest,
-    ready: RawReady,
-) -> Result<HttpCommand, Mistake> {
-    let path = |key: &str, path: Spanned<String>| {
-        if path.get_ref().starts_with('/') {
-            return Ok(path.into_inner());
-        }
-        let message = format!("{key} is {:?}; it starts with a slash", path.get_ref());
-        Err(Mistake::at(&path, message))
-    };
+fn http(command: CommandPlan, path: String, ready: RawReady) -> Result<HttpCommand, Mistake> {
     Ok(HttpCommand {
         command,
-        path: path("path", request.path)?,
-        ready_path: ready.path.map(|ready| path("path", ready)).transpose()?,
+        path,
+        ready_path: ready.path.map(checked_path).transpose()?,
         ready_timeout: ready.timeout.map_or(READY_TIMEOUT, |timeout| timeout.0),
     })
+}
+
+fn checked_path(path: Spanned<String>) -> Result<String, Mistake> {
+    if path.get_ref().starts_with('/') {
+        return Ok(path.into_inner());
+    }
+    let message = format!("path is {:?}; it starts with a slash", path.get_ref());
+    Err(Mistake::at(&path, message))
 }
 
 impl RawLambda {
@@ -282,8 +363,19 @@ impl RawLambda {
             let message = format!("max_environments is {given}; it takes 1 to {most}");
             return Err(Mistake::at(number, message));
         }
+        let ask = match (self.ask, self.event) {
+            (RawAsk::Direct, event) => {
+                Ask::Direct(event.map(Spanned::into_inner).unwrap_or_default())
+            }
+            (RawAsk::Gateway, None) => Ask::Gateway,
+            (RawAsk::Gateway, Some(event)) => {
+                let message = "the gateway sends TOKEN events; event is for ask = \"direct\"";
+                return Err(Mistake::at(&event, message));
+            }
+        };
         Ok(LambdaCommand {
             command,
+            ask,
             handler: self.handler.unwrap_or_else(|| "bootstrap".to_owned()),
             memory_mb: self.memory_mb.map_or(DEFAULT_MEMORY_MB, |number| {
                 u32::try_from(number.0).unwrap_or(u32::MAX)
@@ -298,8 +390,8 @@ impl RawLambda {
     }
 }
 
-/// Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
-pub(super) fn parse_url(url: &str) -> Result<SubjectKind, String> {
+/// Host with port, and path. Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
+pub(super) fn parse_url(url: &str) -> Result<(String, String), String> {
     let wrong = || {
         format!(
             "url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target"
@@ -316,12 +408,10 @@ pub(super) fn parse_url(url: &str) -> Result<SubjectKind, String> {
     } else {
         format!("{host}:80")
     };
-    Ok(SubjectKind::HttpUrl {
-        authority,
-        path: if path.is_empty() {
-            "/".to_owned()
-        } else {
-            path
-        },
-    })
+    let path = if path.is_empty() {
+        "/".to_owned()
+    } else {
+        path
+    };
+    Ok((authority, path))
 }

@@ -19,7 +19,7 @@ use super::{Answer, CacheVerdict, Decision, Observation, PreparedRequest, raw};
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait for a connection. Targets of this tool are on loopback or one network hop away.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The most that is read of one answer's body: a protected resource's error page has no reason to be longer.
 pub(super) const BODY_LIMIT: usize = 1024 * 1024;
@@ -171,7 +171,12 @@ async fn socket(authority: &str) -> Result<TcpStream, String> {
     Ok(stream)
 }
 
-async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
+/// A connection to `host:port` for requests with bodies of one kind.
+pub(super) async fn connect<B>(authority: &str) -> Result<SendRequest<B>, String>
+where
+    B: hyper::body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
     let stream = socket(authority).await?;
     let (sender, connection) = http1::handshake(TokioIo::new(ReadsOn(stream)))
         .await
@@ -180,7 +185,8 @@ async fn connect(authority: &str) -> Result<SendRequest<Empty<Bytes>>, String> {
     Ok(sender)
 }
 
-/// Sends and reads to the last byte; the instant is taken before anything is looked at.
+/// Sends and reads to the last byte, which is kept where somebody asks for it; the instant is taken before anything is
+/// looked at.
 async fn exchange(
     sender: &mut SendRequest<Empty<Bytes>>,
     message: http::Request<Empty<Bytes>>,

@@ -3,21 +3,47 @@
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
 
+use super::event::{Caller, Event, EventForm};
 use super::template::Values;
-use crate::conform::CaseRequest;
+use crate::conform::{Case, CaseEvent, CaseRequest, Route};
 
 /// How a token is sent: the parts of a request that do not depend on the token's value.
 #[derive(Debug, Clone, Default)]
 pub struct RequestShape {
     case: CaseRequest,
     second: Option<String>,
+    event: Option<CaseEvent>,
+    /// What is appended to the target's own path.
+    below: String,
 }
 
 impl From<&CaseRequest> for RequestShape {
     fn from(case: &CaseRequest) -> Self {
         Self {
             case: case.clone(),
-            second: None,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<&Case> for RequestShape {
+    fn from(case: &Case) -> Self {
+        Self {
+            event: case.event.clone(),
+            ..Self::from(&case.request)
+        }
+    }
+}
+
+impl From<&Route> for RequestShape {
+    fn from(route: &Route) -> Self {
+        Self {
+            case: CaseRequest {
+                method: route.method.clone(),
+                ..CaseRequest::default()
+            },
+            below: route.path.clone().unwrap_or_default(),
+            ..Self::default()
         }
     }
 }
@@ -82,6 +108,8 @@ pub enum RequestError {
 pub struct PreparedRequest {
     message: Message,
     authorization: Option<String>,
+    /// What a function is asked by in place of the request.
+    event: Option<Event>,
     keep_answer: bool,
 }
 
@@ -107,6 +135,7 @@ impl PreparedRequest {
         path: &str,
     ) -> Result<Self, RequestError> {
         let case = &shape.case;
+        let path = &format!("{path}{}", shape.below);
         let values = Values {
             token,
             second: shape.second.as_deref(),
@@ -119,6 +148,7 @@ impl PreparedRequest {
             return Ok(Self {
                 message,
                 authorization: None,
+                event: None,
                 keep_answer: false,
             });
         }
@@ -138,6 +168,7 @@ impl PreparedRequest {
         Ok(Self {
             message,
             authorization: authorization.map(|value| String::from_utf8_lossy(&value).into_owned()),
+            event: None,
             keep_answer: false,
         })
     }
@@ -153,6 +184,26 @@ impl PreparedRequest {
 
     pub(super) fn keeps_answer(&self) -> bool {
         self.keep_answer
+    }
+
+    /// Makes the event of it, for a function; a request that we write ourselves has no event.
+    pub(super) fn with_event(mut self, shape: &RequestShape, form: EventForm, token: &str) -> Self {
+        if let Message::Http {
+            method,
+            uri,
+            headers,
+        } = &self.message
+        {
+            let caller = Caller {
+                method: method.as_str(),
+                path: uri.path(),
+                query: uri.query().unwrap_or_default(),
+                headers,
+                authorization: self.authorization.as_deref(),
+            };
+            self.event = Event::new(&caller, form, shape.event.as_ref(), token);
+        }
+        self
     }
 
     /// The bytes to write, where we write them.
@@ -179,9 +230,20 @@ impl PreparedRequest {
         request
     }
 
-    /// The value of the `Authorization` header, where one is sent.
-    pub(super) fn authorization(&self) -> Option<&str> {
-        self.authorization.as_deref()
+    /// The event, where a function is asked, and API Gateway would ask it.
+    pub(super) fn event(&self) -> Option<&Event> {
+        self.event.as_ref()
+    }
+
+    /// The event's bytes, for people who want to see them.
+    pub fn event_bytes(&self) -> Option<&[u8]> {
+        self.event.as_ref().map(|event| event.payload.as_ref())
+    }
+
+    /// The ARN that the answer's policy is evaluated for, and the form of the event.
+    pub(crate) fn asked_for(&self) -> Option<(EventForm, &str)> {
+        let event = self.event.as_ref()?;
+        Some((event.form, &event.method_arn))
     }
 }
 

@@ -6,15 +6,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gateway::{FunctionConfig, Gateway, GatewayConfig, LogLine, RestApi};
+use gateway::{Function, FunctionConfig, Gateway, GatewayConfig, LogLine, RestApi};
 use tokio::sync::mpsc;
 
 use super::server::{self, ChildServer};
 use super::{ANY_PORT, TestbedError, setup};
 use crate::clock::unix_now;
 use crate::scenario::Scenario;
-use crate::subject::{CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind};
-use crate::target::{Decision, HttpTarget, InProcessTarget, RequestShape, Target};
+use crate::subject::{
+    Ask, CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind,
+};
+use crate::target::{
+    Decision, Endpoint, EventForm, FunctionTarget, HttpTarget, InProcessTarget, Invoker,
+    RequestShape, Target,
+};
 
 /// The gateway has the last word on an authorizer that does not answer, since it knows why; what it needs beyond its own
 /// ceiling is the writing of an answer.
@@ -23,6 +28,8 @@ const CEILING_MARGIN: Duration = Duration::from_secs(2);
 /// What was started for a subject.
 #[derive(Debug)]
 pub(super) enum Running {
+    /// The function's processes, without a gateway.
+    Function(Arc<Function>),
     /// The gateway stand-in, which runs the function's processes.
     Lambda(Box<Gateway>),
     /// A server that we started.
@@ -36,7 +43,35 @@ pub(super) enum Running {
 pub(super) struct RunningServer {
     pub(super) child: ChildServer,
     plan: HttpCommand,
+    wire: Wire,
     placeholders: Placeholders,
+}
+
+/// What a server speaks.
+#[derive(Debug, Clone, Copy)]
+enum Wire {
+    Http,
+    Invoke { form: EventForm, at_once: usize },
+}
+
+impl Wire {
+    fn target(self, authority: String, path: String) -> Target {
+        match self {
+            Self::Http => Target::Http(Arc::new(HttpTarget::new(authority, path))),
+            Self::Invoke { form, at_once } => {
+                let endpoint = Endpoint {
+                    authority,
+                    path,
+                    at_once,
+                };
+                function_target(Invoker::Endpoint(endpoint), form)
+            }
+        }
+    }
+}
+
+fn function_target(invoker: Invoker, form: EventForm) -> Target {
+    Target::Function(Arc::new(FunctionTarget::new(invoker, form)))
 }
 
 /// One cold start, split where it can be.
@@ -58,41 +93,91 @@ pub(super) async fn start_subject(
     placeholders: Placeholders,
 ) -> Result<(Running, Target, String), TestbedError> {
     match &subject.kind {
-        SubjectKind::Lambda(command) => {
-            let gateway =
-                start_gateway(subject, ANY_PORT, scenario.cache_ttl, &placeholders, None).await?;
-            let invocation = filled(&command.command, &placeholders)?.0.join(" ");
-            let path = format!("/{}/planets", gateway::STAGE);
-            let target = HttpTarget::new(gateway.address().to_string(), path)
-                .with_answer_timeout(gateway::switches::AUTHORIZER_CEILING + CEILING_MARGIN)
-                .behind_gateway();
-            let target = Target::Http(Arc::new(target));
-            Ok((Running::Lambda(Box::new(gateway)), target, invocation))
-        }
-        SubjectKind::HttpCommand(plan) => {
-            setup::ensure(&plan.command).await?;
-            let (child, target) = start_server(plan, &placeholders).await?;
-            let invocation = child.invocation().to_owned();
-            let server = RunningServer {
-                child,
-                plan: plan.clone(),
-                placeholders,
+        SubjectKind::Lambda(command) => match command.ask {
+            Ask::Direct(form) => start_function(&subject.name, command, form, &placeholders).await,
+            Ask::Gateway => behind_gateway(scenario, subject, command, &placeholders).await,
+        },
+        SubjectKind::HttpCommand(plan) => running_server(plan, Wire::Http, placeholders).await,
+        SubjectKind::InvokeCommand {
+            http,
+            form,
+            at_once,
+        } => {
+            let wire = Wire::Invoke {
+                form: *form,
+                at_once: *at_once,
             };
-            Ok((Running::Server(Box::new(server)), target, invocation))
+            running_server(http, wire, placeholders).await
         }
         SubjectKind::HttpUrl { authority, path } => {
-            let target = Target::Http(Arc::new(HttpTarget::new(authority.clone(), path.clone())));
+            let target = Wire::Http.target(authority.clone(), path.clone());
             Ok((
                 Running::Nothing,
                 target,
                 format!("http://{authority}{path}"),
             ))
         }
+        SubjectKind::InvokeUrl(endpoint, form) => {
+            let url = format!("http://{}{}", endpoint.authority, endpoint.path);
+            let target = function_target(Invoker::Endpoint(endpoint.clone()), *form);
+            Ok((Running::Nothing, target, url))
+        }
         SubjectKind::InProcess => {
-            let target = Target::InProcess(Arc::new(InProcessTarget::new(&placeholders)?));
+            let authorizer = Box::new(InProcessTarget::new(&placeholders)?);
+            let target = function_target(Invoker::InProcess(authorizer), EventForm::default());
             Ok((Running::Nothing, target, String::new()))
         }
     }
+}
+
+async fn behind_gateway(
+    scenario: &Scenario,
+    subject: &Subject,
+    command: &LambdaCommand,
+    placeholders: &Placeholders,
+) -> Result<(Running, Target, String), TestbedError> {
+    let gateway = start_gateway(subject, ANY_PORT, scenario.cache_ttl, placeholders, None).await?;
+    let invocation = filled(&command.command, placeholders)?.0.join(" ");
+    let path = format!("/{}/planets", gateway::STAGE);
+    let target = HttpTarget::new(gateway.address().to_string(), path)
+        .with_answer_timeout(gateway::switches::AUTHORIZER_CEILING + CEILING_MARGIN)
+        .behind_gateway();
+    let target = Target::Http(Arc::new(target));
+    Ok((Running::Lambda(Box::new(gateway)), target, invocation))
+}
+
+async fn start_function(
+    name: &str,
+    command: &LambdaCommand,
+    form: EventForm,
+    placeholders: &Placeholders,
+) -> Result<(Running, Target, String), TestbedError> {
+    setup::ensure(&command.command).await?;
+    let config = function_config(name, command, placeholders)?;
+    let invocation = config.command.join(" ");
+    let function = Function::start(config)
+        .await
+        .map_err(gateway::GatewayError::from)?;
+    let function = Arc::new(function);
+    let target = function_target(Invoker::Processes(Arc::clone(&function)), form);
+    Ok((Running::Function(function), target, invocation))
+}
+
+async fn running_server(
+    plan: &HttpCommand,
+    wire: Wire,
+    placeholders: Placeholders,
+) -> Result<(Running, Target, String), TestbedError> {
+    setup::ensure(&plan.command).await?;
+    let (child, target) = start_server(plan, wire, &placeholders).await?;
+    let invocation = child.invocation().to_owned();
+    let server = RunningServer {
+        child,
+        plan: plan.clone(),
+        wire,
+        placeholders,
+    };
+    Ok((Running::Server(Box::new(server)), target, invocation))
 }
 
 /// The gateway stand-in with a subject of kind lambda behind it; `watcher` hears what its processes print and how they
@@ -158,6 +243,7 @@ fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledComma
 
 async fn start_server(
     plan: &HttpCommand,
+    wire: Wire,
     placeholders: &Placeholders,
 ) -> Result<(ChildServer, Target), TestbedError> {
     let port = server::free_port()?;
@@ -167,15 +253,14 @@ async fn start_server(
     };
     let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
     let child = ChildServer::start(line, env, working_dir, port, plan).await?;
-    let target = HttpTarget::new(format!("127.0.0.1:{port}"), plan.path.clone());
-    Ok((child, Target::Http(Arc::new(target))))
+    let target = wire.target(format!("127.0.0.1:{port}"), plan.path.clone());
+    Ok((child, target))
 }
 
 pub(super) async fn cold_function(
-    gateway: &Gateway,
+    function: &Function,
     token: &str,
 ) -> Result<ColdSample, TestbedError> {
-    let function = gateway.function();
     function.recycle().await;
     let event = gateway::token_event(&format!("Bearer {token}"), gateway::PLANETS_ARN);
     let invocation = function.invoke(event).await?;
@@ -209,7 +294,7 @@ impl RunningServer {
     ) -> Result<(Target, ColdSample), TestbedError> {
         self.child.shutdown().await;
         let spawned = Instant::now();
-        let (child, target) = start_server(&self.plan, &self.placeholders).await?;
+        let (child, target) = start_server(&self.plan, self.wire, &self.placeholders).await?;
         let ready = Instant::now();
         self.child = child;
         let request = target.prepare(&RequestShape::default(), token)?;

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mock_idp::{JwksFault, MintError, Minter, MockIdp, UrlListener};
 use tokio::task::JoinSet;
 
@@ -26,6 +28,8 @@ pub(in crate::conform) struct Stage<'a> {
     pub(in crate::conform) testbed: Option<&'a Testbed>,
     /// For how long the target says that it keeps keys.
     pub(in crate::conform) key_lifetime: Option<Duration>,
+    /// Where an allowed answer names the principal, where it does.
+    pub(in crate::conform) echo: Option<&'a str>,
 }
 
 /// How a sequence ended.
@@ -191,12 +195,16 @@ impl<'a> Player<'a> {
 
     async fn send(&mut self, send: &Send) -> Result<Result<(), Failed>, String> {
         self.expected = send.expect.expectation();
+        let shape = RequestShape::from(&send.route);
         let mut requests = Vec::new();
         for _ in 0..send.times {
             for name in &send.names {
                 for token in &self.tokens[name.as_str()] {
-                    let request = self.stage.target.prepare(&RequestShape::default(), token);
-                    requests.push(request.map_err(|error| error.to_string())?);
+                    let request = self.stage.target.prepare(&shape, token);
+                    requests.push(Prepared {
+                        request: request.map_err(|error| error.to_string())?,
+                        sub: send.echo.then(|| sub_of(token)).flatten(),
+                    });
                 }
             }
         }
@@ -206,9 +214,9 @@ impl<'a> Player<'a> {
             self.in_turn(&requests, send).await
         };
         let count = observations.len();
-        for (index, observation) in observations.into_iter().enumerate() {
-            let verdict = judge(send, &observation);
-            self.observed = Some(observation);
+        for (index, answered) in observations.into_iter().enumerate() {
+            let verdict = judge(send, &answered);
+            self.observed = Some(answered.observation);
             if let Err(mut failed) = verdict {
                 if count > 1 {
                     failed.reason = format!("answer {} of {count}: {}", index + 1, failed.reason);
@@ -220,38 +228,41 @@ impl<'a> Player<'a> {
     }
 
     /// Stops at the first answer that is not as asked for: what comes after it says nothing more.
-    async fn in_turn(&mut self, requests: &[PreparedRequest], send: &Send) -> Vec<Observation> {
+    async fn in_turn(&mut self, requests: &[Prepared], send: &Send) -> Vec<Answered> {
         let deadline = Instant::now() + send.until.unwrap_or_default();
-        let mut observations = Vec::with_capacity(requests.len());
+        let echo = self.stage.echo;
+        let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
-            let mut observation = self.connection.call(request).await;
-            while !send.expect.is_met_by(observation.decision) && Instant::now() < deadline {
+            let mut answered = request.call(&mut self.connection, echo).await;
+            while !send.expect.is_met_by(answered.observation.decision) && Instant::now() < deadline
+            {
                 tokio::time::sleep(TRY_AGAIN).await;
-                observation = self.connection.call(request).await;
+                answered = request.call(&mut self.connection, echo).await;
             }
-            let failed = judge(send, &observation).is_err();
-            observations.push(observation);
+            let failed = judge(send, &answered).is_err();
+            answers.push(answered);
             if failed {
                 break;
             }
         }
-        observations
+        answers
     }
 
-    async fn all_at_once(&self, requests: Vec<PreparedRequest>) -> Vec<Observation> {
-        let mut calls: JoinSet<Observation> = requests
+    async fn all_at_once(&self, requests: Vec<Prepared>) -> Vec<Answered> {
+        let mut calls: JoinSet<Answered> = requests
             .into_iter()
             .map(|request| {
                 let mut connection = self.stage.target.connection();
-                async move { connection.call(&request).await }
+                let echo = self.stage.echo.map(str::to_owned);
+                async move { request.call(&mut connection, echo.as_deref()).await }
             })
             .collect();
-        let mut observations = Vec::new();
+        let mut answers = Vec::new();
         while let Some(ended) = calls.join_next().await {
             // None is aborted, and a call does not panic.
-            observations.extend(ended.ok());
+            answers.extend(ended.ok());
         }
-        observations
+        answers
     }
 }
 
@@ -267,7 +278,49 @@ fn lacking(error: &MintError) -> Result<Result<(), Failed>, String> {
     }
 }
 
-fn judge(send: &Send, observation: &Observation) -> Result<(), Failed> {
+/// A request, and whom its answer has to name.
+struct Prepared {
+    request: PreparedRequest,
+    sub: Option<String>,
+}
+
+/// An answer, and whether it names somebody else.
+struct Answered {
+    observation: Observation,
+    misnamed: Option<&'static str>,
+}
+
+impl Prepared {
+    async fn call(&self, connection: &mut Connection, echo: Option<&str>) -> Answered {
+        let (Some(sub), Some(pointer)) = (&self.sub, echo) else {
+            return Answered {
+                observation: connection.call(&self.request).await,
+                misnamed: None,
+            };
+        };
+        let (observation, said) = connection.call_for(&self.request).await;
+        let misnamed = match said.text_at(pointer) {
+            _ if observation.decision != Decision::Allow => None,
+            Some(named) if named == *sub => None,
+            Some(_) => Some("the answer names another principal than the token's sub"),
+            None => Some("the answer names no principal where [echo] says"),
+        };
+        Answered {
+            observation,
+            misnamed,
+        }
+    }
+}
+
+/// The `sub` of a token that this bench has minted.
+fn sub_of(token: &str) -> Option<String> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&payload).ok()?;
+    Some(claims.get("sub")?.as_str()?.to_owned())
+}
+
+fn judge(send: &Send, answered: &Answered) -> Result<(), Failed> {
+    let observation = &answered.observation;
     if !send.expect.is_met_by(observation.decision) {
         if let Some(reason) = &send.or_skip {
             return Err(Failed {
@@ -285,6 +338,13 @@ fn judge(send: &Send, observation: &Observation) -> Result<(), Failed> {
             Some(until) => format!("{} after {until:?}", observation.summary()),
         };
         return Err(Failed { outcome, reason });
+    }
+    if let Some(misnamed) = answered.misnamed {
+        // Somebody was let in as another.
+        return Err(Failed {
+            outcome: Outcome::UnexpectedAllow,
+            reason: misnamed.to_owned(),
+        });
     }
     let took = observation.finished - observation.sent;
     match send.within {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mock_idp::{JwksDocument, JwksFault, Recipe};
 use serde::Deserialize;
 
-use crate::conform::Expectation;
+use crate::conform::{Expectation, Route};
 use crate::scenario::{DurationText, WholeNumber, parse_duration};
 use crate::target::Decision;
 
@@ -70,6 +70,10 @@ pub struct Send {
     pub until: Option<Duration>,
     /// With another decision the sequence says nothing, for this reason.
     pub or_skip: Option<String>,
+    /// Where they are sent.
+    pub route: Route,
+    /// Whether each allowed answer has to name the `sub` of its own token.
+    pub echo: bool,
 }
 
 /// What a step asks for.
@@ -114,10 +118,24 @@ impl Step {
             Self::FetchesAtMost(most) => format!("at most {most} fetches of the keys"),
             Self::ListenerUnvisited => "nobody comes to the listener".to_owned(),
             Self::Mint { name, count, .. } => format!("mint {count} of {name}"),
-            Self::Send(send) => format!("send {}", send.names.join(" and ")),
+            Self::Send(send) => send.summary(),
             Self::Serve(document) => format!("the issuer publishes {document:?}"),
             Self::Wait(Wait::For(time)) => format!("wait {time:?}"),
             Self::Wait(Wait::KeyLifetime) => "wait as long as keys are kept".to_owned(),
+        }
+    }
+}
+
+impl Send {
+    fn summary(&self) -> String {
+        let names = self.names.join(" and ");
+        match (&self.route.method, &self.route.path) {
+            (None, None) => format!("send {names}"),
+            (method, path) => {
+                let method = method.as_deref().unwrap_or("GET");
+                let path = path.as_deref().unwrap_or("the target's path");
+                format!("send {names} by {method} to {path}")
+            }
         }
     }
 }
@@ -142,6 +160,10 @@ pub(super) struct RawStep {
     within: Option<DurationText>,
     until: Option<DurationText>,
     or_skip: Option<String>,
+    method: Option<String>,
+    path: Option<String>,
+    #[serde(default)]
+    echo: bool,
     wait: Option<String>,
 }
 
@@ -156,10 +178,13 @@ impl RawStep {
             || self.at_once
             || self.within.is_some()
             || self.until.is_some()
-            || self.or_skip.is_some();
+            || self.or_skip.is_some()
+            || self.method.is_some()
+            || self.path.is_some()
+            || self.echo;
         if of_send && self.send.is_empty() {
             return Err(
-                "`expect`, `times`, `at_once`, `within`, `until` and `or_skip` are for `send`"
+                "`expect`, `times`, `at_once`, `within`, `until`, `or_skip`, `method`, `path` and `echo` are for `send`"
                     .to_owned(),
             );
         }
@@ -198,6 +223,9 @@ impl RawStep {
         if self.at_once && self.until.is_some() {
             return Err("`at_once` and `until` exclude each other".to_owned());
         }
+        if let Some(path) = self.path.as_deref().filter(|path| !path.starts_with('/')) {
+            return Err(format!("`path` is {path:?}; it starts with a slash"));
+        }
         let short = |key: &str, time: Option<DurationText>| match time {
             Some(DurationText(time)) if time > WAIT_MAX => Err(format!(
                 "`{key}` is {time:?}; it takes at most {WAIT_MAX:?}"
@@ -212,6 +240,11 @@ impl RawStep {
             within: short("within", self.within)?,
             until: short("until", self.until)?,
             or_skip: self.or_skip,
+            route: Route {
+                method: self.method,
+                path: self.path,
+            },
+            echo: self.echo,
         })
     }
 }

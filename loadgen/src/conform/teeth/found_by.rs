@@ -55,6 +55,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         Flaw::DiesOfOddBytes,
         &["rfc9110::not-utf-8", "rfc9110::nul-behind-the-token"],
     ),
+    (Flaw::AnyMethod, &["cache::other-method-behind-gateway"]),
     (
         Flaw::FailsOpen,
         &[
@@ -87,6 +88,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (Flaw::FirstKeyAlone, &["oidc::next-key-published"]),
     (Flaw::FirstOfSeveral, &["rfc9110::two-fields-good-first"]),
+    (Flaw::FirstOfTwo, &["rfc7519::sub-twice-by-value"]),
     (Flaw::FollowsRedirects, &["outage::redirect-to-a-stranger"]),
     (
         Flaw::FollowsUrls,
@@ -184,6 +186,20 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         &[
             "rfc7515::blank-in-signature",
             "rfc7519::payload-is-claims-in-a-string",
+        ],
+    ),
+    (
+        Flaw::OnePathAlone,
+        &[
+            "cache::other-path-behind-gateway",
+            "cache::refused-method-first-behind-gateway",
+        ],
+    ),
+    (
+        Flaw::PrincipalByHeader,
+        &[
+            "cache::principals-interleaved",
+            "cache::principals-interleaved-behind-gateway",
         ],
     ),
     (Flaw::RefusesBySigningInput, &["cache::refusal-not-pinned"]),

@@ -122,6 +122,14 @@ impl Request {
         names.iter().any(|name| self.text(name).is_some())
     }
 
+    /// Of the request line, the path without its query.
+    pub(super) fn method_and_path(&self) -> (&str, &str) {
+        let mut words = self.line.split(' ');
+        let (method, target) = (words.next(), words.next());
+        let path = target.and_then(|target| target.split('?').next());
+        (method.unwrap_or_default(), path.unwrap_or_default())
+    }
+
     pub(super) fn credential(&self, flaw: Flaw) -> Credential {
         if self.malformed {
             return Credential::Refused(400);
@@ -135,13 +143,11 @@ impl Request {
             Flaw::TokenFromAnywhere,
         ];
         if !any_line.contains(&flaw) {
-            let mut words = self.line.split(' ');
-            let (method, target) = (words.next(), words.next().unwrap_or_default());
-            let path = target.split('?').next();
-            if path != Some("/planets") {
+            let (method, path) = self.method_and_path();
+            if path != "/planets" && !path.starts_with("/planets/") {
                 return Credential::Refused(404);
             }
-            if method == Some("PLANETS") || method == Some("TRACE") {
+            if method == "PLANETS" || method == "TRACE" {
                 return Credential::Refused(501);
             }
         }
@@ -205,7 +211,13 @@ impl Request {
     }
 
     /// The answer as bytes.
-    pub(super) fn answered(&self, flaw: Flaw, status: u16, credential: &Credential) -> String {
+    pub(super) fn answered(
+        &self,
+        flaw: Flaw,
+        status: u16,
+        credential: &Credential,
+        body: String,
+    ) -> String {
         let challenge = match (flaw, status, credential) {
             (Flaw::NoChallenge, ..) => "",
             (_, 401, Credential::None | Credential::Empty) => "www-authenticate: Bearer\r\n",
@@ -214,7 +226,7 @@ impl Request {
         };
         let body = match (flaw, status) {
             (Flaw::RepeatsToken, 401) => self.text("authorization").unwrap_or_default(),
-            _ => String::new(),
+            _ => body,
         };
         let length = body.len();
         format!("HTTP/1.1 {status} -\r\n{challenge}content-length: {length}\r\n\r\n{body}")

@@ -12,7 +12,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::BigUint;
-use serde_json::Value;
+use serde_json::{Value, json as object};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
@@ -49,11 +49,13 @@ pub(super) enum Flaw {
     AllowsForEver,
     AnyKeyOfTheSet,
     AnyKindOfKey,
+    AnyMethod,
     DiesOfOddBytes,
     FailsOpen,
     FetchesEachTime,
     FirstKeyAlone,
     FirstOfSeveral,
+    FirstOfTwo,
     FollowsRedirects,
     FollowsUrls,
     GuardsOneRequestLine,
@@ -67,6 +69,8 @@ pub(super) enum Flaw {
     NoDeadline,
     NoTokenNoCheck,
     OneOddKeySpoilsAll,
+    OnePathAlone,
+    PrincipalByHeader,
     PutsUpWithMuch,
     RefusesBySigningInput,
     RefusesForEver,
@@ -99,6 +103,8 @@ pub(super) struct Verifier {
     trust: Trust,
     keys: Mutex<Keys>,
     decisions: Mutex<HashMap<String, u16>>,
+    principals: Mutex<HashMap<String, Value>>,
+    first_paths: Mutex<HashMap<String, String>>,
     core: Mutex<()>,
     ended: Arc<AtomicU64>,
 }
@@ -124,17 +130,23 @@ struct Keys {
 }
 
 impl Verifier {
-    /// Serves on a free port until the test's runtime ends.
-    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> Served {
-        let ended = Arc::new(AtomicU64::new(0));
-        let verifier = Arc::new(Self {
+    pub(super) fn new(flaw: Flaw, trust: Trust) -> Self {
+        Self {
             flaw,
             trust,
             keys: Mutex::default(),
             decisions: Mutex::default(),
+            principals: Mutex::default(),
+            first_paths: Mutex::default(),
             core: Mutex::default(),
-            ended: Arc::clone(&ended),
-        });
+            ended: Arc::default(),
+        }
+    }
+
+    /// Serves on a free port until the test's runtime ends.
+    pub(super) async fn serve(flaw: Flaw, trust: Trust) -> Served {
+        let verifier = Arc::new(Self::new(flaw, trust));
+        let ended = Arc::clone(&verifier.ended);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move {
@@ -154,7 +166,11 @@ impl Verifier {
             }
             let credential = request.credential(self.flaw);
             let status = self.answer_to(&request, &credential).await;
-            let answer = request.answered(self.flaw, status, &credential);
+            let body = match &credential {
+                Credential::Tokens(tokens) if status == 200 => self.named(tokens).await,
+                _ => String::new(),
+            };
+            let answer = request.answered(self.flaw, status, &credential, body);
             if !front::write(&mut stream, &answer).await {
                 return;
             }
@@ -193,7 +209,7 @@ impl Verifier {
                     {
                         tokio::time::sleep(SLOW).await;
                     }
-                    status = self.decide(token).await;
+                    status = self.decide(request, token).await;
                     if status == 200 {
                         break;
                     }
@@ -203,7 +219,52 @@ impl Verifier {
         }
     }
 
-    async fn decide(&self, token: &str) -> u16 {
+    /// Who an allowed answer says that the caller is.
+    async fn principal(&self, token: &str) -> Value {
+        let mut parts = token.split('.');
+        let header = parts.next().unwrap_or_default().to_owned();
+        let payload = parts.next().unwrap_or_default();
+        let sub = json(payload).unwrap_or_default()["sub"].clone();
+        if self.flaw == Flaw::FirstOfTwo {
+            return first_sub(payload).unwrap_or(sub);
+        }
+        if self.flaw != Flaw::PrincipalByHeader {
+            return sub;
+        }
+        let mut known = self.principals.lock().await;
+        known.entry(header).or_insert(sub).clone()
+    }
+
+    /// The body of an allowed answer.
+    async fn named(&self, tokens: &[String]) -> String {
+        match tokens.last() {
+            Some(token) => object!({"principal": self.principal(token).await}).to_string(),
+            None => String::new(),
+        }
+    }
+
+    /// A decision on a request: the token's, and then what its scope is for.
+    async fn decide(&self, request: &Request, token: &str) -> u16 {
+        let status = self.decide_on(token).await;
+        if status != 200 {
+            return status;
+        }
+        let (method, path) = request.method_and_path();
+        if self.flaw == Flaw::OnePathAlone {
+            let mut first = self.first_paths.lock().await;
+            let first = first.entry(token.to_owned());
+            if *first.or_insert_with(|| path.to_owned()) != path {
+                return 403;
+            }
+        }
+        match method {
+            "GET" => 200,
+            _ if matches!(self.flaw, Flaw::AnyMethod | Flaw::TokenFromAnywhere) => 200,
+            _ => 403,
+        }
+    }
+
+    async fn decide_on(&self, token: &str) -> u16 {
         let remembered = self.remembered_as(token);
         if let Some(name) = &remembered
             && let Some(status) = self.decisions.lock().await.get(name)
@@ -246,7 +307,8 @@ impl Verifier {
         })
     }
 
-    async fn verify(&self, token: &str) -> Result<(), u16> {
+    /// What the token is worth; the error is the status of a refusal.
+    pub(super) async fn verify(&self, token: &str) -> Result<(), u16> {
         let [header_text, payload_text, signature_text] = token
             .split('.')
             .collect::<Vec<_>>()
@@ -380,7 +442,7 @@ impl Verifier {
     }
 }
 
-fn json(part: &str) -> Option<Value> {
+pub(super) fn json(part: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
 }
 
@@ -390,6 +452,13 @@ fn read_again(value: Option<Value>) -> Option<Value> {
         Some(Value::String(text)) => serde_json::from_str(&text).ok(),
         value => value,
     }
+}
+
+/// The value of the first member called `sub`, where the parser takes the last.
+fn first_sub(payload: &str) -> Option<Value> {
+    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
+    let (_, rest) = text.split_once("\"sub\":\"")?;
+    Some(rest.split('"').next()?.into())
 }
 
 fn number(member: &Value) -> Option<Vec<u8>> {
