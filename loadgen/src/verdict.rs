@@ -191,14 +191,23 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
         );
         reasons.push((Exit::ThresholdMissed, text));
     }
-    for limit in phase.limits.iter().filter(|limit| !limit.kept) {
-        let text = format!(
-            "{kind}: {} is {}, and may be {} at most",
-            limit.name, limit.measured, limit.most
-        );
-        reasons.push((Exit::ThresholdMissed, text));
-    }
+    reasons.extend(limit_reasons(phase));
     reasons
+}
+
+/// Limits on what is counted that were not kept.
+fn limit_reasons(phase: &PhaseRecord) -> impl Iterator<Item = (Exit, String)> {
+    let missed = phase.limits.iter().filter(|limit| !limit.kept);
+    missed.map(|limit| {
+        let text = format!(
+            "{}: {} is {}, and may be {} at most",
+            phase.label(),
+            limit.name,
+            limit.measured,
+            limit.most
+        );
+        (Exit::ThresholdMissed, text)
+    })
 }
 
 #[expect(

@@ -1,0 +1,149 @@
+//! One case as it is asked: minted, prepared, sent, and what came held against what had to come.
+
+use mock_idp::Recipe;
+
+use super::remark::remarked;
+use super::{
+    Case, Conformance, Outcome, PolicyQuestion, Unasked, declared, missing, overreach, policy,
+    probe, record,
+};
+use crate::clock::unix_now;
+use crate::record::CaseRecord;
+use crate::target::{Connection, PreparedRequest, RequestShape, Said};
+
+/// A part of a token that is shorter says nothing: it may be in an answer by chance.
+const TELLING_PART: usize = 20;
+
+/// A case that is ready to be sent.
+pub(super) struct Question {
+    pub(super) request: PreparedRequest,
+    /// The parts of its tokens that no answer has a reason to repeat.
+    secrets: Vec<String>,
+    /// The request of a genuine token, for a policy that is held against the usual one.
+    usual: Option<PreparedRequest>,
+}
+
+impl Conformance<'_> {
+    /// Mints and builds what a case sends; the inner error is why the target is not asked.
+    pub(super) fn prepare(&self, case: &Case) -> Result<Result<Question, String>, Unasked> {
+        if case.needs_function() && !self.target.shows_policy() {
+            return Ok(Err(policy::NOT_SHOWN.to_owned()));
+        }
+        if let Some(reason) = missing(case, self.features, self.target) {
+            return Ok(Err(reason));
+        }
+        let unasked = |reason: String| Unasked::Case {
+            id: case.id.clone(),
+            reason,
+        };
+        let (minter, now) = (self.minter_of(case), unix_now());
+        let mint = |recipe| match minter.mint(recipe, now) {
+            Ok(token) => Ok(Ok(token)),
+            Err(error) => match error.lacking() {
+                Some(lacking) => Ok(Err(lacking.to_string())),
+                None => Err(unasked(error.to_string())),
+            },
+        };
+        let token = match mint(&case.recipe)? {
+            Ok(token) => token,
+            Err(reason) => return Ok(Err(reason)),
+        };
+        let second = match case.second.as_ref().map(mint).transpose()? {
+            Some(Err(reason)) => return Ok(Err(reason)),
+            Some(Ok(second)) => Some(second),
+            None => None,
+        };
+        let secrets = [Some(&token), second.as_ref()]
+            .into_iter()
+            .flatten()
+            .flat_map(|token| token.split('.').skip(1))
+            .filter(|part| part.len() >= TELLING_PART)
+            .map(str::to_owned)
+            .collect();
+        let request = self
+            .target
+            .prepare(&RequestShape::from(case).with_second(second), &token)
+            .map_err(|error| unasked(error.to_string()))?
+            .keeping_answer();
+        let usual = self.usual(case).map_err(unasked)?;
+        Ok(Ok(Question {
+            request,
+            secrets,
+            usual,
+        }))
+    }
+
+    /// The request of a genuine token, for a case that holds a policy against the usual one.
+    fn usual(&self, case: &Case) -> Result<Option<PreparedRequest>, String> {
+        if !case
+            .policy
+            .as_ref()
+            .is_some_and(|policy| policy.wider_than_usual)
+        {
+            return Ok(None);
+        }
+        let genuine = self.minter.mint(&Recipe::default(), unix_now());
+        let token = genuine.map_err(|error| error.to_string())?;
+        let usual = self.target.prepare(&RequestShape::default(), &token);
+        usual.map(Some).map_err(|error| error.to_string())
+    }
+
+    /// Sends and judges; says whether the answer repeats what it has no reason to.
+    pub(super) async fn send(
+        &self,
+        case: &Case,
+        question: &Question,
+        connection: &mut Connection,
+    ) -> (CaseRecord, bool) {
+        if let Some(policy) = &case.policy {
+            let judged = self.ask_policy(case, policy, question, connection).await;
+            return (judged, false);
+        }
+        let observation = connection.call(&question.request).await;
+        let repeats = observation.answer.as_ref().is_some_and(|answer| {
+            let mut secrets = question.secrets.iter();
+            secrets.any(|part| answer.repeats(part.as_bytes()))
+        });
+        let plain = Outcome::judge(case.expect, case.grade, &observation);
+        if plain == Outcome::UnexpectedAllow
+            && case.request.path.is_some()
+            && probe::open_to_nonsense(self.target).await
+        {
+            let reason = "the target lets anybody in at a path that there is not, too".to_owned();
+            return (record(case, None, Outcome::Skip, Some(reason)), repeats);
+        }
+        let (plain, remark) = remarked(case, plain, &observation, repeats);
+        let (plain, visit) = match self.visited(case) {
+            // Who was let in by a key of the attacker's is told as that.
+            Some(visit) if plain != Outcome::UnexpectedAllow => (overreach(case), Some(visit)),
+            visit => (plain, visit.or(remark)),
+        };
+        let (outcome, reason) = declared(self.divergences, &case.id, plain, &observation);
+        let reason = reason.or(visit);
+        (record(case, Some(&observation), outcome, reason), repeats)
+    }
+
+    /// Asks what the policy of an answer says.
+    async fn ask_policy(
+        &self,
+        case: &Case,
+        policy: &PolicyQuestion,
+        question: &Question,
+        connection: &mut Connection,
+    ) -> CaseRecord {
+        let usual = match &question.usual {
+            Some(usual) => connection.call_for(usual).await.1,
+            None => Said::Nothing,
+        };
+        let (observation, said) = connection.call_for(&question.request).await;
+        let asked = (observation, &said);
+        let found = policy::judge(case, policy, &question.request, asked, &usual);
+        if found.outcome == Outcome::Skip {
+            return record(case, None, Outcome::Skip, found.reason);
+        }
+        let seen = &found.observation;
+        let (outcome, declared) = declared(self.divergences, &case.id, found.outcome, seen);
+        let reason = found.reason.or(declared);
+        record(case, Some(seen), outcome, reason)
+    }
+}
