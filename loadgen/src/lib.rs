@@ -20,6 +20,7 @@ pub mod recorder;
 pub mod report;
 pub mod run;
 pub mod scenario;
+mod search_path;
 pub mod stop;
 pub mod subject;
 pub mod target;

@@ -25,6 +25,8 @@ pub struct Subject {
     pub name: String,
     /// What it is, in a sentence.
     pub description: String,
+    /// The version of what is asked, as its file says it.
+    pub version: Option<String>,
     /// How it is reached.
     pub kind: SubjectKind,
     /// What it does, so that cases that need it are asked.
@@ -84,6 +86,8 @@ pub struct CommandPlan {
     pub env: BTreeMap<String, String>,
     /// Where it runs.
     pub working_dir: Option<PathBuf>,
+    /// Programs that setup and command need, looked up in `PATH` before either.
+    pub requires: Vec<String>,
     /// Run once, in the working directory, when `creates` is missing.
     pub setup: Option<SetupPlan>,
     /// What is put into the working directory first, of a target that is built in.
@@ -193,7 +197,7 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let features = raw.features.clone();
+        let (version, features) = (raw.version.clone(), raw.features.clone());
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()
             .map(|divergence| {
@@ -207,6 +211,7 @@ impl Subject {
         Ok(Self {
             name,
             description,
+            version,
             kind,
             features,
             divergences,
@@ -241,6 +246,7 @@ impl Subject {
         Ok(Self {
             name: url.to_owned(),
             description: "A server that was already running.".to_owned(),
+            version: None,
             kind,
             features: every_feature(),
             divergences: Vec::new(),
@@ -309,6 +315,14 @@ mod tests {
             (
                 "kind = \"lambda\"\n[command]\nprogram = \"x\"\nsetup = [\"y\"]\n",
                 &["setup_creates"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\nrequires = [\"node\", \"bin/npm\"]\n",
+                &["t.toml:5", "\"bin/npm\"", "PATH"],
+            ),
+            (
+                "kind = \"lambda\"\n[command]\nprogram = \"x\"\nrequires = \"node\"\n",
+                &["t.toml", "line 5", "a sequence"],
             ),
             (
                 "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"9\"\n",
