@@ -219,23 +219,37 @@ impl Subject {
         })
     }
 
+    /// How it is started, where the bench starts it.
+    pub fn command(&self) -> Option<&CommandPlan> {
+        match &self.kind {
+            SubjectKind::HttpCommand(http) => Some(&http.command),
+            SubjectKind::Lambda(lambda) => Some(&lambda.command),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => None,
+        }
+    }
+
+    fn command_mut(&mut self) -> Option<&mut CommandPlan> {
+        match &mut self.kind {
+            SubjectKind::HttpCommand(http) => Some(&mut http.command),
+            SubjectKind::Lambda(lambda) => Some(&mut lambda.command),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => None,
+        }
+    }
+
     /// The same target with its keys' lifetime as short as its file says.
     pub(crate) fn with_short_lived_keys(mut self) -> Self {
         let env = std::mem::take(&mut self.keys.env);
-        match &mut self.kind {
-            SubjectKind::HttpCommand(http) => http.command.env.extend(env),
-            SubjectKind::Lambda(lambda) => lambda.command.env.extend(env),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+        if let Some(command) = self.command_mut() {
+            command.env.extend(env);
         }
         self
     }
 
-    /// The same target with the files that it runs.
-    pub(crate) fn with_files(mut self, files: ShippedFiles) -> Self {
-        match &mut self.kind {
-            SubjectKind::HttpCommand(http) => http.command.files = Some(files),
-            SubjectKind::Lambda(lambda) => lambda.command.files = Some(files),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+    /// The same target with the files that it runs, laid out in `folder`, which becomes its working directory.
+    pub(crate) fn with_files(mut self, files: ShippedFiles, folder: PathBuf) -> Self {
+        if let Some(command) = self.command_mut() {
+            command.files = Some(files);
+            command.working_dir = Some(folder);
         }
         self
     }

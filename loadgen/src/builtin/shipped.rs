@@ -6,52 +6,55 @@ use std::path::{Path, PathBuf};
 
 use crate::cache;
 
-/// A target's files, by their names in its folder.
+/// The files of one folder of `scenarios/targets`, by their names in there. Several targets may run in it.
 #[derive(Debug, Clone, Copy)]
 pub struct ShippedFiles {
-    target: &'static str,
+    folder: &'static str,
     files: &'static [(&'static str, &'static str)],
 }
 
 macro_rules! shipped {
-    ($target:literal, $($name:literal),+ $(,)?) => {
+    ($folder:literal, $($name:literal),+ $(,)?) => {
         ShippedFiles {
-            target: $target,
+            folder: $folder,
             files: &[$((
                 $name,
-                include_str!(concat!("../../../scenarios/targets/", $target, "/", $name)),
+                include_str!(concat!("../../../scenarios/targets/", $folder, "/", $name)),
             )),+],
         }
     };
 }
 
-/// The targets that have files.
-const SHIPPED: &[ShippedFiles] = &[shipped!(
-    "express-oauth2-jwt-bearer",
-    "package-lock.json",
-    "package.json",
-    "server.js",
-)];
+/// The folders of `scenarios/targets`.
+const SHIPPED: &[ShippedFiles] = &[
+    shipped!(
+        "express-oauth2-jwt-bearer",
+        "package-lock.json",
+        "package.json",
+        "server.js",
+    ),
+];
 
 impl ShippedFiles {
-    /// The files of a built-in target, where it has any.
-    pub(super) fn of(target: &str) -> Option<Self> {
+    /// The files of the folder that a built-in target names as its `working_dir`.
+    pub(super) fn of_folder(working_dir: &Path) -> Option<Self> {
         SHIPPED
             .iter()
-            .find(|shipped| shipped.target == target)
+            .find(|shipped| Path::new(shipped.folder) == working_dir)
             .copied()
     }
 
-    /// The folder that stands for `scenarios/targets`: in the user's cache, and named after the files, so that packages
-    /// that were installed for other files are never used for these.
-    pub(super) fn targets_folder(self) -> Option<PathBuf> {
+    /// Where they are laid out: in the user's cache, and named after the files, so that packages that were installed for
+    /// other files are never used for these.
+    pub(super) fn folder(self) -> Option<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.files.hash(&mut hasher);
         let name = format!("{:016x}", hasher.finish());
-        Some(cache::folder()?.join("targets").join(name))
+        let targets = cache::folder()?.join("targets");
+        Some(targets.join(name).join(self.folder))
     }
 
-    /// Writes the files that are missing or changed into the target's folder.
+    /// Writes the files that are missing or changed into their folder.
     pub(crate) fn lay_out(self, folder: &Path) -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         for (name, text) in self.files {
@@ -79,8 +82,9 @@ mod tests {
             .map(|entry| entry.expect("a readable entry").path())
             .filter(|path| path.is_dir());
         for folder in folders {
-            let target = folder.file_name().expect("a name").to_string_lossy();
-            let shipped = ShippedFiles::of(&target).unwrap_or_else(|| panic!("{target} is not"));
+            let name = folder.file_name().expect("a name").to_string_lossy();
+            let shipped = ShippedFiles::of_folder(Path::new(&*name))
+                .unwrap_or_else(|| panic!("{name} is not"));
             let mut names: Vec<String> = std::fs::read_dir(&folder)
                 .expect("its files")
                 .map(|entry| entry.expect("a readable entry").path())
@@ -94,7 +98,7 @@ mod tests {
                 .collect();
             names.sort();
             let known: Vec<&str> = shipped.files.iter().map(|(name, _)| *name).collect();
-            assert_eq!(names, known, "{target}");
+            assert_eq!(names, known, "{name}");
         }
     }
 
