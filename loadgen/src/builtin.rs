@@ -40,8 +40,11 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
     "authbench",
+    "aws-jwt-verify",
     "express-oauth2-jwt-bearer",
+    "fast-jwt",
     "in-process",
+    "jose",
 );
 
 /// The conformance cases, in the order of the reports.

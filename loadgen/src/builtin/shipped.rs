@@ -33,6 +33,15 @@ const SHIPPED: &[ShippedFiles] = &[
         "package.json",
         "server.js",
     ),
+    shipped!(
+        "node-verifiers",
+        "aws-jwt-verify.js",
+        "fast-jwt.js",
+        "jose.js",
+        "package-lock.json",
+        "package.json",
+        "server.js",
+    ),
 ];
 
 impl ShippedFiles {
