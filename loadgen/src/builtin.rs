@@ -40,11 +40,14 @@ pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
 pub const TARGETS: &[BuiltinFile] = builtin!(
     "targets/",
     "authbench",
+    "authlib",
     "aws-jwt-verify",
     "express-oauth2-jwt-bearer",
     "fast-jwt",
     "in-process",
     "jose",
+    "joserfc",
+    "pyjwt",
 );
 
 /// The conformance cases, in the order of the reports.

@@ -42,6 +42,15 @@ const SHIPPED: &[ShippedFiles] = &[
         "package.json",
         "server.js",
     ),
+    shipped!(
+        "python-verifiers",
+        "key_set.py",
+        "requirements.txt",
+        "server.py",
+        "with_authlib.py",
+        "with_joserfc.py",
+        "with_pyjwt.py",
+    ),
 ];
 
 impl ShippedFiles {
