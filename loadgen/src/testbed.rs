@@ -15,6 +15,7 @@ use crate::subject::{Placeholders, Subject};
 use crate::target::{HttpTarget, Target};
 
 mod error;
+mod port;
 mod running;
 mod server;
 mod setup;

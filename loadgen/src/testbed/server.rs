@@ -1,7 +1,6 @@
 //! An HTTP server that the bench starts, watches and ends.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::ExitStatus;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use tokio::process::Command;
 
 use super::TestbedError;
 use super::error::tail;
+use super::port::PortLease;
 use crate::subject::HttpCommand;
 use crate::target::{Decision, HttpTarget, RequestShape, Target};
 
@@ -27,17 +27,13 @@ pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
 /// From the closed socket of a process that ends to its exit status, with its exit handlers in between.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// A port that was free a moment ago. Another process may take it before the target does: then the target says so.
-pub(super) fn free_port() -> Result<u16, TestbedError> {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TestbedError::Port)?;
-    Ok(listener.local_addr().map_err(TestbedError::Port)?.port())
-}
-
 /// A running server.
 #[derive(Debug)]
 pub(super) struct ChildServer {
     child: ChildProcess,
     invocation: String,
+    /// Held for as long as the server is: nobody else is to answer in its place.
+    port: PortLease,
 }
 
 impl ChildServer {
@@ -46,11 +42,11 @@ impl ChildServer {
         line: Vec<String>,
         env: BTreeMap<String, String>,
         working_dir: Option<PathBuf>,
-        port: u16,
+        port: PortLease,
         plan: &HttpCommand,
     ) -> Result<Self, TestbedError> {
-        let mut server = Self::spawn(&line, env, working_dir)?;
-        match server.wait_until_ready(port, plan).await {
+        let mut server = Self::spawn(&line, env, working_dir, port)?;
+        match server.wait_until_ready(plan).await {
             Ok(()) => Ok(server),
             Err(error) => {
                 server.shutdown().await;
@@ -63,6 +59,7 @@ impl ChildServer {
         line: &[String],
         env: BTreeMap<String, String>,
         working_dir: Option<PathBuf>,
+        port: PortLease,
     ) -> Result<Self, TestbedError> {
         let invocation = line.join(" ");
         let mut command = Command::new(line.first().map_or("", String::as_str));
@@ -75,7 +72,11 @@ impl ChildServer {
             command.current_dir(folder);
         }
         match ChildProcess::spawn(&mut command, LogTail::default()) {
-            Ok(child) => Ok(Self { child, invocation }),
+            Ok(child) => Ok(Self {
+                child,
+                invocation,
+                port,
+            }),
             Err(source) => Err(TestbedError::Spawn {
                 command: invocation,
                 source,
@@ -83,14 +84,10 @@ impl ChildServer {
         }
     }
 
-    async fn wait_until_ready(
-        &mut self,
-        port: u16,
-        plan: &HttpCommand,
-    ) -> Result<(), TestbedError> {
+    async fn wait_until_ready(&mut self, plan: &HttpCommand) -> Result<(), TestbedError> {
         let started = Instant::now();
         let path = plan.ready_path.clone().unwrap_or_else(|| plan.path.clone());
-        let target = Target::Http(Arc::new(HttpTarget::new(format!("127.0.0.1:{port}"), path)));
+        let target = Target::Http(Arc::new(HttpTarget::new(self.authority(), path)));
         let request = target.prepare(&RequestShape::default(), "")?;
         let mut probe = "no connection".to_owned();
         while started.elapsed() < plan.ready_timeout {
@@ -126,6 +123,11 @@ impl ChildServer {
             probe,
             log,
         })
+    }
+
+    /// Where it listens: `host:port`.
+    pub(super) fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port.number())
     }
 
     /// The command line.
