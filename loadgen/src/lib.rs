@@ -23,6 +23,7 @@ pub mod scenario;
 mod search_path;
 pub mod stop;
 pub mod subject;
+pub mod survey;
 pub mod target;
 pub mod testbed;
 pub mod verdict;

@@ -3,6 +3,7 @@
 //! Pure functions of the record; the caller writes them somewhere.
 
 use crate::record::RunRecord;
+use crate::survey::Survey;
 
 mod chart;
 mod figures;
@@ -13,7 +14,10 @@ mod printable;
 #[cfg(test)]
 mod sample;
 mod sarif;
+mod survey;
 mod terminal;
+
+pub use survey::MarkersMissing;
 
 /// How the terminal report is written.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +41,16 @@ pub fn junit(record: &RunRecord) -> String {
 /// Markdown for a pull request or a job's summary.
 pub fn markdown(record: &RunRecord) -> String {
     markdown::text(&printable::record(record))
+}
+
+/// The records of many targets as Markdown: what became of each, and who deviates where.
+pub fn survey(survey: &Survey) -> String {
+    survey::text(survey)
+}
+
+/// A Markdown page with what stands between its lines `<!-- survey -->` and `<!-- /survey -->` replaced by a text.
+pub fn in_page(page: &str, text: &str) -> Result<String, MarkersMissing> {
+    survey::between_markers(page, text)
 }
 
 /// SARIF 2.1.0: a result for each finding of the conformance cases.

@@ -331,14 +331,6 @@ mod tests {
                 &["setup_creates"],
             ),
             (
-                "kind = \"lambda\"\n[command]\nprogram = \"x\"\nrequires = [\"node\", \"bin/npm\"]\n",
-                &["t.toml:5", "\"bin/npm\"", "PATH"],
-            ),
-            (
-                "kind = \"lambda\"\n[command]\nprogram = \"x\"\nrequires = \"node\"\n",
-                &["t.toml", "line 5", "a sequence"],
-            ),
-            (
                 "kind = \"lambda\"\n[command]\nprogram = \"x\"\n[lambda]\ntimeout = \"9\"\n",
                 &["\"9\"", "250ms"],
             ),
@@ -381,6 +373,38 @@ mod tests {
                 assert!(message.contains(part), "{part:?} is missing in: {message}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_target_requires_is_names_of_programs() {
+        let command = "kind = \"lambda\"\n[command]\nprogram = \"x\"\n";
+        let table = [
+            (
+                "requires = [\"node\", \"bin/npm\"]",
+                "t.toml:5: requires names \"bin/npm\"",
+            ),
+            (
+                "requires = [\"node --version\"]",
+                "t.toml:5: requires names",
+            ),
+            ("requires = [\"{authbench}\"]", "t.toml:5: requires names"),
+            ("requires = [\"\"]", "t.toml:5: requires names"),
+            (
+                "requires = \"node\"",
+                "invalid type: string \"node\", expected a sequence",
+            ),
+        ];
+        for (line, wanted) in table {
+            let message = refusal(&format!("{command}{line}\n"));
+            assert!(
+                message.contains(wanted),
+                "{wanted:?} is missing in: {message}"
+            );
+        }
+        let text = format!("name = \"t\"\n{command}requires = [\"node\", \"npm\"]\n");
+        let target = Subject::parse(&text, "t.toml", Path::new("/")).expect("a target");
+        let command = target.command().expect("a command");
+        assert_eq!(command.requires, ["node", "npm"]);
     }
 
     #[test]

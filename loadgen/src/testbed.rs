@@ -25,6 +25,14 @@ use running::{Running, cold_function, start_subject};
 pub use error::TestbedError;
 pub use running::{ColdSample, start_gateway};
 
+/// Installs a target that the bench starts, so that starting it later installs nothing. Dropping this ends the setup.
+pub async fn install(subject: &Subject) -> Result<(), TestbedError> {
+    match subject.command() {
+        Some(command) => setup::ensure(command).await,
+        None => Ok(()),
+    }
+}
+
 /// Any free port on loopback.
 const ANY_PORT: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 0);

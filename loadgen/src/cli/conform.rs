@@ -2,7 +2,6 @@
 
 use clap::Args;
 use loadgen::conform::Severity;
-use loadgen::scenario::ConformancePlan;
 
 use super::Failure;
 use super::record_folder::RecordFolder;
@@ -27,12 +26,6 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
     "Conformance cases alone.".clone_into(&mut scenario.description);
     scenario.cases.clone_from(&arguments.selection.cases);
     let fail_on = arguments.fail_on.unwrap_or(Severity::Info);
-    scenario.conformance = Some(ConformancePlan {
-        selection: arguments.selection.selection(),
-        selection_at: "command line".to_owned(),
-        // Nothing is timed here, so that the gate decides nothing.
-        gate: fail_on.max(Severity::High),
-        fail_on,
-    });
+    scenario.conformance = Some(arguments.selection.plan(fail_on));
     super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
 }

@@ -6,6 +6,7 @@ use loadgen::scenario::Scenario;
 use loadgen::subject::Subject;
 
 use super::Failure;
+use super::issuer::IssuerArguments;
 
 #[derive(Debug, Args)]
 pub(crate) struct SubjectArguments {
@@ -20,21 +21,8 @@ pub(crate) struct SubjectArguments {
     /// A server that is already running and trusts the mock issuer: http://host:port/path
     #[arg(long)]
     url: Option<String>,
-    /// The issuer profile: a built-in name or a path
-    #[arg(long, value_name = "PROFILE", default_value = "auth0")]
-    issuer: String,
-    /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
-    #[arg(long, value_name = "ADDRESS")]
-    issuer_listen: Option<std::net::SocketAddr>,
-    /// The audience that the target checks
-    #[arg(long, default_value = "https://planets.example.com/")]
-    audience: String,
-    /// The scope that the target requires
-    #[arg(long, default_value = "read:planets")]
-    scope: String,
-    /// The seed of keys and token pools
-    #[arg(long, default_value_t = 7)]
-    seed: u64,
+    #[command(flatten)]
+    issuer: IssuerArguments,
 }
 
 impl SubjectArguments {
@@ -48,20 +36,7 @@ impl SubjectArguments {
 
     /// A scenario without conformance and phases; the command adds what it is for.
     pub(crate) fn scenario(&self, name: &str) -> Scenario {
-        Scenario {
-            name: name.to_owned(),
-            description: String::new(),
-            source: "command line".to_owned(),
-            seed: self.seed,
-            issuer: self.issuer.clone(),
-            issuer_listen: self.issuer_listen,
-            target: self.url.clone().unwrap_or_else(|| self.target.clone()),
-            audience: self.audience.clone(),
-            scope: self.scope.clone(),
-            cache_ttl: gateway::DEFAULT_TTL,
-            cases: Vec::new(),
-            conformance: None,
-            phases: Vec::new(),
-        }
+        let target = self.url.as_ref().unwrap_or(&self.target);
+        self.issuer.scenario(name, target)
     }
 }

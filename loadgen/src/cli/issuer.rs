@@ -1,0 +1,44 @@
+//! The flags by which `conform`, `load` and `survey` say whose tokens a target is asked with, and what it has to require.
+
+use clap::Args;
+use loadgen::scenario::Scenario;
+
+#[derive(Debug, Args)]
+pub(crate) struct IssuerArguments {
+    /// The issuer profile: a built-in name or a path
+    #[arg(long, value_name = "PROFILE", default_value = "auth0")]
+    issuer: String,
+    /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
+    #[arg(long, value_name = "ADDRESS")]
+    issuer_listen: Option<std::net::SocketAddr>,
+    /// The audience that the target checks
+    #[arg(long, default_value = "https://planets.example.com/")]
+    audience: String,
+    /// The scope that the target requires
+    #[arg(long, default_value = "read:planets")]
+    scope: String,
+    /// The seed of keys and token pools
+    #[arg(long, default_value_t = 7)]
+    seed: u64,
+}
+
+impl IssuerArguments {
+    /// A scenario without conformance and phases; the command adds what it is for.
+    pub(crate) fn scenario(&self, name: &str, target: &str) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            description: String::new(),
+            source: "command line".to_owned(),
+            seed: self.seed,
+            issuer: self.issuer.clone(),
+            issuer_listen: self.issuer_listen,
+            target: target.to_owned(),
+            audience: self.audience.clone(),
+            scope: self.scope.clone(),
+            cache_ttl: gateway::DEFAULT_TTL,
+            cases: Vec::new(),
+            conformance: None,
+            phases: Vec::new(),
+        }
+    }
+}
