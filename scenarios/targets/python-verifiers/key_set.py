@@ -7,6 +7,8 @@ import urllib.request
 
 # How long a fetch may take: an authorizer behind API Gateway has 10 s for everything (AWS quotas).
 FETCH_TIMEOUT_S = 3
+# The key sets of large issuers have some ten kilobytes.
+MAX_BYTES = 1_000_000
 # From one fetch to the next one for a key that is not known: whoever sends tokens must not choose how often.
 COOLDOWN_S = 10
 
@@ -60,11 +62,21 @@ class KeySetCache:
                 self._fetch()
             return self._keys
 
+    def _document(self):
+        """The time-out of a socket is for one read; a document that drips would take for ever."""
+        deadline = time.monotonic() + FETCH_TIMEOUT_S
+        document = bytearray()
+        with self._opener.open(self._uri, timeout=FETCH_TIMEOUT_S) as response:
+            while chunk := response.read1(MAX_BYTES):
+                document += chunk
+                if len(document) > MAX_BYTES or time.monotonic() > deadline:
+                    raise TimeoutError("the key set is too long or takes too long")
+        return document
+
     def _is_fresh(self):
         return time.monotonic() - self._fetched < self._max_age_s
 
     def _fetch(self):
         self._tried = time.monotonic()
-        with self._opener.open(self._uri, timeout=FETCH_TIMEOUT_S) as response:
-            keys = self._parse(json.load(response))
+        keys = self._parse(json.loads(self._document()))
         self._keys, self._fetched = keys, time.monotonic()
