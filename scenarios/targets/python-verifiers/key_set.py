@@ -9,6 +9,8 @@ import urllib.request
 FETCH_TIMEOUT_S = 3
 # The key sets of large issuers have some ten kilobytes.
 MAX_BYTES = 1_000_000
+# From a fetch that failed to the next one.
+RETRY_S = 1
 # From one fetch to the next one for a key that is not known: whoever sends tokens must not choose how often.
 COOLDOWN_S = 10
 
@@ -51,6 +53,8 @@ class KeySetCache:
             return self._keys
         with self._lock:
             if not self._is_fresh():
+                if time.monotonic() - self._tried < RETRY_S:
+                    raise ConnectionError("the last fetch failed a moment ago")
                 self._fetch()
             return self._keys
 
