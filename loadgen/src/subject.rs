@@ -25,6 +25,8 @@ pub struct Subject {
     pub name: String,
     /// What it is, in a sentence.
     pub description: String,
+    /// The version of what is asked, as its file says it.
+    pub version: Option<String>,
     /// How it is reached.
     pub kind: SubjectKind,
     /// What it does, so that cases that need it are asked; found out by asking where nobody has said it.
@@ -84,6 +86,8 @@ pub struct CommandPlan {
     pub env: BTreeMap<String, String>,
     /// Where it runs.
     pub working_dir: Option<PathBuf>,
+    /// Programs that setup and command need, looked up in `PATH` before either.
+    pub requires: Vec<String>,
     /// Run once, in the working directory, when `creates` is missing.
     pub setup: Option<SetupPlan>,
     /// What is put into the working directory first, of a target that is built in.
@@ -193,7 +197,7 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let features = Some(raw.features.clone());
+        let (version, features) = (raw.version.clone(), Some(raw.features.clone()));
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()
             .map(|divergence| {
@@ -207,6 +211,7 @@ impl Subject {
         Ok(Self {
             name,
             description,
+            version,
             kind,
             features,
             divergences,
@@ -214,23 +219,37 @@ impl Subject {
         })
     }
 
+    /// How it is started, where the bench starts it.
+    pub fn command(&self) -> Option<&CommandPlan> {
+        match &self.kind {
+            SubjectKind::HttpCommand(http) => Some(&http.command),
+            SubjectKind::Lambda(lambda) => Some(&lambda.command),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => None,
+        }
+    }
+
+    fn command_mut(&mut self) -> Option<&mut CommandPlan> {
+        match &mut self.kind {
+            SubjectKind::HttpCommand(http) => Some(&mut http.command),
+            SubjectKind::Lambda(lambda) => Some(&mut lambda.command),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => None,
+        }
+    }
+
     /// The same target with its keys' lifetime as short as its file says.
     pub(crate) fn with_short_lived_keys(mut self) -> Self {
         let env = std::mem::take(&mut self.keys.env);
-        match &mut self.kind {
-            SubjectKind::HttpCommand(http) => http.command.env.extend(env),
-            SubjectKind::Lambda(lambda) => lambda.command.env.extend(env),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+        if let Some(command) = self.command_mut() {
+            command.env.extend(env);
         }
         self
     }
 
-    /// The same target with the files that it runs.
-    pub(crate) fn with_files(mut self, files: ShippedFiles) -> Self {
-        match &mut self.kind {
-            SubjectKind::HttpCommand(http) => http.command.files = Some(files),
-            SubjectKind::Lambda(lambda) => lambda.command.files = Some(files),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess => {}
+    /// The same target with the files that it runs, laid out in `folder`, which becomes its working directory.
+    pub(crate) fn with_files(mut self, files: ShippedFiles, folder: PathBuf) -> Self {
+        if let Some(command) = self.command_mut() {
+            command.files = Some(files);
+            command.working_dir = Some(folder);
         }
         self
     }
@@ -241,6 +260,7 @@ impl Subject {
         Ok(Self {
             name: url.to_owned(),
             description: "A server that was already running.".to_owned(),
+            version: None,
             kind,
             features: None,
             divergences: Vec::new(),
@@ -353,6 +373,38 @@ mod tests {
                 assert!(message.contains(part), "{part:?} is missing in: {message}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_target_requires_is_names_of_programs() {
+        let command = "kind = \"lambda\"\n[command]\nprogram = \"x\"\n";
+        let table = [
+            (
+                "requires = [\"node\", \"bin/npm\"]",
+                "t.toml:5: requires names \"bin/npm\"",
+            ),
+            (
+                "requires = [\"node --version\"]",
+                "t.toml:5: requires names",
+            ),
+            ("requires = [\"{authbench}\"]", "t.toml:5: requires names"),
+            ("requires = [\"\"]", "t.toml:5: requires names"),
+            (
+                "requires = \"node\"",
+                "invalid type: string \"node\", expected a sequence",
+            ),
+        ];
+        for (line, wanted) in table {
+            let message = refusal(&format!("{command}{line}\n"));
+            assert!(
+                message.contains(wanted),
+                "{wanted:?} is missing in: {message}"
+            );
+        }
+        let text = format!("name = \"t\"\n{command}requires = [\"node\", \"npm\"]\n");
+        let target = Subject::parse(&text, "t.toml", Path::new("/")).expect("a target");
+        let command = target.command().expect("a command");
+        assert_eq!(command.requires, ["node", "npm"]);
     }
 
     #[test]
