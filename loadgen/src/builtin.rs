@@ -45,12 +45,18 @@ pub const TARGETS: &[BuiltinFile] = builtin!(
     "authbench",
     "authbench-direct",
     "authbench-routes",
+    "authlib",
+    "aws-jwt-verify",
     "express-oauth2-jwt-bearer",
+    "fast-jwt",
     "haproxy-jwt-verify",
     "in-process",
+    "jose",
+    "joserfc",
+    "pyjwt",
     "rust-jsonwebtoken",
     "rust-jwt-simple",
-    "rust-tower-oauth2"
+    "rust-tower-oauth2",
 );
 
 /// The conformance cases, in the order of the reports.
@@ -130,6 +136,7 @@ struct Source {
     text: String,
     label: String,
     folder: PathBuf,
+    built_in: bool,
 }
 
 fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Source, LookupError> {
@@ -138,6 +145,7 @@ fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Sour
             text: file.text.to_owned(),
             label: format!("built-in {what} {name}"),
             folder: PathBuf::new(),
+            built_in: true,
         });
     }
     let path = Path::new(name);
@@ -162,6 +170,7 @@ fn look_up(what: &'static str, name: &str, files: &[BuiltinFile]) -> Result<Sour
         text,
         label: name.to_owned(),
         folder,
+        built_in: false,
     })
 }
 
@@ -183,15 +192,20 @@ pub fn issuer(name: &str) -> Result<IssuerProfile, LookupError> {
 /// The target of that name or path.
 pub fn subject(name: &str) -> Result<Subject, LookupError> {
     let source = look_up("target", name, TARGETS)?;
-    let Some(shipped) = ShippedFiles::of(name) else {
-        return Ok(Subject::parse(&source.text, &source.label, &source.folder)?);
+    let subject = Subject::parse(&source.text, &source.label, &source.folder)?;
+    if !source.built_in {
+        return Ok(subject);
+    }
+    let working_dir = subject
+        .command()
+        .and_then(|command| command.working_dir.as_deref());
+    let Some(shipped) = working_dir.and_then(ShippedFiles::of_folder) else {
+        return Ok(subject);
     };
-    let folder = shipped
-        .targets_folder()
-        .ok_or_else(|| LookupError::CacheFolder {
-            target: name.to_owned(),
-        })?;
-    Ok(Subject::parse(&source.text, &source.label, &folder)?.with_files(shipped))
+    let folder = shipped.folder().ok_or_else(|| LookupError::CacheFolder {
+        target: name.to_owned(),
+    })?;
+    Ok(subject.with_files(shipped, folder))
 }
 
 /// Every built-in conformance case.
@@ -294,7 +308,15 @@ mod tests {
             }
         }
         for file in TARGETS {
-            for divergence in subject(file.name).expect("a built-in target").divergences {
+            let target = subject(file.name).expect("a built-in target");
+            let command = target.command();
+            assert_eq!(
+                command.is_some_and(|command| command.working_dir.is_some()),
+                command.is_some_and(|command| command.files.is_some()),
+                "{} runs in a folder that builtin/shipped.rs does not list",
+                file.name
+            );
+            for divergence in target.divergences {
                 assert!(
                     catalogue.holds(&divergence.case),
                     "{} diverges on {}",

@@ -10,6 +10,7 @@ mod authorizer;
 mod case;
 mod conform;
 mod explain;
+mod issuer;
 mod lint;
 mod list;
 mod load;
@@ -23,6 +24,7 @@ mod serve;
 mod settings;
 mod snippet;
 mod subject;
+mod survey;
 
 /// Is a JWT authorizer right, how fast is it, and how much of it will be needed: on one laptop, with no cloud account.
 ///
@@ -66,6 +68,8 @@ enum Command {
     /// Run the issuer or the gateway stand-in until stopped
     #[command(subcommand)]
     Serve(serve::ServeCommand),
+    /// Install many targets, ask each every conformance case, and compare them in one table
+    Survey(survey::SurveyArguments),
 }
 
 /// Parses and dispatches. Errors of every command end here, as one line on standard error.
@@ -138,6 +142,7 @@ fn dispatch(command: Option<Command>) -> Result<u8, Failure> {
         Some(Command::Report(arguments)) => report::run(&arguments),
         Some(Command::Run(arguments)) => run::run(&arguments),
         Some(Command::Serve(command)) => serve::run(command),
+        Some(Command::Survey(arguments)) => survey::run(&arguments),
     }
 }
 

@@ -65,6 +65,11 @@ impl RunPlan {
         &self.scenario.name
     }
 
+    /// Who is asked.
+    pub fn subject(&self) -> &Subject {
+        &self.subject
+    }
+
     /// Holds the three against each other.
     pub fn new(
         scenario: Scenario,

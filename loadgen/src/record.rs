@@ -101,6 +101,9 @@ pub struct SubjectSummary {
     pub kind: String,
     /// What it is, in a sentence.
     pub description: String,
+    /// Its version, as its target file says it; absent in records of before.
+    #[serde(default)]
+    pub version: Option<String>,
     /// The command that was started or the URL that was asked; empty for `in-process`.
     pub invocation: String,
 }

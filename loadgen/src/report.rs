@@ -3,6 +3,7 @@
 //! Pure functions of the record; the caller writes them somewhere.
 
 use crate::record::RunRecord;
+use crate::survey::Survey;
 
 mod chart;
 mod csv;
@@ -17,10 +18,12 @@ mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sarif;
+mod survey;
 mod terminal;
 
 pub(crate) use figures::duration;
 pub use hlog::HlogError;
+pub use survey::MarkersMissing;
 
 /// How the terminal report is written.
 #[derive(Debug, Clone, Copy)]
@@ -59,6 +62,16 @@ pub fn markdown(record: &RunRecord) -> String {
 /// Metrics in Prometheus's text exposition format 0.0.4.
 pub fn prometheus(record: &RunRecord) -> String {
     prometheus::text(&printable::record(record))
+}
+
+/// The records of many targets as Markdown: what became of each, and who deviates where.
+pub fn survey(survey: &Survey) -> String {
+    survey::text(survey)
+}
+
+/// A Markdown page with what stands between its lines `<!-- survey -->` and `<!-- /survey -->` replaced by a text.
+pub fn in_page(page: &str, text: &str) -> Result<String, MarkersMissing> {
+    survey::between_markers(page, text)
 }
 
 /// SARIF 2.1.0: a result for each finding of the conformance cases.

@@ -361,6 +361,7 @@ fn begin(plan: &RunPlan) -> RunRecord {
             name: subject.name.clone(),
             kind: subject.kind.word().to_owned(),
             description: subject.description.clone(),
+            version: subject.version.clone(),
             invocation: String::new(),
         },
         issuer: IssuerSummary {

@@ -26,6 +26,8 @@ pub struct Subject {
     pub name: String,
     /// What it is, in a sentence.
     pub description: String,
+    /// The version of what is asked, as its file says it.
+    pub version: Option<String>,
     /// How it is reached.
     pub kind: SubjectKind,
     /// What it does, so that cases that need it are asked; found out by asking where nobody has said it.
@@ -119,6 +121,8 @@ pub struct CommandPlan {
     pub env: BTreeMap<String, String>,
     /// Where it runs.
     pub working_dir: Option<PathBuf>,
+    /// Programs that setup and command need, looked up in `PATH` before either.
+    pub requires: Vec<String>,
     /// Run once, in the working directory, when `creates` is missing.
     pub setup: Option<SetupPlan>,
     /// What is put into the working directory first, of a target that is built in.
@@ -244,6 +248,7 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
+        let version = raw.version.clone();
         let mut features = raw.features();
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()
@@ -262,12 +267,26 @@ impl Subject {
         Ok(Self {
             name,
             description,
+            version,
             kind,
             features: Some(features),
             divergences,
             keys,
             echo,
         })
+    }
+
+    /// How it is started, where the bench starts it.
+    pub fn command(&self) -> Option<&CommandPlan> {
+        match &self.kind {
+            SubjectKind::HttpCommand(http) | SubjectKind::InvokeCommand { http, .. } => {
+                Some(&http.command)
+            }
+            SubjectKind::Lambda(lambda) => Some(&lambda.command),
+            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess | SubjectKind::InvokeUrl(..) => {
+                None
+            }
+        }
     }
 
     /// The same target with its keys' lifetime as short as its file says.
@@ -279,10 +298,11 @@ impl Subject {
         self
     }
 
-    /// The same target with the files that it runs.
-    pub(crate) fn with_files(mut self, files: ShippedFiles) -> Self {
+    /// The same target with the files that it runs, laid out in `folder`, which becomes its working directory.
+    pub(crate) fn with_files(mut self, files: ShippedFiles, folder: PathBuf) -> Self {
         if let Some(command) = self.kind.command_mut() {
             command.files = Some(files);
+            command.working_dir = Some(folder);
         }
         self
     }
@@ -329,6 +349,7 @@ impl Subject {
         Self {
             name: url.to_owned(),
             description: description.to_owned(),
+            version: None,
             kind,
             features: None,
             divergences: Vec::new(),
@@ -483,6 +504,38 @@ mod tests {
                 assert!(message.contains(part), "{part:?} is missing in: {message}");
             }
         }
+    }
+
+    #[test]
+    fn what_a_target_requires_is_names_of_programs() {
+        let command = "kind = \"lambda\"\n[command]\nprogram = \"x\"\n";
+        let table = [
+            (
+                "requires = [\"node\", \"bin/npm\"]",
+                "t.toml:5: requires names \"bin/npm\"",
+            ),
+            (
+                "requires = [\"node --version\"]",
+                "t.toml:5: requires names",
+            ),
+            ("requires = [\"{authbench}\"]", "t.toml:5: requires names"),
+            ("requires = [\"\"]", "t.toml:5: requires names"),
+            (
+                "requires = \"node\"",
+                "invalid type: string \"node\", expected a sequence",
+            ),
+        ];
+        for (line, wanted) in table {
+            let message = refusal(&format!("{command}{line}\n"));
+            assert!(
+                message.contains(wanted),
+                "{wanted:?} is missing in: {message}"
+            );
+        }
+        let text = format!("name = \"t\"\n{command}requires = [\"node\", \"npm\"]\n");
+        let target = Subject::parse(&text, "t.toml", Path::new("/")).expect("a target");
+        let command = target.command().expect("a command");
+        assert_eq!(command.requires, ["node", "npm"]);
     }
 
     #[test]

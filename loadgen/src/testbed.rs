@@ -15,6 +15,7 @@ use crate::subject::{Placeholders, Subject};
 use crate::target::{HttpTarget, Target};
 
 mod error;
+mod port;
 mod running;
 mod server;
 mod setup;
@@ -23,6 +24,14 @@ use running::{Running, cold_function, start_subject};
 
 pub use error::TestbedError;
 pub use running::{ColdSample, start_gateway};
+
+/// Installs a target that the bench starts, so that starting it later installs nothing. Dropping this ends the setup.
+pub async fn install(subject: &Subject) -> Result<(), TestbedError> {
+    match subject.command() {
+        Some(command) => setup::ensure(command).await,
+        None => Ok(()),
+    }
+}
 
 /// Any free port on loopback.
 const ANY_PORT: SocketAddr =

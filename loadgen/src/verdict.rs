@@ -143,22 +143,8 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
         ));
     }
     if phase.errors > 0 && phase.limit("lost").is_none() {
-        // Not a wrong decision and no latency: environments restart, and what was asked meanwhile is lost.
-        let requests = if phase.errors == 1 {
-            "request"
-        } else {
-            "requests"
-        };
-        let ended = if phase.interrupted && status != RunStatus::Interrupted {
-            ", and the phase was ended early"
-        } else {
-            ""
-        };
-        let text = format!(
-            "{kind}: the target lost {} {requests}: no decision came{ended}",
-            phase.errors
-        );
-        reasons.push((Exit::TestbedFailed, text));
+        // Not a wrong decision and no latency.
+        reasons.push((Exit::TestbedFailed, lost_reason(phase, status)));
     }
     if phase.requests == 0 && !phase.interrupted {
         reasons.push((Exit::Invalid, format!("{kind}: nothing was measured")));
@@ -208,6 +194,25 @@ fn limit_reasons(phase: &PhaseRecord) -> impl Iterator<Item = (Exit, String)> {
         );
         (Exit::ThresholdMissed, text)
     })
+}
+
+/// Requests that got no decision: environments restart, and what was asked meanwhile is lost.
+fn lost_reason(phase: &PhaseRecord, status: RunStatus) -> String {
+    let requests = if phase.errors == 1 {
+        "request"
+    } else {
+        "requests"
+    };
+    let ended = if phase.interrupted && status != RunStatus::Interrupted {
+        ", and the phase was ended early"
+    } else {
+        ""
+    };
+    format!(
+        "{}: the target lost {} {requests}: no decision came{ended}",
+        phase.label(),
+        phase.errors
+    )
 }
 
 #[expect(

@@ -66,6 +66,11 @@ fn a_message_quotes_what_a_process_printed_and_no_token() {
                 .to_owned(),
             "no such package",
         ),
+        (
+            "program = \"sh\"\nrequires = [\"sh\", \"no-such-program-7\"]\nsetup = [\"sh\", \"-c\", \"echo set up; exit 1\"]\nsetup_creates = \"packages\""
+                .to_owned(),
+            "requires `no-such-program-7`, which is not in PATH",
+        ),
     ];
     for (lines, wanted) in table {
         target(folder.path(), &lines);

@@ -66,6 +66,8 @@ pub enum JwksDocument {
     SmallKey,
     /// The signing key, and a symmetric one.
     Symmetric,
+    /// The signing key behind whole keys of other kinds, two of which no verifier knows yet.
+    UnknownKinds,
     /// The signing key, and the next one for encryption.
     UseEnc,
     /// The next key alone.
@@ -105,6 +107,7 @@ impl JwksDocument {
                 .chain([signing()])
                 .collect(),
             Self::OddKeys => odd(next()).into_iter().chain([signing()]).collect(),
+            Self::UnknownKinds => other_kinds().into_iter().chain([signing()]).collect(),
             Self::OtherAlg => vec![signing(), next_with("alg", json!("RS512"))],
             Self::Rotated => vec![signing(), next()],
             Self::SameKid => vec![renamed(next(), keys.signing.kid())],
@@ -178,16 +181,24 @@ fn odd(shape: Value) -> Vec<Value> {
     let mut wrong_types = renamed(shape, "odd-types");
     wrong_types["n"] = json!([1, 2, 3]);
     wrong_types["e"] = json!(65_537);
+    let mut keys = other_kinds();
+    keys.extend([
+        json!({"kid": "odd-no-kty"}),
+        json!({"kty": "RSA", "kid": "odd-no-modulus", "e": "AQAB"}),
+        json!({"kty": "RSA", "kid": "odd-garbage", "n": "!!! not base64 !!!", "e": "AQAB"}),
+        wrong_types,
+        private,
+    ]);
+    keys
+}
+
+/// What issuers list beside RSA keys, and will (RFC 7517 §5: kinds that are not understood are to be ignored).
+fn other_kinds() -> Vec<Value> {
     vec![
         elliptic("odd-ec"),
         json!({"kty": "OKP", "kid": "odd-okp", "crv": "Ed25519", "alg": "EdDSA",
                "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}),
         json!({"kty": "AKP", "kid": "odd-akp", "alg": "ML-DSA-44", "pub": "AAAA"}),
         json!({"kty": "from-the-future", "kid": "odd-kind", "use": "sig"}),
-        json!({"kid": "odd-no-kty"}),
-        json!({"kty": "RSA", "kid": "odd-no-modulus", "e": "AQAB"}),
-        json!({"kty": "RSA", "kid": "odd-garbage", "n": "!!! not base64 !!!", "e": "AQAB"}),
-        wrong_types,
-        private,
     ]
 }

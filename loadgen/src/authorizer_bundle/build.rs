@@ -146,7 +146,7 @@ struct Package {
 /// compiler says goes to standard error.
 pub fn build(architecture: Architecture) -> Result<PathBuf, BuildError> {
     let target = target_directory()?;
-    let linker = Linker::choose(architecture, env::consts::ARCH, is_on_path)?;
+    let linker = Linker::choose(architecture, env::consts::ARCH, crate::search_path::holds)?;
     if !has_standard_library(architecture)? {
         return Err(BuildError::Target(architecture.triple()));
     }
@@ -213,11 +213,6 @@ fn run(program: &str, arguments: &[&str]) -> Result<Vec<u8>, BuildError> {
     } else {
         Vec::new()
     })
-}
-
-fn is_on_path(program: &str) -> bool {
-    let path = env::var_os("PATH").unwrap_or_default();
-    env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
 #[cfg(test)]

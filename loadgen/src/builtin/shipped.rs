@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cache;
 
-/// A target's files, by their names in its folder.
+/// The files of one folder of `scenarios/targets`, by their names in there. Several targets may run in it.
 #[derive(Debug, Clone, Copy)]
 pub struct ShippedFiles {
     folder: &'static str,
@@ -25,7 +25,7 @@ macro_rules! shipped {
     };
 }
 
-/// The targets that have files.
+/// The folders of `scenarios/targets`.
 const SHIPPED: &[ShippedFiles] = &[
     shipped!(
         "express-oauth2-jwt-bearer",
@@ -53,38 +53,46 @@ const SHIPPED: &[ShippedFiles] = &[
         "main.rs",
         "resource.rs",
     ),
-];
-
-/// The targets whose folder is not called like them, because others have it, too.
-const SHARED: &[(&str, &str)] = &[
-    ("rust-jsonwebtoken", "rust-verifiers"),
-    ("rust-jwt-simple", "rust-verifiers"),
-    ("rust-tower-oauth2", "rust-verifiers"),
+    shipped!(
+        "node-verifiers",
+        "aws-jwt-verify.js",
+        "fast-jwt.js",
+        "jose.js",
+        "package-lock.json",
+        "package.json",
+        "server.js",
+    ),
+    shipped!(
+        "python-verifiers",
+        "key_set.py",
+        "requirements.txt",
+        "server.py",
+        "with_authlib.py",
+        "with_joserfc.py",
+        "with_pyjwt.py",
+    ),
 ];
 
 impl ShippedFiles {
-    /// The files of a built-in target, where it has any.
-    pub(super) fn of(target: &str) -> Option<Self> {
-        let folder = SHARED
-            .iter()
-            .find(|(shared_by, _)| *shared_by == target)
-            .map_or(target, |(_, folder)| folder);
+    /// The files of the folder that a built-in target names as its `working_dir`.
+    pub(super) fn of_folder(working_dir: &Path) -> Option<Self> {
         SHIPPED
             .iter()
-            .find(|shipped| shipped.folder == folder)
+            .find(|shipped| Path::new(shipped.folder) == working_dir)
             .copied()
     }
 
-    /// The folder that stands for `scenarios/targets`: in the user's cache, and named after the files, so that packages
-    /// that were installed for other files are never used for these.
-    pub(super) fn targets_folder(self) -> Option<PathBuf> {
+    /// Where they are laid out: in the user's cache, and named after the files, so that packages that were installed for
+    /// other files are never used for these.
+    pub(super) fn folder(self) -> Option<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.files.hash(&mut hasher);
         let name = format!("{:016x}", hasher.finish());
-        Some(cache::folder()?.join("targets").join(name))
+        let targets = cache::folder()?.join("targets");
+        Some(targets.join(name).join(self.folder))
     }
 
-    /// Writes the files that are missing or changed into the target's folder.
+    /// Writes the files that are missing or changed into their folder.
     pub(crate) fn lay_out(self, folder: &Path) -> io::Result<()> {
         std::fs::create_dir_all(folder)?;
         for (name, text) in self.files {
@@ -112,8 +120,9 @@ mod tests {
             .map(|entry| entry.expect("a readable entry").path())
             .filter(|path| path.is_dir());
         for folder in folders {
-            let target = folder.file_name().expect("a name").to_string_lossy();
-            let shipped = ShippedFiles::of(&target).unwrap_or_else(|| panic!("{target} is not"));
+            let name = folder.file_name().expect("a name").to_string_lossy();
+            let shipped = ShippedFiles::of_folder(Path::new(&*name))
+                .unwrap_or_else(|| panic!("{name} is not"));
             let mut names: Vec<String> = std::fs::read_dir(&folder)
                 .expect("its files")
                 .map(|entry| entry.expect("a readable entry").path())
@@ -127,7 +136,7 @@ mod tests {
                 .collect();
             names.sort();
             let known: Vec<&str> = shipped.files.iter().map(|(name, _)| *name).collect();
-            assert_eq!(names, known, "{target}");
+            assert_eq!(names, known, "{name}");
         }
     }
 

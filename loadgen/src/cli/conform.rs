@@ -7,7 +7,6 @@ use clap::Args;
 use loadgen::clock::unix_now;
 use loadgen::conform::Severity;
 use loadgen::real_issuer::RealIssuer;
-use loadgen::scenario::ConformancePlan;
 
 use super::Failure;
 use super::record_folder::RecordFolder;
@@ -61,7 +60,7 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
     let mut scenario = arguments.subject.scenario("conform");
     if let Some(real) = arguments.real_issuer.read()? {
         real.token.audience().clone_into(&mut scenario.audience);
-        if arguments.subject.scope.is_none() {
+        if arguments.subject.issuer.scope.is_none() {
             scenario.scope = real.token.scope().into_iter().next().unwrap_or_default();
         }
         scenario.real_issuer = Some(Arc::new(real));
@@ -69,12 +68,6 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
     "Conformance cases alone.".clone_into(&mut scenario.description);
     scenario.cases.clone_from(&arguments.selection.cases);
     let fail_on = arguments.fail_on.unwrap_or(Severity::Info);
-    scenario.conformance = Some(ConformancePlan {
-        selection: arguments.selection.selection(),
-        selection_at: "command line".to_owned(),
-        // Nothing is timed here, so that the gate decides nothing.
-        gate: fail_on.max(Severity::High),
-        fail_on,
-    });
+    scenario.conformance = Some(arguments.selection.plan(fail_on));
     super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
 }

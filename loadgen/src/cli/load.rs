@@ -86,7 +86,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
             Kind::CacheHit => keys.duration = Some(DEFAULT_DURATION),
         }
     }
-    let arrival = keys.plan(arguments.subject.seed).map_err(usage)?;
+    let arrival = keys.plan(arguments.subject.issuer.seed).map_err(usage)?;
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
     let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
         .map_err(usage)?;

@@ -53,10 +53,7 @@ pub(crate) fn execute(
     subject: Subject,
     folder: &RecordFolder,
 ) -> Result<u8, Failure> {
-    builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
-    let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
-    check(&scenario, &catalogue)?;
-    let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
+    let plan = plan(scenario, subject)?;
     let store = folder.create(plan.name())?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let mut progress = Progress::on_stderr();
@@ -65,6 +62,14 @@ pub(crate) fn execute(
         .map_err(Failure::testbed)?;
     present(&record, &store)?;
     Ok(record.verdict.exit_code)
+}
+
+/// Reads everything that a scenario names, so that no mistake in it is left when something is started.
+pub(crate) fn plan(scenario: Scenario, subject: Subject) -> Result<RunPlan, Failure> {
+    builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
+    let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
+    check(&scenario, &catalogue)?;
+    RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)
 }
 
 /// Holds the cases of the user's own files against the parts that make tokens and requests of them.

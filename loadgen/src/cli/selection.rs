@@ -3,6 +3,7 @@
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use loadgen::conform::{Level, Selection, Severity};
+use loadgen::scenario::ConformancePlan;
 
 #[derive(Debug, Args, Default)]
 pub(crate) struct SelectionArguments {
@@ -27,6 +28,16 @@ impl SelectionArguments {
             texts: self.filter.clone(),
             level: self.level,
             severity: self.severity,
+        }
+    }
+
+    /// The cases that the flags ask for, as a plan of them alone: nothing is timed, so that the gate decides nothing.
+    pub(crate) fn plan(&self, fail_on: Severity) -> ConformancePlan {
+        ConformancePlan {
+            selection: self.selection(),
+            selection_at: "command line".to_owned(),
+            gate: fail_on.max(Severity::High),
+            fail_on,
         }
     }
 

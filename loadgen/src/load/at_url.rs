@@ -110,6 +110,7 @@ fn begin(plan: &UrlLoad) -> RunRecord {
         subject: SubjectSummary {
             name: plan.subject.name.clone(),
             kind: plan.subject.kind.word().to_owned(),
+            version: None,
             description: plan.subject.description.clone(),
             invocation: plan.subject.name.clone(),
         },

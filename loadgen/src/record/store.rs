@@ -92,6 +92,11 @@ impl RecordStore {
         Ok(Self { folder: candidate })
     }
 
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// The record's path.
     pub fn record_path(&self) -> PathBuf {
         self.folder.join(Self::FILE_NAME)

@@ -37,7 +37,7 @@ pub(super) fn text(record: &RunRecord) -> String {
 }
 
 /// Text that stays text: no markup, no cell of a table, no mention, no reference, no HTML.
-fn plain(text: &str) -> String {
+pub(super) fn plain(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for character in text.chars() {
         match character {
@@ -58,7 +58,7 @@ fn plain(text: &str) -> String {
 }
 
 /// A name in code. A code span knows no escapes, and a table's cell ends at a bar even inside of one.
-fn code(text: &str) -> String {
+pub(super) fn code(text: &str) -> String {
     format!("`{}`", text.replace('`', "'").replace('|', "\\|"))
 }
 

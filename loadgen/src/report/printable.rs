@@ -22,20 +22,21 @@ fn escape(value: &mut Value) {
     match value {
         Value::Array(values) => values.iter_mut().for_each(escape),
         Value::Object(members) => members.values_mut().for_each(escape),
-        Value::String(text) if text.contains(char::is_control) => {
-            *text = text
-                .chars()
-                .map(|c| {
-                    if c.is_control() {
-                        c.escape_default().to_string()
-                    } else {
-                        c.to_string()
-                    }
-                })
-                .collect();
-        }
+        Value::String(text) if text.contains(char::is_control) => *text = self::text(text),
         Value::Bool(_) | Value::Null | Value::Number(_) | Value::String(_) => {}
     }
+}
+
+/// The text with every control character escaped.
+pub(super) fn text(text: &str) -> String {
+    let escaped = |c: char| {
+        if c.is_control() {
+            c.escape_default().to_string()
+        } else {
+            c.to_string()
+        }
+    };
+    text.chars().map(escaped).collect()
 }
 
 #[cfg(test)]

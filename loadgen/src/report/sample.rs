@@ -32,6 +32,7 @@ pub(crate) fn failing() -> RunRecord {
             name: "subject".into(),
             kind: "lambda".into(),
             description: "A subject.".into(),
+            version: None,
             invocation: "subject --serve".into(),
         },
         issuer: IssuerSummary {

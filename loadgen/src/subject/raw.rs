@@ -39,6 +39,7 @@ pub(super) struct RawSubject {
     kind: Spanned<RawKind>,
     #[serde(default)]
     pub(super) description: String,
+    pub(super) version: Option<String>,
     url: Option<Spanned<String>>,
     command: Option<RawCommand>,
     request: Option<Spanned<RawRequest>>,
@@ -70,6 +71,8 @@ struct RawCommand {
     #[serde(default)]
     env: BTreeMap<String, Spanned<String>>,
     working_dir: Option<PathBuf>,
+    #[serde(default)]
+    requires: Vec<Spanned<String>>,
     #[serde(default)]
     setup: Vec<String>,
     setup_creates: Option<PathBuf>,
@@ -314,6 +317,17 @@ impl RawCommand {
             Placeholders::check(text.get_ref())
                 .map_err(|error| Mistake::at(text, error.to_string()))?;
         }
+        if let Some(text) = self
+            .requires
+            .iter()
+            .find(|text| !is_bare_name(text.get_ref()))
+        {
+            let message = format!(
+                "requires names {:?}; it takes names of programs that are looked up in PATH, such as \"node\"",
+                text.get_ref()
+            );
+            return Err(Mistake::at(text, message));
+        }
         let working_dir = self.working_dir.map(|dir| folder.join(dir));
         Ok(CommandPlan {
             program: self.program.into_inner(),
@@ -324,10 +338,16 @@ impl RawCommand {
                 .map(|(name, value)| (name, value.into_inner()))
                 .collect(),
             working_dir,
+            requires: self.requires.into_iter().map(Spanned::into_inner).collect(),
             setup,
             files: None,
         })
     }
+}
+
+/// A name that is looked up in `PATH`, and no path, no placeholder and no command line.
+fn is_bare_name(text: &str) -> bool {
+    !text.is_empty() && !text.contains(|c: char| c.is_whitespace() || "/{}".contains(c))
 }
 
 fn http(command: CommandPlan, path: String, ready: RawReady) -> Result<HttpCommand, Mistake> {

@@ -71,6 +71,14 @@ pub enum TestbedError {
     /// A name or a file is wrong.
     #[error(transparent)]
     Lookup(#[from] LookupError),
+    /// A program that the target requires is not on this machine.
+    #[error(
+        "the target is not to be had here: it requires `{program}`, which is not in PATH; install it, or ask another target"
+    )]
+    Missing {
+        /// The program's name.
+        program: String,
+    },
     /// The subject gives no decision on a genuine token.
     #[error("the target gives no decision on a genuine token: {answer}; {diagnosis}")]
     NoDecision {

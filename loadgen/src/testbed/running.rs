@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use gateway::{Function, FunctionConfig, Gateway, GatewayConfig, LogLine, RestApi};
 use tokio::sync::mpsc;
 
-use super::server::{self, ChildServer};
+use super::port::PortLease;
+use super::server::ChildServer;
 use super::{ANY_PORT, TestbedError, setup};
 use crate::clock::unix_now;
 use crate::scenario::Scenario;
@@ -246,14 +247,14 @@ async fn start_server(
     wire: Wire,
     placeholders: &Placeholders,
 ) -> Result<(ChildServer, Target), TestbedError> {
-    let port = server::free_port()?;
+    let port = PortLease::take()?;
     let placeholders = Placeholders {
-        port: port.to_string(),
+        port: port.number().to_string(),
         ..placeholders.clone()
     };
     let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
     let child = ChildServer::start(line, env, working_dir, port, plan).await?;
-    let target = wire.target(format!("127.0.0.1:{port}"), plan.path.clone());
+    let target = wire.target(child.authority(), plan.path.clone());
     Ok((child, target))
 }
 

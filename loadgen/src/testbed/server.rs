@@ -1,10 +1,9 @@
 //! An HTTP server that the bench starts, watches and ends.
 
-use std::collections::{BTreeMap, VecDeque};
-use std::net::{Ipv4Addr, TcpListener};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitStatus;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::{ChildProcess, LogTail};
@@ -12,6 +11,7 @@ use tokio::process::Command;
 
 use super::TestbedError;
 use super::error::tail;
+use super::port::PortLease;
 use crate::subject::HttpCommand;
 use crate::target::{Decision, HttpTarget, RequestShape, Target};
 
@@ -27,38 +27,13 @@ pub(super) const LAST_WORDS: Duration = Duration::from_millis(200);
 /// From the closed socket of a process that ends to its exit status, with its exit handlers in between.
 const SETTLE: Duration = Duration::from_millis(200);
 
-/// How many of the ports that were given out last are not given out again: more than there are targets at a time, and few
-/// of the 28,000 that Linux has for this.
-const PORTS_REMEMBERED: usize = 2048;
-
-static PORTS_GIVEN_OUT: Mutex<VecDeque<u16>> = Mutex::new(VecDeque::new());
-
-/// A port that was free a moment ago, and another one for each of the targets that start side by side: `HAProxy` and Apache
-/// share a port with another of their kind without a word (`SO_REUSEPORT`), and answer for each other. Another process may
-/// take it before the target does: then the target says so.
-pub(super) fn free_port() -> Result<u16, TestbedError> {
-    let mut given_out = PORTS_GIVEN_OUT
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner);
-    loop {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).map_err(TestbedError::Port)?;
-        let port = listener.local_addr().map_err(TestbedError::Port)?.port();
-        if given_out.contains(&port) {
-            continue;
-        }
-        if given_out.len() == PORTS_REMEMBERED {
-            given_out.pop_front();
-        }
-        given_out.push_back(port);
-        return Ok(port);
-    }
-}
-
 /// A running server.
 #[derive(Debug)]
 pub(super) struct ChildServer {
     child: ChildProcess,
     invocation: String,
+    /// Held for as long as the server is: nobody else is to answer in its place.
+    port: PortLease,
 }
 
 impl ChildServer {
@@ -67,11 +42,11 @@ impl ChildServer {
         line: Vec<String>,
         env: BTreeMap<String, String>,
         working_dir: Option<PathBuf>,
-        port: u16,
+        port: PortLease,
         plan: &HttpCommand,
     ) -> Result<Self, TestbedError> {
-        let mut server = Self::spawn(&line, env, working_dir)?;
-        match server.wait_until_ready(port, plan).await {
+        let mut server = Self::spawn(&line, env, working_dir, port)?;
+        match server.wait_until_ready(plan).await {
             Ok(()) => Ok(server),
             Err(error) => {
                 server.shutdown().await;
@@ -84,6 +59,7 @@ impl ChildServer {
         line: &[String],
         env: BTreeMap<String, String>,
         working_dir: Option<PathBuf>,
+        port: PortLease,
     ) -> Result<Self, TestbedError> {
         let invocation = line.join(" ");
         let mut command = Command::new(line.first().map_or("", String::as_str));
@@ -96,7 +72,11 @@ impl ChildServer {
             command.current_dir(folder);
         }
         match ChildProcess::spawn(&mut command, LogTail::default()) {
-            Ok(child) => Ok(Self { child, invocation }),
+            Ok(child) => Ok(Self {
+                child,
+                invocation,
+                port,
+            }),
             Err(source) => Err(TestbedError::Spawn {
                 command: invocation,
                 source,
@@ -104,14 +84,10 @@ impl ChildServer {
         }
     }
 
-    async fn wait_until_ready(
-        &mut self,
-        port: u16,
-        plan: &HttpCommand,
-    ) -> Result<(), TestbedError> {
+    async fn wait_until_ready(&mut self, plan: &HttpCommand) -> Result<(), TestbedError> {
         let started = Instant::now();
         let path = plan.ready_path.clone().unwrap_or_else(|| plan.path.clone());
-        let target = Target::Http(Arc::new(HttpTarget::new(format!("127.0.0.1:{port}"), path)));
+        let target = Target::Http(Arc::new(HttpTarget::new(self.authority(), path)));
         let request = target.prepare(&RequestShape::default(), "")?;
         let mut probe = "no connection".to_owned();
         while started.elapsed() < plan.ready_timeout {
@@ -149,11 +125,16 @@ impl ChildServer {
         })
     }
 
-    /// The command line.
+    /// Where it listens: `host:port`.
+    pub(super) fn authority(&self) -> String {
+        format!("127.0.0.1:{}", self.port.number())
+    }
+
     pub(super) fn process_id(&self) -> u32 {
         self.child.id()
     }
 
+    /// The command line.
     pub(super) fn invocation(&self) -> &str {
         &self.invocation
     }
@@ -182,20 +163,5 @@ impl ChildServer {
     /// Ends the server and what it started.
     pub(super) async fn shutdown(&mut self) {
         self.child.terminate(TERMINATION_GRACE).await;
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::*;
-
-    #[test]
-    fn no_two_targets_get_one_port() {
-        let ports: HashSet<u16> = (0..1000)
-            .map(|_| free_port().expect("a free port"))
-            .collect();
-        assert_eq!(ports.len(), 1000);
     }
 }

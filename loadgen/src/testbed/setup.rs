@@ -9,13 +9,21 @@ use tokio::process::Command;
 use super::TestbedError;
 use super::error::tail;
 use super::server::LAST_WORDS;
+use crate::search_path;
 use crate::subject::{CommandPlan, SetupPlan};
 
 /// A package manager on a slow line needs minutes; one that needs ten is stuck.
 const SETUP_TIMEOUT: Duration = Duration::from_mins(10);
 
-/// Puts a built-in target's files in place, and runs the plan's setup unless what it creates is there, and whole. Dropping this ends what the setup has started.
+/// Puts a built-in target's files in place, and runs the plan's setup unless what it creates is there, and whole. Dropping
+/// this ends what the setup has started.
 pub(super) async fn ensure(plan: &CommandPlan) -> Result<(), TestbedError> {
+    let there = |program: &&String| search_path::holds(program);
+    if let Some(program) = plan.requires.iter().find(|program| !there(program)) {
+        return Err(TestbedError::Missing {
+            program: program.clone(),
+        });
+    }
     let folder = plan.working_dir.as_deref().unwrap_or(Path::new("."));
     if let Some(files) = plan.files {
         files

@@ -49,6 +49,7 @@ fn the_issuers_key_is_in_every_set_but_those_without_it_and_the_attackers_in_non
         ("same-kid-other-kind", 2, true),
         ("small-key", 2, true),
         ("symmetric", 2, true),
+        ("unknown-kinds", 5, true),
         ("use-enc", 2, true),
         ("withdrawn", 1, false),
         ("without-alg", 1, true),

@@ -118,7 +118,7 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
     if keys.ends_by_default() {
         keys.duration = Some(DEFAULT_DURATION);
     }
-    let seed = arguments.subject.seed;
+    let seed = arguments.subject.issuer.seed;
     Ok(UrlLoad {
         subject: Subject::at_url(url)
             .map_err(|error| usage(error.to_string().replacen("--url: ", "", 1)))?,

@@ -178,6 +178,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7517::odd-keys-beside",
             "rfc7517::same-kid-other-kind",
             "rfc7517::symmetric-key-beside",
+            "rfc7517::unknown-kinds-beside",
             "rfc7518::key-of-1024-bits-beside",
         ],
     ),

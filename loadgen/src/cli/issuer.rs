@@ -1,0 +1,54 @@
+//! The flags by which `conform`, `load` and `survey` say whose tokens a target is asked with, and what it has to require.
+
+use clap::Args;
+use loadgen::scenario::Scenario;
+
+/// The scope of the built-in API.
+const SCOPE: &str = "read:planets";
+
+#[derive(Debug, Args)]
+pub(crate) struct IssuerArguments {
+    /// The issuer profile, whose shape tokens have: a built-in name or a path
+    #[arg(
+        long,
+        value_name = "PROFILE",
+        visible_alias = "profile",
+        default_value = "auth0"
+    )]
+    issuer: String,
+    /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
+    #[arg(long, value_name = "ADDRESS")]
+    issuer_listen: Option<std::net::SocketAddr>,
+    /// The audience that the target checks
+    #[arg(long, default_value = "https://planets.example.com/")]
+    audience: String,
+    /// The scope that the target requires; of a server at --url it is found out whether it requires one when this is
+    /// not given [default: read:planets]
+    #[arg(long)]
+    pub(crate) scope: Option<String>,
+    /// The seed of keys and token pools
+    #[arg(long, default_value_t = 7)]
+    pub(crate) seed: u64,
+}
+
+impl IssuerArguments {
+    /// A scenario without conformance and phases; the command adds what it is for.
+    pub(crate) fn scenario(&self, name: &str, target: &str) -> Scenario {
+        Scenario {
+            name: name.to_owned(),
+            description: String::new(),
+            source: "command line".to_owned(),
+            seed: self.seed,
+            issuer: self.issuer.clone(),
+            issuer_listen: self.issuer_listen,
+            real_issuer: None,
+            target: target.to_owned(),
+            audience: self.audience.clone(),
+            scope: self.scope.clone().unwrap_or_else(|| SCOPE.to_owned()),
+            cache_ttl: gateway::DEFAULT_TTL,
+            cases: Vec::new(),
+            conformance: None,
+            phases: Vec::new(),
+        }
+    }
+}
