@@ -129,7 +129,7 @@ fn headline_figures(page: &mut String, record: &RunRecord) {
             let note = format!("p50 · {tail} · n = {}", series.count);
             tile(
                 page,
-                &phase.kind.replace('-', " "),
+                &phase.label(),
                 &escape(&duration(series.p50_ns)),
                 &escape(&note),
             );

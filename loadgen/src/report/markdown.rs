@@ -149,7 +149,7 @@ fn latencies(markdown: &mut String, record: &RunRecord) {
         let _ = writeln!(
             markdown,
             "| {} | {} | {} | {} | {} | {} | {} |",
-            plain(&phase.kind),
+            plain(&phase.label()),
             series.count,
             Quantile::P50.text(series),
             Quantile::P99.text(series),

@@ -46,7 +46,7 @@ fn overview(page: &mut String, record: &RunRecord) {
             let label = if phase.kind == "calibration" {
                 "null route (floor)".to_owned()
             } else {
-                phase.kind.replace('-', " ")
+                phase.label()
             };
             Some(curve(label, series))
         })
@@ -71,7 +71,7 @@ fn card(page: &mut String, phase: &PhaseRecord) {
     let _ = write!(
         page,
         "<article class=\"card\"><h3>{}</h3><p>{}</p><p class=\"muted\">{} · {} answers in {} · {}{}</p>",
-        escape(&phase.kind.replace('-', " ")),
+        escape(&phase.label()),
         escape(&phase.definition),
         escape(&phase.arrival),
         phase.requests,
@@ -176,6 +176,20 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
             ),
         ));
     }
+    for limit in &phase.limits {
+        lines.push((
+            limit.kept,
+            format!(
+                "{}: {} (at most {})",
+                limit.name, limit.measured, limit.most
+            ),
+        ));
+    }
+    for event in &phase.events {
+        let after = duration(event.after_ms.saturating_mul(1_000_000));
+        lines.push((true, format!("after {after}: {}", event.what)));
+    }
+    lines.extend(memory(phase));
     let generator = phase.generator.as_ref();
     if let Some(invalid) = generator.and_then(|generator| generator.invalid.as_ref()) {
         lines.push((false, format!("INVALID: {invalid}")));
@@ -190,6 +204,24 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         );
     }
     page.push_str("</ul>");
+}
+
+/// What the subject's processes took, at first and at most.
+fn memory(phase: &PhaseRecord) -> Option<(bool, String)> {
+    let megabytes = |bytes: u64| bytes / 1_000_000;
+    let first = phase.memory.first()?;
+    let largest = phase
+        .memory
+        .iter()
+        .max_by_key(|sample| sample.resident_bytes)?;
+    let text = format!(
+        "memory of the subject: {} MB in {} processes at first, {} MB in {} at most",
+        megabytes(first.resident_bytes),
+        first.processes,
+        megabytes(largest.resident_bytes),
+        largest.processes,
+    );
+    Some((true, text))
 }
 
 /// What was wrong, each kind once.
