@@ -173,14 +173,14 @@ impl Conformance<'_> {
                 Err(reason) => self::record(case, None, Outcome::Skip, Some(reason)),
                 Ok(question) => {
                     last = Some((record.cases.len(), *case));
-                    let (judged, repeats) = self.send(case, &question, &mut connection).await;
+                    let (mut judged, repeats) = self.send(case, &question, &mut connection).await;
                     repeated.extend(repeats.then(|| case.id.clone()));
+                    watch.look(Some(&mut judged));
                     judged
                 }
             };
             progress(&judged);
             record.cases.push(judged);
-            watch.look(record.cases.last_mut());
             let undecided = |judged: &CaseRecord| judged.outcome == Outcome::Fault;
             if record.cases.last().is_some_and(undecided) {
                 self.still_decides(case).await?;

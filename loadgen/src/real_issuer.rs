@@ -12,8 +12,9 @@ use serde_json::Value;
 /// A run of all cases takes most of a minute; with a token that ends within, the last ones would be refused for that.
 const LIFETIME_LEFT_S: i64 = 90;
 
-/// A token above API Gateway's header limit of 10,240 bytes reaches no authorizer; the file may have some blanks.
-const TOKEN_FILE_BYTES_MAX: u64 = 64 * 1024;
+/// A token above API Gateway's header limit of 10,240 bytes reaches no authorizer, and a key set of this size has hundreds of
+/// keys.
+const FILE_BYTES_MAX: u64 = 1024 * 1024;
 
 /// A real issuer.
 #[derive(Debug, Clone)]
@@ -136,7 +137,7 @@ fn lasts(token: &GenuineToken, file: &Path, now: i64) -> Result<(), RealIssuerEr
     match token.expires().map(|exp| exp.saturating_sub(now)) {
         Some(left) if left <= 0 => Err(RealIssuerError::Ended {
             file: file(),
-            ago: -left,
+            ago: left.saturating_neg(),
         }),
         Some(left) if left < LIFETIME_LEFT_S => {
             Err(RealIssuerError::EndsSoon { file: file(), left })
@@ -147,13 +148,17 @@ fn lasts(token: &GenuineToken, file: &Path, now: i64) -> Result<(), RealIssuerEr
 
 fn read(flag: &'static str, file: &Path) -> Result<String, RealIssuerError> {
     use io::Read as _;
+    let refused = |reason| RealIssuerError::Read {
+        flag,
+        file: file.to_owned(),
+        reason,
+    };
+    let opened = std::fs::File::open(file).map_err(refused)?;
     let mut text = String::new();
-    std::fs::File::open(file)
-        .and_then(|opened| opened.take(TOKEN_FILE_BYTES_MAX).read_to_string(&mut text))
-        .map_err(|reason| RealIssuerError::Read {
-            flag,
-            file: file.to_owned(),
-            reason,
-        })?;
+    let read = opened.take(FILE_BYTES_MAX + 1).read_to_string(&mut text);
+    if read.map_err(refused)? as u64 > FILE_BYTES_MAX {
+        let message = format!("longer than the {FILE_BYTES_MAX} bytes that are read");
+        return Err(refused(io::Error::other(message)));
+    }
     Ok(text)
 }

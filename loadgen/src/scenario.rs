@@ -291,6 +291,10 @@ mod tests {
     fn a_mistake_is_named_with_file_line_and_key() {
         let table = [
             (
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"2s\"\n[[phase.event]]\nat = \"2s\"\nfail = \"close\"\n",
+                &["t.toml:6", "an event is at 2s", "over after 2s"][..],
+            ),
+            (
                 "userz = 1\n",
                 &["t.toml", "line 6", "unknown field `userz`", "issuer"][..],
             ),

@@ -245,6 +245,17 @@ impl Schedule {
         self.total
     }
 
+    /// How long it is, its last gap included.
+    pub fn length(&self) -> Duration {
+        self.length
+    }
+
+    /// From the last request to the end.
+    pub fn tail(&self) -> Duration {
+        let last = self.offset(self.total.saturating_sub(1));
+        self.length.saturating_sub(last)
+    }
+
     /// Requests per second, on average.
     pub fn mean_rate(&self) -> f64 {
         count(self.total) / self.length.as_secs_f64().max(f64::MIN_POSITIVE)
@@ -267,7 +278,7 @@ impl Schedule {
         let Offsets::Even(sums) = &self.offsets else {
             return 0.0;
         };
-        // A pause sums up to nothing, so that what falls on its edge belongs before it.
+        // A pause sums up to nothing, so that what falls on its edge is due after it.
         let place = sums.partition_point(|sum| sum.requests <= requests);
         let Some(sum) = sums.get(place.saturating_sub(1)) else {
             return 0.0;

@@ -3,7 +3,7 @@
 use crate::conform::{Outcome, Severity};
 use crate::exit::Exit;
 use crate::record::{
-    CaseRecord, ConformanceRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
+    CaseRecord, ConformanceRecord, LimitRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
 };
 
 /// Judges a record. `failure` is what ended the run early.
@@ -142,7 +142,9 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
             },
         ));
     }
-    if phase.errors > 0 && phase.limit("lost").is_none() {
+    // A phase that ended early without a signal has lost its target, whatever it was allowed to lose.
+    let given_up = phase.interrupted && status != RunStatus::Interrupted;
+    if phase.errors > 0 && (phase.limit("lost").is_none() || given_up) {
         // Not a wrong decision and no latency.
         reasons.push((Exit::TestbedFailed, lost_reason(phase, status)));
     }
@@ -181,10 +183,21 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
     reasons
 }
 
-/// Limits on what is counted that were not kept.
+/// The limit that needs a process of the target on this machine.
+const MEMORY: &str = "memory_growth_mb";
+
+/// Limits on what is counted that were not kept, or could not be looked at.
 fn limit_reasons(phase: &PhaseRecord) -> impl Iterator<Item = (Exit, String)> {
-    let missed = phase.limits.iter().filter(|limit| !limit.kept);
-    missed.map(|limit| {
+    let unseen = |limit: &LimitRecord| limit.name == MEMORY && phase.memory.is_empty();
+    let told = move |limit: &&LimitRecord| !limit.kept || unseen(limit);
+    phase.limits.iter().filter(told).map(move |limit| {
+        if unseen(limit) {
+            let text = format!(
+                "{}: {MEMORY} is limited, and no memory of the target could be seen",
+                phase.label()
+            );
+            return (Exit::Invalid, text);
+        }
         let text = format!(
             "{}: {} is {}, and may be {} at most",
             phase.label(),

@@ -78,8 +78,8 @@ fn every_answer_is_held_against_the_expected_status() {
         "http://{}/x",
         serve(|head| if head.starts_with("GET") { 200 } else { 405 })
     );
-    let good = json(&[&url, "--requests", "200", "--users", "3"], 0);
-    assert_eq!(good["requests"], 200);
+    let good = json(&[&url, "--requests", "2000", "--users", "3"], 0);
+    assert_eq!(good["requests"], 2000);
     assert_eq!(good["unexpected"], 0);
     for quantile in ["p50", "p90", "p99", "p999", "max"] {
         assert!(good["latency_us"][quantile].as_f64() > Some(0.0), "{good}");
@@ -139,7 +139,7 @@ fn headers_and_tokens_are_sent_in_turn() {
 #[test]
 fn what_makes_no_sense_is_refused_with_its_flag() {
     let url = "http://127.0.0.1:1/";
-    let table: [(&[&str], &[&str]); 7] = [
+    let table: [(&[&str], &[&str]); 9] = [
         (&["https://127.0.0.1/"], &["https://127.0.0.1/"]),
         (&[url, "--mix", "a=1"], &["--mix"]),
         (
@@ -153,6 +153,11 @@ fn what_makes_no_sense_is_refused_with_its_flag() {
         (&[url, "--stage", "0/s:1s"], &["no request"]),
         (&[url, "--poisson"], &["rate"]),
         (&["--expect", "200"], &["URL"]),
+        (&[url, "--users", "0"], &["users is 0", "1024"]),
+        (
+            &[url, "-H", "authorization: Bearer {token}"],
+            &["--header", "--token-pool"],
+        ),
     ];
     for (arguments, parts) in table {
         let output = load(arguments);

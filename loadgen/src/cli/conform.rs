@@ -61,7 +61,13 @@ pub(crate) fn run(arguments: &ConformArguments) -> Result<u8, Failure> {
     if let Some(real) = arguments.real_issuer.read()? {
         real.token.audience().clone_into(&mut scenario.audience);
         if arguments.subject.issuer.scope.is_none() {
-            scenario.scope = real.token.scope().into_iter().next().unwrap_or_default();
+            let granted = real.token.scope().into_iter().next();
+            if granted.is_none() && !arguments.subject.is_running() {
+                return Err(Failure::usage(anyhow::anyhow!(
+                    "--token-file: the token grants no scope; say by --scope which one the target requires"
+                )));
+            }
+            scenario.scope = granted.unwrap_or_default();
         }
         scenario.real_issuer = Some(Arc::new(real));
     }

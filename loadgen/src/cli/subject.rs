@@ -30,6 +30,11 @@ pub(crate) struct SubjectArguments {
 }
 
 impl SubjectArguments {
+    /// Whether the target is there already, and so configured.
+    pub(crate) fn is_running(&self) -> bool {
+        self.url.is_some() || self.invoke.is_some()
+    }
+
     /// The target that is meant.
     pub(crate) fn subject(&self) -> Result<Subject, Failure> {
         let subject = match (&self.url, &self.invoke) {

@@ -3,6 +3,7 @@
 //! It stays a failure. A verifier that lets a forged token in every third time is broken, and whoever mends it has to know
 //! that a second try proves nothing.
 
+use super::processes::PROCESS_ENDED;
 use super::{Case, Conformance, Outcome};
 use crate::record::{CaseRecord, ConformanceRecord};
 
@@ -18,7 +19,7 @@ impl Conformance<'_> {
         let failing = cases
             .iter()
             .zip(&mut record.cases)
-            .filter(|(_, judged)| worth_a_second_try(judged));
+            .filter(|(case, judged)| case.policy.is_none() && worth_a_second_try(judged));
         for (case, judged) in failing.take(CASES_MAX) {
             let mut answers: Vec<u16> = judged.status().into_iter().collect();
             for _ in 0..TRIES {
@@ -47,14 +48,17 @@ impl Conformance<'_> {
     }
 }
 
-/// Whether it failed by an answer. A time-out is not waited for again, what ended the target is not sent again, and who came
-/// to the listener has come.
+/// Whether it failed by an answer. A time-out is not waited for again, what has ended a process is not sent again, and who
+/// came to the listener has come. What a policy says is no matter of the status.
 fn worth_a_second_try(judged: &CaseRecord) -> bool {
+    let ended = |reason: &String| reason.starts_with(PROCESS_ENDED);
     match (judged.outcome, judged.status()) {
         (Outcome::UnexpectedAllow | Outcome::UnexpectedDeny | Outcome::WrongStatus, Some(_)) => {
             true
         }
-        (Outcome::Fault, Some(status)) => status >= 500,
+        (Outcome::Fault, Some(status)) => {
+            status >= 500 && !judged.reason.as_ref().is_some_and(ended)
+        }
         _ => false,
     }
 }

@@ -82,6 +82,13 @@ pub(super) fn judge(
     if let Some(fault) = misshapen(&question.shape, answer) {
         return refused_by_gateway(case, &observation, fault);
     }
+    if !question.arns.is_empty() && is_simple(answer) {
+        return Found {
+            observation,
+            outcome: Outcome::Skip,
+            reason: Some("a simple response has no policy".to_owned()),
+        };
+    }
     let own = [own_arn.to_owned()];
     let arns = if question.arns.is_empty() {
         &own[..]
@@ -171,16 +178,24 @@ fn refused_by_gateway(case: &Case, observation: &Observation, fault: String) -> 
     }
 }
 
+/// Whether an answer is a simple response of an HTTP API, which has no policy and form rules of its own.
+fn is_simple(answer: &FunctionAnswer) -> bool {
+    let FunctionAnswer::Payload(payload) = answer else {
+        return false;
+    };
+    let value: Value = serde_json::from_slice(payload).unwrap_or_default();
+    value.get("isAuthorized").is_some()
+}
+
 /// What is wrong with an answer's shape.
 fn misshapen(rules: &[ShapeRule], answer: &FunctionAnswer) -> Option<String> {
     let FunctionAnswer::Payload(payload) = answer else {
         return None;
     };
-    let value: Value = serde_json::from_slice(payload).unwrap_or_default();
-    // A simple response has no policy, and form rules of its own.
-    if value.get("isAuthorized").is_some() {
+    if is_simple(answer) {
         return None;
     }
+    let value: Value = serde_json::from_slice(payload).unwrap_or_default();
     let fault = rules
         .iter()
         .find_map(|rule| rule.fault(&value, payload.len()))?;

@@ -18,6 +18,9 @@ impl Processes for Testbed {
     }
 }
 
+/// How the reason of a case begins that has ended a process.
+pub(super) const PROCESS_ENDED: &str = "a process of the target ended";
+
 /// The number that is known, from case to case.
 #[derive(Debug)]
 pub(super) struct Watch<'a> {
@@ -41,7 +44,7 @@ impl<'a> Watch<'a> {
                 Some(reason) => format!("; {reason}"),
                 None => String::new(),
             };
-            judged.reason = Some(format!("a process of the target ended{came}"));
+            judged.reason = Some(format!("{PROCESS_ENDED}{came}"));
             judged.outcome = Outcome::Fault;
         }
         died

@@ -1,7 +1,7 @@
 //! Whose turn is next, and when it is due. All users of a phase take their turns from one place.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
 use tokio::sync::Semaphore;
@@ -17,6 +17,10 @@ const DISPATCH_NAP: Duration = Duration::from_millis(50);
 /// to wake several threads at once.
 #[cfg(target_os = "linux")]
 const TIMER_SLACK_NS: u64 = 1;
+
+/// For how long after its end a schedule's turns may still be taken: an open loop that is far behind tells no more by going on,
+/// and what it never sends is told.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// One request's turn.
 #[derive(Debug, Clone, Copy)]
@@ -68,7 +72,7 @@ impl Arrival {
         *self.started.get_or_init(|| {
             let started = Instant::now();
             if let Pace::Open { schedule, due } = &self.pace {
-                let (schedule, due, stop) = (schedule.clone(), Arc::clone(due), stop.clone());
+                let (schedule, due, stop) = (schedule.clone(), Arc::downgrade(due), stop.clone());
                 // A thread of its own: tokio's timer has a grain of one millisecond.
                 std::thread::spawn(move || dispatch(started, &schedule, &due, users, &stop));
             }
@@ -122,11 +126,12 @@ impl Arrival {
     }
 }
 
-/// Lets turns fall due on the absolute clock, and at the end one more for each user, so that none waits for ever.
+/// Lets turns fall due on the absolute clock, and at the end one more for each user, so that none waits for ever. Turns that
+/// nobody has taken [`GRACE`] after the schedule's end are taken back.
 fn dispatch(
     started: Instant,
     schedule: &Schedule,
-    due: &Semaphore,
+    due: &Weak<Semaphore>,
     users: usize,
     stop: &StopSignal,
 ) {
@@ -134,19 +139,29 @@ fn dispatch(
     #[cfg(target_os = "linux")]
     let _ = nix::sys::prctl::set_timerslack(TIMER_SLACK_NS);
     let mut index = 0;
-    while index < schedule.total() && !stop.is_raised() {
-        let wait = (started + schedule.offset(index)).saturating_duration_since(Instant::now());
-        if !wait.is_zero() {
-            nap(wait.min(DISPATCH_NAP));
-            continue;
+    let patience = started + schedule.length() + GRACE;
+    // The phase is over when nobody holds the turns any more.
+    while let Some(turns) = due.upgrade() {
+        if stop.is_raised() || Instant::now() >= patience {
+            turns.close();
+            return;
         }
-        due.add_permits(1);
-        index += 1;
-    }
-    if stop.is_raised() {
-        due.close();
-    } else {
-        due.add_permits(users);
+        let next = if index < schedule.total() {
+            started + schedule.offset(index)
+        } else {
+            patience
+        };
+        let wait = next.saturating_duration_since(Instant::now());
+        if wait.is_zero() {
+            turns.add_permits(1);
+            index += 1;
+            if index == schedule.total() {
+                turns.add_permits(users);
+            }
+        } else {
+            drop(turns);
+            nap(wait.min(DISPATCH_NAP));
+        }
     }
 }
 

@@ -1,6 +1,5 @@
 //! Load on one URL: no issuer, no testbed, no conformance. A server, a request, and what has to come back.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -12,7 +11,7 @@ use crate::record::{
     IssuerSummary, Machine, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary,
     VerdictRecord,
 };
-use crate::scenario::{ArrivalPlan, LoadPhase, Threshold};
+use crate::scenario::LoadPhase;
 use crate::stop::StopSignal;
 use crate::subject::{Subject, SubjectKind};
 use crate::target::{HttpTarget, RequestShape, Target};
@@ -29,12 +28,8 @@ pub struct UrlLoad {
     pub tokens: Vec<String>,
     /// The answer that each request must get.
     pub wanted: Wanted,
-    /// Virtual users: connections, and so the most requests in flight.
-    pub users: usize,
-    /// How requests arrive.
-    pub arrival: ArrivalPlan,
-    /// Limits on response time, or on service time in a closed loop.
-    pub thresholds: Vec<Threshold>,
+    /// Users, arrivals and limits.
+    pub phase: LoadPhase,
     /// The seed of the arrivals, for the record.
     pub seed: u64,
 }
@@ -61,17 +56,7 @@ pub async fn load_url(
         .collect::<Result<_, _>>()
         .map_err(PoolError::from)?;
     let pool = Arc::new(TokenPool::of_requests("all", requests, plan.wanted));
-    let phase = LoadPhase {
-        users: plan.users,
-        arrival: plan.arrival.clone(),
-        mix: BTreeMap::new(),
-        mix_at: String::new(),
-        thresholds: plan.thresholds.clone(),
-        name: None,
-        events: Vec::new(),
-        limits: Vec::new(),
-    };
-    let measured = measure_target("load", &phase, &pool, &target, started, timeline, stop);
+    let measured = measure_target("load", &plan.phase, &pool, &target, started, timeline, stop);
     let mut measured = measured.await?;
     measured.definition = format!("One request to one URL, which had to get {}.", plan.wanted);
     record.phases.push(measured);

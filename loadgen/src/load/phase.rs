@@ -312,12 +312,12 @@ fn arrival_text(plan: &LoadPhase) -> String {
     }
 }
 
-/// What rates are divided by. In an open loop the time over which requests were sent, one interval for each: the wait
-/// for the last answers belongs to the target, and between n starts there are only n - 1 intervals.
+/// What rates are divided by. In an open loop the time over which requests were sent and the rest of the schedule behind the
+/// last one: the wait for the last answers belongs to the target.
 fn span(plan: &LoadPhase, driven: &Driven) -> Duration {
     match plan.arrival.schedule() {
         None => driven.elapsed,
-        Some(schedule) => driven.sending + Duration::from_secs_f64(1.0 / schedule.mean_rate()),
+        Some(schedule) => driven.sending + schedule.tail(),
     }
 }
 
@@ -347,7 +347,11 @@ fn health(
     });
     let open = asked.is_some();
     GeneratorHealth {
-        cpu_cores: cpu.as_secs_f64() / elapsed.as_secs_f64().max(f64::MIN_POSITIVE),
+        cpu_cores: if elapsed.is_zero() {
+            0.0
+        } else {
+            cpu.as_secs_f64() / elapsed.as_secs_f64()
+        },
         asked_per_second: asked,
         achieved_per_second: open.then_some(achieved),
         in_flight_peak: open.then_some(driven.in_flight_peak),

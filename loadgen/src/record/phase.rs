@@ -101,6 +101,11 @@ impl PhaseRecord {
         }
     }
 
+    /// What programs call it: its name, or its kind.
+    pub fn key(&self) -> &str {
+        self.name.as_deref().unwrap_or(&self.kind)
+    }
+
     /// The limit on something, where the scenario set one.
     pub fn limit(&self, name: &str) -> Option<&LimitRecord> {
         self.limits.iter().find(|limit| limit.name == name)

@@ -21,11 +21,12 @@ pub(super) fn document(record: &RunRecord) -> String {
 }
 
 fn row(csv: &mut String, record: &RunRecord, phase: &PhaseRecord, series: &SeriesRecord) {
+    let key = phase.key().to_owned();
     let names = [
         &record.started_at,
         &record.scenario.name,
         &record.subject.name,
-        &phase.kind,
+        &key,
         &series.name,
         &series.class,
     ];

@@ -51,7 +51,7 @@ pub(super) fn text(record: &RunRecord) -> Result<String, HlogError> {
 fn intervals(log: &mut String, phase: &PhaseRecord) -> Result<(), HlogError> {
     for series in &phase.series {
         check_histogram(&series.histogram).map_err(|source| HlogError {
-            phase: phase.kind.clone(),
+            phase: phase.key().to_owned(),
             series: series.name.clone(),
             class: series.class.clone(),
             source,
@@ -60,7 +60,7 @@ fn intervals(log: &mut String, phase: &PhaseRecord) -> Result<(), HlogError> {
         let _ = writeln!(
             log,
             "Tag={}.{}.{},{},{},{}.{:03},{}",
-            tag(&phase.kind),
+            tag(phase.key()),
             tag(&series.name),
             tag(&series.class),
             thousandths(phase.started_after_ms),

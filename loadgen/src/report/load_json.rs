@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::figures::Quantile;
 use crate::record::{PhaseRecord, RunRecord, SeriesRecord};
 
 /// The object, ending with a line break. `latency_us` is response time in an open loop, service time in a closed one.
@@ -39,6 +40,8 @@ fn of_phase(phase: &PhaseRecord) -> serde_json::Map<String, Value> {
         "requests_per_second".to_owned(),
         json!(phase.requests_per_second),
     );
+    members.insert("right".to_owned(), json!(phase.requests));
+    members.insert("interrupted".to_owned(), json!(phase.interrupted));
     members.insert("unexpected".to_owned(), json!(phase.wrong_decisions));
     members.insert("lost".to_owned(), json!(phase.errors));
     members.insert("latency_us".to_owned(), json!(latency.and_then(quantiles)));
@@ -66,14 +69,15 @@ fn of_phase(phase: &PhaseRecord) -> serde_json::Map<String, Value> {
     members
 }
 
-/// `None` where nothing was measured.
+/// `None` where nothing was measured; a quantile without a sample beyond it is null.
 fn quantiles(series: &SeriesRecord) -> Option<Value> {
+    let at = |quantile: Quantile| quantile.of(series).map(micros);
     (series.count > 0).then(|| {
         json!({
-            "p50": micros(series.p50_ns),
-            "p90": micros(series.p90_ns),
-            "p99": micros(series.p99_ns),
-            "p999": micros(series.p999_ns),
+            "p50": at(Quantile::P50),
+            "p90": at(Quantile::P90),
+            "p99": at(Quantile::P99),
+            "p999": at(Quantile::P999),
             "max": micros(series.max_ns),
         })
     })

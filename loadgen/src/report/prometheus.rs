@@ -122,13 +122,13 @@ fn cases(metrics: &mut Metrics, record: &RunRecord) {
     }
 }
 
-/// Phases by name; the second one of a kind is `KIND-2`.
+/// Phases by name; the second one of a name is `NAME-2`.
 fn named_phases(record: &RunRecord) -> Vec<(String, &PhaseRecord)> {
     let mut named: Vec<(String, &PhaseRecord)> = Vec::new();
     for phase in record.phases.iter().chain(&record.calibration) {
         let is_taken = |name: &String| named.iter().any(|(taken, _)| taken == name);
-        let numbered = (2_u64..).map(|number| format!("{}-{number}", phase.kind));
-        let name = std::iter::once(phase.kind.clone())
+        let numbered = (2_u64..).map(|number| format!("{}-{number}", phase.key()));
+        let name = std::iter::once(phase.key().to_owned())
             .chain(numbered)
             .find(|name| !is_taken(name));
         named.extend(name.map(|name| (name, phase)));

@@ -180,11 +180,11 @@ fn cell(case: &CaseRecord) -> String {
         Outcome::Note => letter(case).to_ascii_lowercase().to_string(),
         Outcome::KnownDivergence => format!("({})", letter(case)),
         Outcome::DivergenceGone => "!".to_owned(),
-        Outcome::Fault
-        | Outcome::Overreach
-        | Outcome::UnexpectedAllow
-        | Outcome::UnexpectedDeny
-        | Outcome::WrongStatus => letter(case).to_string(),
+        Outcome::Fault => "F".to_owned(),
+        Outcome::Overreach => "O".to_owned(),
+        Outcome::UnexpectedAllow => "A".to_owned(),
+        Outcome::UnexpectedDeny => "D".to_owned(),
+        Outcome::WrongStatus => "S".to_owned(),
     }
 }
 

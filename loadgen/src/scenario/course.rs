@@ -45,7 +45,7 @@ pub enum Counted {
     JwksFetches,
     /// Requests without a decision.
     Lost,
-    /// Megabytes by which the subject's processes grew, from their first sample to their largest.
+    /// Megabytes by which the subject's processes grew on average, from their first sample to their largest.
     MemoryGrowthMb,
     /// Requests with another decision than they had to get.
     WrongDecisions,

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use toml::Spanned;
 
-use super::arrivals::{ArrivalKeys, ArrivalPlan, RawSpacing, RawStage, beside};
+use super::arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, RawSpacing, RawStage, beside};
 use super::course::{Counted, Event, Limit, RawEvent, events, limits};
 use super::units::{DurationText, RateText, WholeNumber};
 
@@ -18,6 +18,9 @@ const USERS_LIMIT: usize = 1024;
 
 /// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
 pub const TOKENS_LIMIT: u64 = 200_000;
+
+/// No event of a phase without a known length is later.
+const PHASE_MAX: Duration = Duration::from_hours(24);
 
 /// One measured phase.
 #[derive(Debug, Clone)]
@@ -289,10 +292,23 @@ impl RawPhase {
                 .collect()
         });
         let load = LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?;
+        let events = events(self.events)?;
+        let length = match &load.arrival {
+            ArrivalPlan::Closed(PhaseEnd::Duration(length)) => Some(*length),
+            ArrivalPlan::Closed(PhaseEnd::Requests(_)) => None,
+            ArrivalPlan::Open(schedule) => Some(schedule.length()),
+        };
+        let length = length.unwrap_or(PHASE_MAX);
+        if let Some(event) = events.iter().find(|event| event.at >= length) {
+            return Err(format!(
+                "a {kind} phase: an event is at {:?}, and the phase is over after {length:?}: it would never happen",
+                event.at
+            ));
+        }
         Ok(LoadPhase {
             mix_at,
             name: self.name,
-            events: events(self.events)?,
+            events,
             limits: limits(self.limits),
             ..load
         })

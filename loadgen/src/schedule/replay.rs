@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 
-use super::{LISTED_MAX, Schedule};
+use super::{LENGTH_MAX, LISTED_MAX, Schedule};
 
 /// A file that is no replay.
 #[derive(Debug, thiserror::Error)]
@@ -26,6 +26,16 @@ pub enum ReplayError {
         given: f64,
         /// What stands above.
         before: f64,
+    },
+    /// Longer than any schedule.
+    #[error(
+        "{}: the times span {seconds} s, and a schedule takes at most a day: are they in seconds?", .file.display()
+    )]
+    Lasts {
+        /// The file.
+        file: PathBuf,
+        /// From the first to the last.
+        seconds: f64,
     },
     /// More times than are kept.
     #[error("{}: more than {LISTED_MAX} times: replay a part of it", .file.display())]
@@ -95,6 +105,15 @@ pub fn read_replay(file: &Path) -> Result<Schedule, ReplayError> {
     let start = *seconds.first().ok_or_else(|| ReplayError::Empty {
         file: file.to_owned(),
     })?;
+    if let Some(last) = seconds
+        .last()
+        .filter(|last| *last - start > LENGTH_MAX.as_secs_f64())
+    {
+        return Err(ReplayError::Lasts {
+            file: file.to_owned(),
+            seconds: last - start,
+        });
+    }
     let offsets = seconds
         .iter()
         .map(|time| super::nanos(time - start))

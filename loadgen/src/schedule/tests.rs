@@ -150,3 +150,31 @@ fn a_replay_is_as_it_was_from_its_first_line_on() {
     let absent = read_replay(&folder.path().join("absent")).expect_err("absent");
     assert!(absent.to_string().contains("absent"), "{absent}");
 }
+
+/// Whoever sends each request when it is due has sent at the mean rate, whatever the shape.
+#[test]
+fn on_time_the_mean_rate_is_what_was_achieved() {
+    let ramp = Stage {
+        from: 0.0,
+        to: 20.0,
+        length: 4 * SECOND,
+    };
+    let pause = [
+        Stage::constant(1000.0, SECOND),
+        Stage::constant(0.0, 5 * SECOND),
+    ];
+    let schedules = [
+        Schedule::of_stages(&[ramp], Spacing::Even, 0),
+        Schedule::of_stages(&pause, Spacing::Even, 0),
+        Schedule::of_requests(10.0, 20, Spacing::Poisson, 3),
+        Schedule::of_requests(10.0, 20, Spacing::Even, 3),
+    ];
+    for schedule in schedules.map(|schedule| schedule.expect("a schedule")) {
+        let last = schedule.offset(schedule.total() - 1);
+        let span = (last + schedule.tail()).as_secs_f64();
+        let mean = schedule.mean_rate();
+        #[expect(clippy::cast_precision_loss, reason = "a thousand requests")]
+        let achieved = schedule.total() as f64 / span;
+        assert!(near(achieved, mean), "{schedule}: {achieved} and {mean}");
+    }
+}

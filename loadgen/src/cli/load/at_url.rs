@@ -1,5 +1,6 @@
 //! `authbench load URL`: a load generator for any server, as handy as any, whose latencies are true.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use loadgen::load::{Timeline, UrlLoad, Wanted, load_url};
 use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
 use loadgen::report;
+use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
 
@@ -110,10 +112,21 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         None => Vec::new(),
         Some(file) => read_tokens(file)?,
     };
-    let named = |(name, value): &(String, String)| {
-        value.contains("{token}") || name.eq_ignore_ascii_case("authorization")
-    };
-    let bearer = !tokens.is_empty() && !flags.header.iter().any(named);
+    let names_token = |(_, value): &(String, String)| value.contains("{token}");
+    let placed = flags.header.iter().any(names_token);
+    if placed && tokens.is_empty() {
+        return Err(usage(
+            "--header: {token} stands for a token of --token-pool, which is not given".to_owned(),
+        ));
+    }
+    let authorized = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
+    if !tokens.is_empty() && !placed && flags.header.iter().any(authorized) {
+        return Err(usage(
+            "--token-pool: --header sets Authorization without {token}, so that no token would be sent"
+                .to_owned(),
+        ));
+    }
+    let bearer = !tokens.is_empty() && !placed;
     let mut keys = arguments.arrivals.keys();
     if keys.ends_by_default() {
         keys.duration = Some(DEFAULT_DURATION);
@@ -130,9 +143,13 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         },
         tokens,
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
-        users: arguments.users,
-        arrival: keys.plan(seed).map_err(usage)?,
-        thresholds: arguments.threshold.clone(),
+        phase: LoadPhase::new(
+            arguments.users,
+            keys.plan(seed).map_err(usage)?,
+            BTreeMap::new(),
+            arguments.threshold.clone(),
+        )
+        .map_err(usage)?,
         seed,
     })
 }
