@@ -21,12 +21,12 @@ pub(super) fn conformance_part(
     failing(text, conformance, style);
     let mut groups: Vec<(&str, [usize; 4])> = Vec::new();
     for case in &conformance.cases {
-        if groups.last().is_none_or(|(name, _)| *name != case.group) {
+        let known = groups.iter().position(|(name, _)| *name == case.group);
+        let place = known.unwrap_or_else(|| {
             groups.push((&case.group, [0; 4]));
-        }
-        let Some((_, counts)) = groups.last_mut() else {
-            continue;
-        };
+            groups.len() - 1
+        });
+        let (_, counts) = &mut groups[place];
         counts[column(case.outcome)] += 1;
     }
     let mut table = table(style, &["conformance", "pass", "fail", "noted", "skipped"]);
