@@ -115,9 +115,9 @@ fn grid(page: &mut String, conformance: &ConformanceRecord) {
 fn groups(conformance: &ConformanceRecord) -> Vec<(&str, Vec<&CaseRecord>)> {
     let mut groups: Vec<(&str, Vec<&CaseRecord>)> = Vec::new();
     for case in &conformance.cases {
-        match groups.last_mut() {
-            Some((name, cases)) if *name == case.group => cases.push(case),
-            _ => groups.push((&case.group, vec![case])),
+        match groups.iter_mut().find(|(name, _)| *name == case.group) {
+            Some((_, cases)) => cases.push(case),
+            None => groups.push((&case.group, vec![case])),
         }
     }
     groups
@@ -135,7 +135,6 @@ fn remarks(page: &mut String, conformance: &ConformanceRecord) {
             "Notes: half of the industry answers so, or the rule leaves it open",
         ),
         (Outcome::KnownDivergence, "Known divergences"),
-        (Outcome::Skip, "Not asked"),
     ];
     for (kind, title) in kinds {
         let cases: Vec<&CaseRecord> = conformance
@@ -170,6 +169,38 @@ fn remarks(page: &mut String, conformance: &ConformanceRecord) {
         }
         page.push_str("</ul>");
     }
+    not_asked(page, conformance);
+}
+
+/// What was not asked, by reason: a target that cannot be asked a whole group has one reason and many cases.
+fn not_asked(page: &mut String, conformance: &ConformanceRecord) {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    let skipped = |case: &&CaseRecord| case.outcome == Outcome::Skip;
+    for case in conformance.cases.iter().filter(skipped) {
+        let reason = case.reason.as_deref().unwrap_or("no reason is given");
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, ids)) => ids.push(&case.id),
+            None => reasons.push((reason, vec![&case.id])),
+        }
+    }
+    if reasons.is_empty() {
+        return;
+    }
+    page.push_str("<h3>Not asked</h3><ul class=\"remarks\">");
+    for (reason, ids) in reasons {
+        let count = ids.len();
+        let ids: Vec<String> = ids
+            .iter()
+            .map(|id| format!("<code>{}</code>", escape(id)))
+            .collect();
+        let _ = write!(
+            page,
+            "<li>{count}: {} <details><summary class=\"muted\">which</summary><span class=\"muted\">{}</span></details></li>",
+            escape(reason),
+            ids.join(", ")
+        );
+    }
+    page.push_str("</ul>");
 }
 
 fn tables(page: &mut String, conformance: &ConformanceRecord) {
