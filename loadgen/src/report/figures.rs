@@ -1,7 +1,7 @@
 //! Figures as people read them, and which of them a sample size supports.
 
 use crate::conform::Outcome;
-use crate::record::{CaseRecord, FingerprintRecord, SeriesRecord};
+use crate::record::{CaseRecord, ConformanceRecord, FingerprintRecord, SeriesRecord};
 
 /// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
 #[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
@@ -101,6 +101,20 @@ pub(super) fn got(case: &CaseRecord) -> String {
     observed
         .status
         .map_or_else(|| observed.decision.clone(), |status| status.to_string())
+}
+
+/// The ids of skipped cases by their reasons: a target that cannot be asked a whole group has one reason and many cases.
+pub(super) fn skipped_by_reason(conformance: &ConformanceRecord) -> Vec<(&str, Vec<&str>)> {
+    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
+    let skipped = |case: &&CaseRecord| case.outcome == Outcome::Skip;
+    for case in conformance.cases.iter().filter(skipped) {
+        let reason = case.reason.as_deref().unwrap_or("no reason is given");
+        match reasons.iter_mut().find(|(known, _)| *known == reason) {
+            Some((_, ids)) => ids.push(&case.id),
+            None => reasons.push((reason, vec![&case.id])),
+        }
+    }
+    reasons
 }
 
 /// What a target does, in a sentence without its subject and its full stop.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::super::figures::{fingerprint, outcome};
+use super::super::figures::{fingerprint, outcome, skipped_by_reason};
 use super::{causes, escape};
 use crate::conform::Outcome;
 use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
@@ -172,17 +172,9 @@ fn remarks(page: &mut String, conformance: &ConformanceRecord) {
     not_asked(page, conformance);
 }
 
-/// What was not asked, by reason: a target that cannot be asked a whole group has one reason and many cases.
+/// What was not asked, by reason.
 fn not_asked(page: &mut String, conformance: &ConformanceRecord) {
-    let mut reasons: Vec<(&str, Vec<&str>)> = Vec::new();
-    let skipped = |case: &&CaseRecord| case.outcome == Outcome::Skip;
-    for case in conformance.cases.iter().filter(skipped) {
-        let reason = case.reason.as_deref().unwrap_or("no reason is given");
-        match reasons.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, ids)) => ids.push(&case.id),
-            None => reasons.push((reason, vec![&case.id])),
-        }
-    }
+    let reasons = skipped_by_reason(conformance);
     if reasons.is_empty() {
         return;
     }

@@ -160,16 +160,7 @@ fn remarks(text: &mut String, conformance: &ConformanceRecord) {
             let _ = writeln!(text, "{}: {}", outcome(kind), cases.join(", "));
         }
     }
-    let mut skipped: Vec<(&str, Vec<&str>)> = Vec::new();
-    let asked_not = |case: &&CaseRecord| case.outcome == Outcome::Skip;
-    for case in conformance.cases.iter().filter(asked_not) {
-        let reason = case.reason.as_deref().unwrap_or("no reason is given");
-        match skipped.iter_mut().find(|(known, _)| *known == reason) {
-            Some((_, ids)) => ids.push(&case.id),
-            None => skipped.push((reason, vec![&case.id])),
-        }
-    }
-    for (reason, ids) in skipped {
+    for (reason, ids) in figures::skipped_by_reason(conformance) {
         let _ = writeln!(text, "skipped: {}: {reason}", some_of(&ids));
     }
 }
