@@ -3,6 +3,7 @@
 //! Both are on the phase's own clock, so that a chart can draw them under the latencies that they caused.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -30,15 +31,18 @@ pub(super) struct Course {
 
 impl Course {
     /// Lets it happen, and never ends: whoever measures the phase drops it.
-    pub(super) async fn run(&self, events: &[Event], arrival: &Arrival, testbed: &Testbed) {
+    pub(super) async fn run(
+        &self,
+        events: &[Event],
+        arrival: &Arrival,
+        testbed: &Testbed,
+    ) -> Infallible {
         let started = started(arrival).await;
-        tokio::join!(
-            self.happen(events, started, testbed),
-            self.sample(started, testbed)
-        );
+        let happening = self.happen(events, started, testbed);
+        tokio::join!(happening, self.sample(started, testbed)).0
     }
 
-    async fn happen(&self, events: &[Event], started: Instant, testbed: &Testbed) {
+    async fn happen(&self, events: &[Event], started: Instant, testbed: &Testbed) -> Infallible {
         for event in events {
             tokio::time::sleep_until((started + event.at).into()).await;
             match &event.change {
@@ -54,10 +58,10 @@ impl Course {
             };
             locked(&self.events).push(happened);
         }
-        std::future::pending::<()>().await;
+        std::future::pending().await
     }
 
-    async fn sample(&self, started: Instant, testbed: &Testbed) {
+    async fn sample(&self, started: Instant, testbed: &Testbed) -> Infallible {
         // An environment of a function is at work or idle, and only idle ones are at hand: whoever was seen once is
         // looked at until it is gone.
         let mut seen = BTreeSet::new();

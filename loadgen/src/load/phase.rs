@@ -160,7 +160,7 @@ async fn measure(
     let course = Course::default();
     let measured = tokio::select! {
         measured = measure_by(clock, kind, plan, pool, testbed.target(), context.run_started, context.stop) => measured,
-        () = course.run(&plan.events, &arrival, testbed) => unreachable!("a course has no end of its own"),
+        never = course.run(&plan.events, &arrival, testbed) => match never {},
     };
     let (events, memory) = course.end(&plan.events, testbed);
     let record = measured?;
