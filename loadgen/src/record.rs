@@ -63,6 +63,36 @@ pub struct RunRecord {
     pub verdict: VerdictRecord,
 }
 
+impl RunRecord {
+    /// The record of a run that begins now, of which nothing is known yet.
+    pub fn begin(
+        scenario: ScenarioSummary,
+        subject: SubjectSummary,
+        issuer: IssuerSummary,
+    ) -> Self {
+        Self {
+            schema_version: SCHEMA_VERSION,
+            authbench_version: env!("CARGO_PKG_VERSION").to_owned(),
+            started_at: crate::clock::rfc3339_now(),
+            elapsed_ms: 0,
+            status: RunStatus::Running,
+            scenario,
+            subject,
+            issuer,
+            machine: Machine::detect(),
+            conformance: None,
+            calibration: None,
+            phases: Vec::new(),
+            skipped: Vec::new(),
+            verdict: VerdictRecord {
+                word: "running".to_owned(),
+                exit_code: 0,
+                reasons: Vec::new(),
+            },
+        }
+    }
+}
+
 /// How far a run came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

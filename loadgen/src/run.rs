@@ -15,9 +15,8 @@ use crate::load::{self, LoadContext, PhaseError, Timeline};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
-    CaseRecord, ConformanceRecord, IssuerSummary, Machine, PhaseRecord, RecordError, RecordStore,
-    RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SkippedPhase, SubjectSummary,
-    VerdictRecord,
+    CaseRecord, ConformanceRecord, IssuerSummary, PhaseRecord, RecordError, RecordStore, RunRecord,
+    RunStatus, ScenarioSummary, SkippedPhase, SubjectSummary,
 };
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
@@ -345,26 +344,21 @@ fn unfit(phase: &Phase, testbed: &Testbed) -> Option<&'static str> {
 
 fn begin(plan: &RunPlan) -> RunRecord {
     let (scenario, subject) = (&plan.scenario, &plan.subject);
-    RunRecord {
-        schema_version: SCHEMA_VERSION,
-        authbench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: crate::clock::rfc3339_now(),
-        elapsed_ms: 0,
-        status: RunStatus::Running,
-        scenario: ScenarioSummary {
+    RunRecord::begin(
+        ScenarioSummary {
             name: scenario.name.clone(),
             description: scenario.description.clone(),
             source: scenario.source.clone(),
             seed: scenario.seed,
         },
-        subject: SubjectSummary {
+        SubjectSummary {
             name: subject.name.clone(),
             kind: subject.kind.word().to_owned(),
             description: subject.description.clone(),
             version: subject.version.clone(),
             invocation: String::new(),
         },
-        issuer: IssuerSummary {
+        IssuerSummary {
             profile: match scenario.real_issuer {
                 None => scenario.issuer.clone(),
                 Some(_) => "a token of its own".to_owned(),
@@ -373,15 +367,5 @@ fn begin(plan: &RunPlan) -> RunRecord {
             signing_key: String::new(),
             jwks_fetches: 0,
         },
-        machine: Machine::detect(),
-        conformance: None,
-        calibration: None,
-        phases: Vec::new(),
-        skipped: Vec::new(),
-        verdict: VerdictRecord {
-            word: "running".to_owned(),
-            exit_code: 0,
-            reasons: Vec::new(),
-        },
-    }
+    )
 }

@@ -7,21 +7,19 @@ use super::phase::{PhaseError, measure_target};
 use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
 use crate::conform::CaseRequest;
-use crate::record::{
-    IssuerSummary, Machine, RunRecord, RunStatus, SCHEMA_VERSION, ScenarioSummary, SubjectSummary,
-    VerdictRecord,
-};
+use crate::record::{IssuerSummary, RunRecord, RunStatus, ScenarioSummary, SubjectSummary};
 use crate::scenario::LoadPhase;
 use crate::stop::StopSignal;
-use crate::subject::{Subject, SubjectKind};
 use crate::target::{HttpTarget, RequestShape, Target};
 use crate::verdict;
 
 /// What is sent to a URL, how often, and what has to come back.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct UrlLoad {
-    /// The server.
-    pub subject: Subject,
+    /// The URL as it was given.
+    pub url: String,
+    /// The server behind it.
+    pub target: HttpTarget,
     /// The request; `{token}` stands for a token of `tokens`.
     pub request: CaseRequest,
     /// Tokens that take turns; none for a request without one.
@@ -37,13 +35,13 @@ pub struct UrlLoad {
 /// Puts load on a URL. What came out is a record like that of any run.
 /// `timeline` holds what has been seen so far, also while it runs.
 pub async fn load_url(
-    plan: &UrlLoad,
+    plan: UrlLoad,
     timeline: &Arc<Timeline>,
     stop: &StopSignal,
 ) -> Result<RunRecord, PhaseError> {
     let started = Instant::now();
-    let mut record = begin(plan);
-    let target = target(&plan.subject);
+    let mut record = begin(&plan);
+    let target = Target::Http(Arc::new(plan.target));
     let shape = RequestShape::from(&plan.request);
     let tokens: &[String] = if plan.tokens.is_empty() {
         &[String::new()]
@@ -70,50 +68,26 @@ pub async fn load_url(
     Ok(record)
 }
 
-fn target(subject: &Subject) -> Target {
-    let (authority, path) = match &subject.kind {
-        SubjectKind::HttpUrl { authority, path } => (authority.as_str(), path.as_str()),
-        // A subject at a URL is of that kind, and no other can be given here.
-        _ => ("", "/"),
-    };
-    Target::Http(Arc::new(HttpTarget::new(authority, path)))
-}
-
 fn begin(plan: &UrlLoad) -> RunRecord {
-    RunRecord {
-        schema_version: SCHEMA_VERSION,
-        authbench_version: env!("CARGO_PKG_VERSION").to_owned(),
-        started_at: crate::clock::rfc3339_now(),
-        elapsed_ms: 0,
-        status: RunStatus::Running,
-        scenario: ScenarioSummary {
+    RunRecord::begin(
+        ScenarioSummary {
             name: "load".to_owned(),
             description: "Load on one URL.".to_owned(),
             source: "command line".to_owned(),
             seed: plan.seed,
         },
-        subject: SubjectSummary {
-            name: plan.subject.name.clone(),
-            kind: plan.subject.kind.word().to_owned(),
+        SubjectSummary {
+            name: plan.url.clone(),
+            kind: "http".to_owned(),
             version: None,
-            description: plan.subject.description.clone(),
-            invocation: plan.subject.name.clone(),
+            description: "A server that was already running.".to_owned(),
+            invocation: plan.url.clone(),
         },
-        issuer: IssuerSummary {
+        IssuerSummary {
             profile: "none".to_owned(),
             issuer: String::new(),
             signing_key: String::new(),
             jwks_fetches: 0,
         },
-        machine: Machine::detect(),
-        conformance: None,
-        calibration: None,
-        phases: Vec::new(),
-        skipped: Vec::new(),
-        verdict: VerdictRecord {
-            word: "running".to_owned(),
-            exit_code: 0,
-            reasons: Vec::new(),
-        },
-    }
+    )
 }

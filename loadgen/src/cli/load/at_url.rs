@@ -13,7 +13,8 @@ use loadgen::record::RunRecord;
 use loadgen::report;
 use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
-use loadgen::subject::Subject;
+use loadgen::subject::{Subject, SubjectKind};
+use loadgen::target::HttpTarget;
 
 use super::{LoadArguments, usage};
 use crate::cli::{Failure, output, run};
@@ -83,7 +84,7 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
     };
     progress.begin("load", None);
     let live = progress.watch(&timeline);
-    let record = crate::cli::runtime()?.block_on(load_url(&plan, &timeline, &stop));
+    let record = crate::cli::runtime()?.block_on(load_url(plan, &timeline, &stop));
     drop(live);
     progress.clear();
     let record = record.map_err(Failure::testbed)?;
@@ -103,6 +104,14 @@ fn print(
         (true, _) => output::print(&report::load_json(record)),
         (false, Some(store)) => run::present(record, store),
         (false, None) => output::print(&report::terminal(record, output::style())),
+    }
+}
+
+fn server(url: &str) -> Result<HttpTarget, Failure> {
+    match Subject::at_url(url).map(|subject| subject.kind) {
+        Ok(SubjectKind::HttpUrl { authority, path }) => Ok(HttpTarget::new(authority, path)),
+        Ok(_) => Err(usage(format!("{url}: load is put on an HTTP server"))),
+        Err(error) => Err(usage(error.to_string().replacen("--url: ", "", 1))),
     }
 }
 
@@ -133,8 +142,8 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
     }
     let seed = arguments.subject.issuer.seed;
     Ok(UrlLoad {
-        subject: Subject::at_url(url)
-            .map_err(|error| usage(error.to_string().replacen("--url: ", "", 1)))?,
+        url: url.to_owned(),
+        target: server(url)?,
         request: CaseRequest {
             authorization: (!bearer).then(|| "$absent".to_owned()),
             headers: flags.header.clone(),
