@@ -6,7 +6,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ::http::{HeaderMap, Response};
 use bytes::Bytes;
@@ -37,6 +37,10 @@ pub use wire::wire_bytes;
 
 /// The host that an event names in its headers: API Gateway's own form of it.
 const API_HOST: &str = "abcdef123.execute-api.us-east-1.amazonaws.com";
+
+/// Where the target's clock is put forward, what it has under way, such as a fetch of keys, goes on by the machine's: it
+/// gets so much of that.
+const MEANWHILE: Duration = Duration::from_millis(2);
 
 /// What is asked. One value serves all virtual users; each of them holds a [`Connection`].
 #[derive(Debug, Clone)]
@@ -93,6 +97,23 @@ impl Target {
             Self::Function(target) => request.with_event(shape, target.form(), token),
             Self::Http(_) | Self::Scripted(_) => request,
         })
+    }
+
+    /// Lets time pass for the target: waits, or puts its clock forward where that is ours. Returns how much of the time was
+    /// not waited for.
+    pub async fn let_pass(&self, time: Duration) -> Duration {
+        let in_process = match self {
+            Self::Function(target) => target.in_process(),
+            Self::Http(_) | Self::Scripted(_) => None,
+        };
+        let Some(in_process) = in_process else {
+            tokio::time::sleep(time).await;
+            return Duration::ZERO;
+        };
+        tokio::time::sleep(MEANWHILE.min(time)).await;
+        let skipped = time.saturating_sub(MEANWHILE);
+        in_process.put_forward(skipped);
+        skipped
     }
 
     /// Whether the policy that decides can be seen, and not only what became of it.

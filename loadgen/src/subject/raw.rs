@@ -198,7 +198,9 @@ impl RawSubject {
             ));
         }
         let keys = keys.into_inner();
+        let waited_for = !matches!(self.kind.get_ref(), RawKind::InProcess);
         if let Some(lifetime) = &keys.lifetime
+            && waited_for
             && lifetime.get_ref().0 > KEY_LIFETIME_MAX
         {
             let given = lifetime.get_ref().0;

@@ -72,6 +72,14 @@ impl FunctionTarget {
     pub fn form(&self) -> EventForm {
         self.form
     }
+
+    /// Whose clock is ours.
+    pub(super) fn in_process(&self) -> Option<&InProcessTarget> {
+        match &self.invoker {
+            Invoker::InProcess(target) => Some(target),
+            Invoker::Endpoint(_) | Invoker::Processes(_) => None,
+        }
+    }
 }
 
 /// One user's way to a function.

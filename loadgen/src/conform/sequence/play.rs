@@ -159,9 +159,12 @@ impl<'a> Player<'a> {
                 };
             }
             Step::Send(send) => return self.send(send).await,
-            Step::Wait(Wait::For(time)) => tokio::time::sleep(*time).await,
-            Step::Wait(Wait::KeyLifetime) => {
-                tokio::time::sleep(self.stage.key_lifetime.unwrap_or_default()).await;
+            Step::Wait(wait) => {
+                let time = match wait {
+                    Wait::For(time) => *time,
+                    Wait::KeyLifetime => self.stage.key_lifetime.unwrap_or_default(),
+                };
+                self.stage.target.let_pass(time).await;
             }
         }
         Ok(Ok(()))
@@ -229,14 +232,16 @@ impl<'a> Player<'a> {
 
     /// Stops at the first answer that is not as asked for: what comes after it says nothing more.
     async fn in_turn(&mut self, requests: &[Prepared], send: &Send) -> Vec<Answered> {
-        let deadline = Instant::now() + send.until.unwrap_or_default();
+        let (started, mut skipped) = (Instant::now(), Duration::ZERO);
+        let until = send.until.unwrap_or_default();
         let echo = self.stage.echo;
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             let mut answered = request.call(&mut self.connection, echo).await;
-            while !send.expect.is_met_by(answered.observation.decision) && Instant::now() < deadline
+            while !send.expect.is_met_by(answered.observation.decision)
+                && started.elapsed() + skipped < until
             {
-                tokio::time::sleep(TRY_AGAIN).await;
+                skipped += self.stage.target.let_pass(TRY_AGAIN).await;
                 answered = request.call(&mut self.connection, echo).await;
             }
             let failed = judge(send, &answered).is_err();
