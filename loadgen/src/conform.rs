@@ -192,7 +192,7 @@ impl Conformance<'_> {
         }
         self.late_visitors(cases, record);
         repetitions(cases, record, &repeated);
-        self.ask_failing_again(cases, record).await;
+        self.ask_failing_again(cases, &mut record.cases).await;
         Ok(())
     }
 

@@ -98,8 +98,10 @@ fn dying_server() {
 }
 
 #[test]
-#[ignore = "the process that another test starts: a function that ends after it has refused a token"]
+#[ignore = "the process that other tests start: a function that refuses some events, and ends after it or lets the first one in"]
 fn leaving_function() {
+    let refused = std::env::var("REFUSED").expect("REFUSED");
+    let let_in_once = std::env::var("LET_IN_ONCE").ok();
     let api = std::env::var("AWS_LAMBDA_RUNTIME_API").expect("a Runtime API");
     let call = |method: &str, path: &str, body: &str| -> (String, String) {
         let mut stream = TcpStream::connect(&api).expect("the Runtime API");
@@ -120,13 +122,20 @@ fn leaving_function() {
             .lines()
             .find_map(|line| line.strip_prefix("lambda-runtime-aws-request-id: "));
         let id = id.expect("an id");
-        if event.contains("Basic ") {
+        let first = || {
+            let file = let_in_once.as_ref()?;
+            std::fs::File::create_new(file).ok()
+        };
+        if event.contains(&refused) && first().is_none() {
             call(
                 "POST",
                 &format!("{id}/error"),
                 r#"{"errorMessage":"Unauthorized","errorType":"E"}"#,
             );
-            return;
+            if let_in_once.is_none() {
+                return;
+            }
+            continue;
         }
         let policy = r#"{"principalId":"p","policyDocument":{"Version":"2012-10-17","Statement":
             [{"Action":"execute-api:Invoke","Effect":"Allow","Resource":"*"}]}}"#;
@@ -201,16 +210,63 @@ fn a_server_that_dies_among_the_cases_is_told_with_the_case_and_the_cases_before
     assert_eq!(faults.count(), 1, "the last one alone");
 }
 
-#[test]
-fn a_function_whose_process_ends_after_its_answer_is_at_fault_though_the_next_one_answers() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
+/// Writes a target file that starts [`leaving_function`].
+fn leaving_target(folder: &Path, environment: &str) {
     let own = std::env::current_exe().expect("this test's own path");
     let text = format!(
         "name = \"leaving\"\nkind = \"lambda\"\n[command]\nprogram = '{}'\n\
-         args = [\"--ignored\", \"--exact\", \"leaving_function\", \"--nocapture\"]\n",
+         args = [\"--ignored\", \"--exact\", \"leaving_function\", \"--nocapture\"]\n\
+         [command.env]\n{environment}\n",
         own.display()
     );
-    std::fs::write(folder.path().join("leaving.toml"), text).expect("written");
+    std::fs::write(folder.join("leaving.toml"), text).expect("written");
+}
+
+/// Writes a file with one sequence, which is refused at a path of its own, and asks [`leaving_function`] nothing else.
+fn play(folder: &Path, environment: &str) -> loadgen::record::CaseRecord {
+    leaving_target(folder, environment);
+    let sequence = "group = \"own\"\ntitle = \"Own\"\n[[sequence]]\nid = \"own::refused-there\"\ntitle = \"t\"\n\
+        clause = \"c\"\nlevel = \"MUST\"\nseverity = \"low\"\ncause = \"own-rule\"\nimpact = \"i\"\nfix = \"f\"\nstep = [\n\
+        { mint = \"a\" },\n{ send = [\"a\"], expect = \"allow\" },\n\
+        { send = [\"a\"], expect = \"refused\", path = \"/7\" },\n]\n";
+    std::fs::write(folder.join("own.toml"), sequence).expect("written");
+    let selection = ["--cases", "own.toml", "--filter", "own::"];
+    let arguments = [&["conform", "--target", "leaving.toml"], &selection[..]].concat();
+    let record = run(folder, &arguments, 10, &["1 low case fails"]);
+    let mut cases = record.conformance.expect("asked").cases;
+    assert_eq!(cases.len(), 1);
+    cases.remove(0)
+}
+
+#[test]
+fn a_function_whose_process_ends_within_a_sequence_is_at_fault_though_the_next_one_answers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let judged = play(folder.path(), "REFUSED = \"/planets/7\"");
+    assert_eq!(judged.outcome, Outcome::Fault);
+    let reason = judged.reason.as_deref();
+    assert_eq!(reason, Some("a process of the target ended"));
+    assert!(judged.flaky.is_empty());
+}
+
+#[test]
+fn a_sequence_that_passes_now_and_then_fails_and_is_told_as_changing() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("let-in");
+    let environment = format!(
+        "REFUSED = \"/planets/7\"\nLET_IN_ONCE = '{}'",
+        file.display()
+    );
+    let judged = play(folder.path(), &environment);
+    assert_eq!(judged.outcome, Outcome::UnexpectedAllow);
+    assert_eq!(judged.flaky, [200, 401, 401]);
+    let reason = judged.reason.as_deref().unwrap_or_default();
+    assert!(reason.contains("of 3 plays 2 passed"), "{reason}");
+}
+
+#[test]
+fn a_function_whose_process_ends_after_its_answer_is_at_fault_though_the_next_one_answers() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    leaving_target(folder.path(), "REFUSED = \"Basic \"");
     let filters = [
         "--filter",
         "rfc6750::basic-scheme",

@@ -1,24 +1,29 @@
 //! Asking what failed again: an answer that changes is told as that.
 //!
-//! It stays a failure. A verifier that lets a forged token in every third time is broken, and whoever mends it has to know
+//! Of a sequence it is the whole that is played again: what it comes to depends on all its steps. It stays a failure. A verifier that lets a forged token in every third time is broken, and whoever mends it has to know
 //! that a second try proves nothing.
+
+use std::time::Duration;
 
 use super::processes::PROCESS_ENDED;
 use super::{Case, Conformance, Outcome};
-use crate::record::{CaseRecord, ConformanceRecord};
+use crate::record::CaseRecord;
 
 /// How often a failing case is asked again.
-const TRIES: usize = 2;
+pub(super) const TRIES: usize = 2;
 
 /// Failing cases that are asked again. Of a verifier with more of them nobody asks whether the last ones are flaky.
 const CASES_MAX: usize = 100;
 
+/// A sequence that took longer waited for something that did not come, and would wait for it again.
+const PLAYED_AGAIN_MAX: Duration = Duration::from_secs(12);
+
 impl Conformance<'_> {
     /// Asks the failing cases again, over connections of their own, after all others.
-    pub(super) async fn ask_failing_again(&self, cases: &[&Case], record: &mut ConformanceRecord) {
+    pub(super) async fn ask_failing_again(&self, cases: &[&Case], records: &mut [CaseRecord]) {
         let failing = cases
             .iter()
-            .zip(&mut record.cases)
+            .zip(records)
             .filter(|(case, judged)| case.policy.is_none() && worth_a_second_try(judged));
         for (case, judged) in failing.take(CASES_MAX) {
             let mut answers: Vec<u16> = judged.status().into_iter().collect();
@@ -27,11 +32,7 @@ impl Conformance<'_> {
             }
             if answers.iter().any(|answer| *answer != answers[0]) {
                 let all: Vec<String> = answers.iter().map(u16::to_string).collect();
-                let told = format!("the answers change: {}", all.join(", "));
-                judged.reason = Some(match judged.reason.take() {
-                    Some(reason) => format!("{reason}; {told}"),
-                    None => told,
-                });
+                add_reason(judged, format!("the answers change: {}", all.join(", ")));
                 judged.flaky = answers;
             }
         }
@@ -46,6 +47,32 @@ impl Conformance<'_> {
             .await
             .status
     }
+}
+
+/// Whether a sequence that took so long is worth playing again, as often as [`TRIES`] says.
+pub(super) fn worth_playing_again(judged: &CaseRecord, took: Duration) -> bool {
+    took <= PLAYED_AGAIN_MAX && worth_a_second_try(judged)
+}
+
+/// Tells a failed sequence that passes now and then; `again` are the other plays, each with a fresh target.
+pub(super) fn compare_plays(judged: &mut CaseRecord, again: &[CaseRecord]) {
+    let passes = again.iter().filter(|play| play.outcome == Outcome::Pass);
+    let (passes, plays) = (passes.count(), again.len() + 1);
+    if passes > 0 {
+        let told = format!("the answers change: of {plays} plays {passes} passed");
+        add_reason(judged, told);
+        judged.flaky = std::iter::once(&*judged)
+            .chain(again)
+            .filter_map(CaseRecord::status)
+            .collect();
+    }
+}
+
+fn add_reason(judged: &mut CaseRecord, told: String) {
+    judged.reason = Some(match judged.reason.take() {
+        Some(reason) => format!("{reason}; {told}"),
+        None => told,
+    });
 }
 
 /// Whether it failed by an answer. A time-out is not waited for again, what has ended a process is not sent again, and who
