@@ -1,4 +1,4 @@
-//! `authbench case`: one case with everything about it, down to the bytes.
+//! `authbench case`: one case or sequence with everything about it, down to the bytes.
 
 use std::fmt::Write as _;
 
@@ -16,6 +16,8 @@ use loadgen::target::{
 use serde_json::{Map, Value};
 
 use super::{Failure, output};
+
+mod sequence;
 
 /// Where the shown request would go: `authbench serve gateway` listens here by default.
 const AUTHORITY: &str = "127.0.0.1:8080";
@@ -58,18 +60,6 @@ pub(crate) struct CaseArguments {
 pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
     let catalogue = builtin::catalogue_with(&arguments.cases).map_err(Failure::usage)?;
     let id = &arguments.id;
-    let case = catalogue.find(id).ok_or_else(|| {
-        let mut sequences = catalogue.sequences().iter();
-        let sequence = sequences.find(|sequence| sequence.case.id == *id);
-        Failure::usage(match sequence.map(|sequence| &sequence.case) {
-            Some(Case { file, line, .. }) => anyhow::anyhow!(
-                "{id} is a sequence of several requests and has no one request to show; its steps stand in scenarios/{file}:{line}"
-            ),
-            None => {
-                anyhow::anyhow!("no case is called {id:?}; `authbench list cases` prints the ids")
-            }
-        })
-    })?;
     let issuer = super::mint::issuer(
         &arguments.issuer,
         &arguments.audience,
@@ -79,6 +69,23 @@ pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
     let minter = issuer
         .minter(super::mint::DEFAULT_BASE)
         .map_err(Failure::testbed)?;
+    let Some(case) = catalogue.find(id) else {
+        let mut sequences = catalogue.sequences().iter();
+        let sequence = sequences
+            .find(|sequence| sequence.case.id == *id)
+            .ok_or_else(|| {
+                Failure::usage(anyhow::anyhow!(
+                    "no case is called {id:?}; `authbench list cases` prints the ids"
+                ))
+            })?;
+        if arguments.token_only {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "--token-only: {id} is a sequence, which has no token of its own; leave the flag out to see them all"
+            )));
+        }
+        output::print(&sequence::shown(sequence, &minter)?)?;
+        return Ok(0);
+    };
     let token = minter
         .mint(&case.recipe, unix_now())
         .map_err(Failure::usage)?;
@@ -91,7 +98,7 @@ pub(crate) fn run(arguments: &CaseArguments) -> Result<u8, Failure> {
         .as_ref()
         .map(|recipe| minter.mint(recipe, unix_now()));
     let second = second.transpose().map_err(Failure::usage)?;
-    let mut text = about(case);
+    let mut text = about(case, &expected(case));
     changes(&mut text, case);
     if case.needs_function() {
         event(&mut text, case, &token)?;
@@ -142,7 +149,17 @@ fn event(text: &mut String, case: &Case, token: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn about(case: &Case) -> String {
+fn expected(case: &Case) -> String {
+    match case.grade {
+        Grade::Fail => case.expect.word().to_owned(),
+        Grade::Note => format!(
+            "{} (another answer is noted, and no failure)",
+            case.expect.word()
+        ),
+    }
+}
+
+fn about(case: &Case, expected: &str) -> String {
     let mut text = format!(
         "{}: {}\n{} · {} · {} · {}:{}\n",
         case.id,
@@ -153,13 +170,9 @@ fn about(case: &Case) -> String {
         case.file,
         case.line
     );
-    let noted = match case.grade {
-        Grade::Fail => "",
-        Grade::Note => " (another answer is noted, and no failure)",
-    };
     let needs: Vec<&str> = case.needs.iter().map(|need| need.word()).collect();
     let mut rows = vec![
-        ("expected", format!("{}{noted}", case.expect.word())),
+        ("expected", expected.to_owned()),
         ("impact", case.impact.clone()),
         ("fix", case.fix.clone()),
     ];
