@@ -286,7 +286,7 @@ fn a_case_is_shown_with_its_reason_its_exact_request_and_its_token() {
     let shown = text(&sequence.stdout);
     for part in [
         "cache.toml:",
-        "send short: let in\n",
+        "send short: let in, otherwise skipped: ",
         "wait 6s\n",
         "send short: refused, tried for 9s\n",
         "the token short, of 3 parts",

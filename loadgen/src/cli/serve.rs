@@ -11,7 +11,7 @@ use loadgen::issuer::{CLIENT_ID, CLIENT_SECRET};
 use loadgen::stop::StopSignal;
 use loadgen::subject::Placeholders;
 use loadgen::testbed;
-use mock_idp::MockIdp;
+use mock_idp::{JwksDocument, JwksFault, MockIdp};
 use tokio::io::AsyncWriteExt as _;
 use tokio::sync::mpsc;
 
@@ -48,6 +48,32 @@ pub(crate) struct IdpArguments {
     /// The seed of the issuer's keys
     #[arg(long, default_value_t = 7)]
     seed: u64,
+    /// Publish this key set, by the name that case files have for it, such as `rotated`, `withdrawn` or `without-alg`
+    #[arg(long, value_name = "NAME", default_value = "default", value_parser = jwks_document)]
+    jwks: JwksDocument,
+    /// Fail for the keys: `close`, `html`, `rubbish`, `silent`, `slow`, `truncated`, `status=503`, `redirect=URL` or
+    /// `body=TEXT`
+    #[arg(long, value_name = "FAULT", value_parser = jwks_fault)]
+    jwks_fault: Option<JwksFault>,
+}
+
+fn jwks_document(name: &str) -> Result<JwksDocument, serde_json::Error> {
+    serde_json::from_value(name.into())
+}
+
+/// A fault as a word, or as a word with its value.
+fn jwks_fault(text: &str) -> Result<JwksFault, String> {
+    let wanted = match text.split_once('=') {
+        None => serde_json::Value::from(text),
+        Some(("status", status)) => {
+            let status: u16 = status
+                .parse()
+                .map_err(|_| format!("status={status}: a status is a number, such as 503"))?;
+            serde_json::json!({ "status": status })
+        }
+        Some((name, value)) => serde_json::json!({ name: value }),
+    };
+    serde_json::from_value(wanted).map_err(|error| error.to_string())
 }
 
 #[derive(Debug, Args)]
@@ -99,6 +125,8 @@ async fn idp(arguments: &IdpArguments, stop: &StopSignal) -> Result<u8, Failure>
     let idp = MockIdp::start(issuer.config(keys, arguments.listen))
         .await
         .map_err(Failure::testbed)?;
+    idp.publish(arguments.jwks);
+    idp.fail_jwks(arguments.jwks_fault.clone());
     output::print(&format!(
         "issuer          {}\njwks_uri        {}\ntoken_endpoint  {}\nclient_id       {CLIENT_ID}\nclient_secret   {CLIENT_SECRET}\n",
         idp.issuer(),
