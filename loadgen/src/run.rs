@@ -217,7 +217,7 @@ impl Run<'_> {
         let cases = cases.into_iter().cloned().collect();
         let sequences = sequences.into_iter().cloned().collect();
         let advance = |_: &_| progress.advance(1);
-        let judged = bench.run(cases, sequences, stop, advance).await?;
+        let (judged, unasked) = bench.run(cases, sequences, stop, advance).await;
         if let Some(record) = &mut self.record.conformance {
             record.cases.extend(judged);
             let place = |case: &CaseRecord| self.plan.catalogue.place(&case.id);
@@ -226,7 +226,7 @@ impl Run<'_> {
             let took = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
             record.elapsed_ms = record.elapsed_ms.saturating_add(took);
         }
-        Ok(())
+        unasked.map_or(Ok(()), |reason| Err(reason.into()))
     }
 
     async fn phase(

@@ -55,14 +55,15 @@ enum Job {
 impl SideBySide {
     /// Asks all of it. `progress` is told after each; a signal ends it at once, with what is known by then.
     ///
-    /// The records are in the order of the arguments, the cases first.
+    /// The records are in the order of the arguments, the cases first. What cannot be asked ends the others no more than a
+    /// signal loses them: its reason stands beside their records.
     pub async fn run(
         self,
         cases: Vec<Case>,
         sequences: Vec<Sequence>,
         stop: &StopSignal,
         mut progress: impl FnMut(&CaseRecord),
-    ) -> Result<Vec<CaseRecord>, Unasked> {
+    ) -> (Vec<CaseRecord>, Option<Unasked>) {
         let order: Vec<String> = cases
             .iter()
             .map(|case| case.id.clone())
@@ -78,13 +79,15 @@ impl SideBySide {
                 bench.ask(job).await
             });
         }
-        let mut records = Vec::with_capacity(order.len());
+        let (mut records, mut unasked) = (Vec::with_capacity(order.len()), None);
         while let Some(Some(ended)) = stop.unless_raised(running.join_next()).await {
             match ended {
-                Ok(judged) => {
-                    let judged = judged?;
+                Ok(Ok(judged)) => {
                     judged.iter().for_each(&mut progress);
                     records.extend(judged);
+                }
+                Ok(Err(reason)) => {
+                    unasked.get_or_insert(reason);
                 }
                 Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),
                 Err(_) => {}
@@ -92,7 +95,7 @@ impl SideBySide {
         }
         let place = |record: &CaseRecord| order.iter().position(|id| *id == record.id);
         records.sort_by_key(place);
-        Ok(records)
+        (records, unasked)
     }
 
     async fn ask(&self, job: Job) -> Result<Vec<CaseRecord>, Unasked> {

@@ -359,10 +359,27 @@ async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest
             Question::Sequence(sequence) => sequences.push(sequence),
         }
     }
-    let records = bench
+    // One that makes no token ends nobody else's questions.
+    let mut spoilt = sequences[0].clone();
+    spoilt.case.id = "t::spoilt".to_owned();
+    let recipe = serde_json::from_str(r#"{"tamper":[{"cut-end":0}]}"#).expect("a recipe");
+    spoilt.steps.insert(
+        0,
+        Step::Mint {
+            name: "spoilt".to_owned(),
+            recipe: Box::new(recipe),
+            count: 1,
+        },
+    );
+    sequences.insert(0, spoilt);
+    let (records, unasked) = bench
         .run(cases, sequences, &StopSignal::default(), |_| {})
-        .await
-        .unwrap_or_else(|error| panic!("{error}"));
+        .await;
+    let reason = unasked.map(|reason| reason.to_string()).unwrap_or_default();
+    assert!(
+        reason.starts_with("case t::spoilt cannot be asked"),
+        "{reason}"
+    );
     let outcomes: Vec<_> = records
         .iter()
         .map(|record| (record.id.as_str(), record.outcome, record.reason.is_some()))
