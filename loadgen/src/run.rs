@@ -20,6 +20,7 @@ use crate::record::{
 };
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
+use crate::subject::Subject;
 use crate::testbed::{Testbed, TestbedError};
 use crate::verdict;
 
@@ -163,6 +164,13 @@ impl Run<'_> {
             Some(declared) => declared.clone(),
             None => fingerprint::features(found.as_ref(), self.plan.subject.kind.is_function()),
         };
+        let mut subject = self.plan.subject.clone();
+        if subject.features.is_none() {
+            let echo = found
+                .as_ref()
+                .and_then(|found| found.principal_echo.clone());
+            subject.echo = subject.echo.or(echo);
+        }
         let conformance = Conformance {
             target: testbed.target(),
             features: &features,
@@ -184,7 +192,7 @@ impl Run<'_> {
                 if judged && !stop.is_raised() {
                     self.save()?;
                     let rest = (own_keys, sequences);
-                    self.side_by_side(rest, features, testbed, progress, stop)
+                    self.side_by_side(rest, (subject, features), testbed, progress, stop)
                         .await?;
                 }
             }
@@ -201,7 +209,7 @@ impl Run<'_> {
     async fn side_by_side(
         &mut self,
         (cases, sequences): (Vec<&Case>, Vec<&Sequence>),
-        features: Vec<Feature>,
+        (subject, features): (Subject, Vec<Feature>),
         testbed: &Testbed,
         progress: &mut Progress,
         stop: &StopSignal,
@@ -209,7 +217,7 @@ impl Run<'_> {
         let started = Instant::now();
         let bench = SideBySide {
             scenario: self.plan.scenario.clone(),
-            subject: self.plan.subject.clone(),
+            subject,
             features,
             running: testbed.target().clone(),
             minter: testbed.minter().clone(),

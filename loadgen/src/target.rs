@@ -180,11 +180,17 @@ pub(crate) enum Said {
 impl Said {
     /// The text at a JSON pointer (RFC 6901) into the body, or into what the function returned.
     pub(crate) fn text_at(&self, pointer: &str) -> Option<String> {
-        let (Self::Answer(FunctionAnswer::Payload(bytes)) | Self::Body(bytes)) = self else {
-            return None;
-        };
-        let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
-        Some(value.pointer(pointer)?.as_str()?.to_owned())
+        Some(self.json()?.pointer(pointer)?.as_str()?.to_owned())
+    }
+
+    /// The body, or what the function returned, where it is JSON.
+    pub(crate) fn json(&self) -> Option<serde_json::Value> {
+        match self {
+            Self::Answer(FunctionAnswer::Payload(bytes)) | Self::Body(bytes) => {
+                serde_json::from_slice(bytes).ok()
+            }
+            Self::Answer(_) | Self::Nothing => None,
+        }
     }
 }
 

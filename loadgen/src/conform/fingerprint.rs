@@ -1,7 +1,8 @@
 //! What a target does, found out before the first case: which algorithms it takes, where it looks for a token, whether it
-//! looks at the scope. None of it is judged here; a question about what the target does not do at all says nothing.
+//! looks at the scope, where its answer names the caller. None of it is judged here; a question about what the target does not do at all says nothing.
 
 use mock_idp::{Minter, Recipe};
+use serde_json::{Value, json};
 
 use super::{CaseRequest, Feature};
 use crate::clock::unix_now;
@@ -28,6 +29,9 @@ const ALGORITHMS: [(&str, &str); 4] = [
 /// A token without a scope, by each name that issuers have for it.
 const NO_SCOPE: &str =
     r#"{"claims": {"scope": "$absent", "scp": "$absent", "permissions": "$absent"}}"#;
+
+/// Two callers, whose names are in no answer by chance.
+const CALLERS: [&str; 2] = ["authbench|caller-5f0c2a", "authbench|caller-b81e97"];
 
 /// Where a token may be sent, RFC 6750 §2 first.
 fn places() -> [(&'static str, CaseRequest); 5] {
@@ -87,6 +91,7 @@ pub(crate) async fn take(target: &Target, minter: &Minter) -> Option<Fingerprint
         algorithms,
         token_places,
         scope_required: asker.lets_in(NO_SCOPE, &genuine).await.map(|in_| !in_),
+        principal_echo: asker.principal_echo().await,
     })
 }
 
@@ -97,6 +102,8 @@ pub(crate) fn features(found: Option<&FingerprintRecord>, is_function: bool) -> 
     let scope_required = found.and_then(|found| found.scope_required);
     features.extend((scope_required != Some(false)).then_some(Feature::Scope));
     features.extend(is_function.then_some(Feature::Routes));
+    let echo = found.and_then(|found| found.principal_echo.as_ref());
+    features.extend(echo.map(|_| Feature::PrincipalEcho));
     features
 }
 
@@ -119,6 +126,42 @@ impl Asker<'_> {
             Decision::Deny => Some(false),
             Decision::Fault => None,
         }
+    }
+
+    /// Where the answer names the caller, as a JSON pointer (RFC 6901). Asked with two callers: a name that stays the same is
+    /// nobody's.
+    async fn principal_echo(&self) -> Option<String> {
+        let mut found = None;
+        for caller in CALLERS {
+            let recipe = json!({"claims": {"sub": caller}});
+            let recipe: Recipe = serde_json::from_value(recipe).ok()?;
+            let token = self.minter.mint(&recipe, unix_now()).ok()?;
+            let request = self.target.prepare(&RequestShape::default(), &token).ok()?;
+            let (_, said) = self.target.connection().call_for(&request).await;
+            let pointer = pointer_to(&said.json()?, caller)?;
+            if found.as_ref().is_some_and(|known| *known != pointer) {
+                return None;
+            }
+            found = Some(pointer);
+        }
+        found
+    }
+}
+
+/// The pointer to the first text of this value.
+fn pointer_to(value: &Value, text: &str) -> Option<String> {
+    let below = |name: &str, value: &Value| {
+        let name = name.replace('~', "~0").replace('/', "~1");
+        Some(format!("/{name}{}", pointer_to(value, text)?))
+    };
+    match value {
+        Value::String(found) if found == text => Some(String::new()),
+        Value::Array(items) => {
+            let mut items = items.iter().enumerate();
+            items.find_map(|(index, item)| below(&index.to_string(), item))
+        }
+        Value::Object(members) => members.iter().find_map(|(name, value)| below(name, value)),
+        _ => None,
     }
 }
 
@@ -171,6 +214,13 @@ mod tests {
             features(Some(&lax), true),
             [Feature::KeySet, Feature::Routes]
         );
+    }
+
+    #[test]
+    fn a_caller_is_found_where_an_answer_names_it() {
+        let answer = json!({"id": 1, "users": [{"a/b": "other"}, {"a/b": "who"}]});
+        assert_eq!(pointer_to(&answer, "who").as_deref(), Some("/users/1/a~1b"));
+        assert_eq!(pointer_to(&answer, "nobody"), None);
     }
 
     #[tokio::test]

@@ -35,6 +35,8 @@ pub struct FingerprintRecord {
     pub token_places: Vec<String>,
     /// Whether a token without any scope is refused; absent where that could not be asked.
     pub scope_required: Option<bool>,
+    /// Where an allowed answer names the caller, as a JSON pointer (RFC 6901); absent where it does not.
+    pub principal_echo: Option<String>,
 }
 
 /// A mistake that failing cases have in common.

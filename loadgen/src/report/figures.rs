@@ -124,10 +124,13 @@ pub(super) fn fingerprint(found: &FingerprintRecord) -> String {
         Some(false) => "; it lets in a token without any scope",
         None => "",
     };
+    let echo = found.principal_echo.as_ref();
+    let echo = echo.map(|pointer| format!("; its answer names the caller at {pointer}"));
     format!(
-        "takes {} from {}{scope}",
+        "takes {} from {}{scope}{}",
         found.algorithms.join(", "),
         found.token_places.join(", "),
+        echo.unwrap_or_default(),
     )
 }
 

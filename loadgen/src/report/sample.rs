@@ -51,6 +51,7 @@ pub(crate) fn failing() -> RunRecord {
                 algorithms: vec!["RS256".into(), "PS256".into()],
                 token_places: vec!["Authorization: Bearer".into(), "query access_token".into()],
                 scope_required: Some(false),
+                principal_echo: Some("/user".into()),
             }),
             causes: vec![CauseRecord {
                 id: "expiry-not-checked".into(),
