@@ -83,10 +83,14 @@ fn dying_server() {
     let variable = |name: &str| std::env::var(name).expect(name);
     let address = format!("127.0.0.1:{}", variable("PORT"));
     let answers: usize = variable("ANSWERS").parse().expect("a number");
+    let noise = "noise ".repeat(variable("NOISE_KB").parse::<usize>().expect("a number") * 170);
     let (ended, end) = mpsc::channel();
     let listener = TcpListener::bind(address).expect("the port");
     serve(listener, move |number, token| {
         if number < answers {
+            // Without an end of line: a reader that waits for one would hold all of it.
+            print!("{noise}");
+            eprint!("{noise}");
             return decision(token);
         }
         // The other end is gone when this is not the first.
@@ -145,11 +149,16 @@ fn leaving_function() {
 
 /// Writes a target file that starts [`dying_server`].
 fn dying_target(folder: &Path, answers: usize) {
+    noisy_target(folder, answers, 0);
+}
+
+/// The same of a server that prints so much for each answer, on both of its outputs.
+fn noisy_target(folder: &Path, answers: usize, kb: usize) {
     let own = std::env::current_exe().expect("this test's own path");
     let text = format!(
         "name = \"dying\"\nkind = \"http\"\n[command]\nprogram = '{}'\n\
          args = [\"--ignored\", \"--exact\", \"dying_server\", \"--nocapture\"]\n\
-         [command.env]\nPORT = \"{{port}}\"\nANSWERS = \"{answers}\"\n[request]\npath = \"/planets\"\n",
+         [command.env]\nPORT = \"{{port}}\"\nANSWERS = \"{answers}\"\nNOISE_KB = \"{kb}\"\n[request]\npath = \"/planets\"\n",
         own.display()
     );
     std::fs::write(folder.join("dying.toml"), text).expect("written");
@@ -288,6 +297,23 @@ fn a_function_whose_process_ends_after_its_answer_is_at_fault_though_the_next_on
             ("rfc6750::basic-scheme", Outcome::Fault, ended),
         ]
     );
+}
+
+#[test]
+fn a_server_that_floods_its_log_is_asked_to_the_end_and_quoted_briefly() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    noisy_target(folder.path(), 60, 1_000);
+    let record = run(
+        folder.path(),
+        &["conform", "--target", "dying.toml", "--filter", "rfc6750::"],
+        10,
+        &["fail"],
+    );
+    let cases = record.conformance.expect("asked").cases;
+    let asked = cases.iter().filter(|case| case.observed.is_some());
+    assert!(asked.count() >= 10, "{cases:?}");
+    let kept = std::fs::metadata(folder.path().join("out/run.json")).expect("a record");
+    assert!(kept.len() < 1_000_000, "{} bytes", kept.len());
 }
 
 #[test]
