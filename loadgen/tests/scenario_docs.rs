@@ -268,6 +268,12 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Recipe, "tamper = ['typo']"),
     (Format::Recipe, "tamper = [{ insert = { part = 'typo' } }]"),
     (Format::Recipe, "tamper = [{ json-serialization = 'typo' }]"),
+    (Format::Recipe, "tamper = [{ encrypt = { typo = 1 } }]"),
+    (Format::Recipe, "tamper = [{ encrypt = { alg = 'typo' } }]"),
+    (
+        Format::Recipe,
+        "tamper = [{ encrypt = { content = 'typo' } }]",
+    ),
 ];
 
 #[test]

@@ -30,8 +30,9 @@ pub use profile::{
     BodyFormat, ClientAuthentication, IssuerProfile, ProfileError, UnknownUser, User,
 };
 pub use recipe::{
-    EncodedMessage, HmacHash, JwsSerialization, PartSource, PublicKeyForm, Recipe, RecipeError,
-    RsaScheme, Secret, Sign, SpecialInteger, Tamper, TokenPart,
+    EncodedMessage, EncryptedContent, Encryption, HmacHash, JwsSerialization, KeyEncryption,
+    PartSource, PublicKeyForm, Recipe, RecipeError, RsaScheme, Secret, Sign, SpecialInteger,
+    Tamper, TokenPart,
 };
 pub use server::{
     Client, JwksAnswer, JwksFault, JwksFetch, ListenerHit, MockIdp, MockIdpConfig, StartError,

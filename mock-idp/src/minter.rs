@@ -4,6 +4,7 @@
 //! nothing is drawn, so the same arguments give the same bytes.
 
 mod claims;
+mod encrypting;
 mod genuine;
 mod tampering;
 

@@ -2,12 +2,14 @@
 //!
 //! Owns the format and its errors. It mints nothing and fills in nothing; [`crate::Minter`] does.
 
+mod encrypt;
 mod sign;
 mod tamper;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use encrypt::{EncryptedContent, Encryption, KeyEncryption};
 pub use sign::{EncodedMessage, HmacHash, PublicKeyForm, RsaScheme, Secret, Sign, SpecialInteger};
 pub use tamper::{JwsSerialization, Tamper, TokenPart};
 

@@ -106,7 +106,10 @@ pub(crate) fn pss_sha256(message: &[u8], length: usize) -> Vec<u8> {
     let mut block = vec![0; length - 2 * HASH - 2];
     block.push(0x01);
     block.extend_from_slice(&salt);
-    for (byte, mask) in block.iter_mut().zip(mgf1_sha256(&hash, length - HASH - 1)) {
+    for (byte, mask) in block
+        .iter_mut()
+        .zip(mgf1(&digest::SHA256, &hash, length - HASH - 1))
+    {
         *byte ^= mask;
     }
     // emBits is one less than the modulus has (§8.1.1), so the top bit is cleared.
@@ -117,19 +120,19 @@ pub(crate) fn pss_sha256(message: &[u8], length: usize) -> Vec<u8> {
 }
 
 /// RFC 8017 §B.2.1.
-fn mgf1_sha256(seed: &[u8], length: usize) -> Vec<u8> {
-    let mut mask = Vec::with_capacity(length + 32);
+pub(super) fn mgf1(hash: &'static Algorithm, seed: &[u8], length: usize) -> Vec<u8> {
+    let mut mask = Vec::with_capacity(length + digest::MAX_OUTPUT_LEN);
     for counter in 0_u32.. {
         if mask.len() >= length {
             break;
         }
-        mask.extend(digest_of(&digest::SHA256, &[seed, &counter.to_be_bytes()]));
+        mask.extend(digest_of(hash, &[seed, &counter.to_be_bytes()]));
     }
     mask.truncate(length);
     mask
 }
 
-fn digest_of(algorithm: &'static Algorithm, pieces: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn digest_of(algorithm: &'static Algorithm, pieces: &[&[u8]]) -> Vec<u8> {
     let mut context = digest::Context::new(algorithm);
     for piece in pieces {
         context.update(piece);
