@@ -2,15 +2,13 @@
 //!
 //! Really encrypted: whoever has the key reads them. Whatever a library draws is derived from header and content.
 
-use std::io::Write as _;
 use std::num::NonZeroU32;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::digest::{self, Algorithm};
 use aws_lc_rs::key_wrap::{AES_128, AesKek, KeyWrap as _};
 use aws_lc_rs::pbkdf2;
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use flate2::{Compress, Compression, FlushCompress};
 use serde_json::{Map, Value, json};
 
 use crate::encoding::{base64url, from_base64url};
@@ -33,9 +31,6 @@ const WRAPPING_KEY_BYTES: usize = 16;
 
 /// What key wrapping adds, RFC 3394 §2.2.1.
 const WRAPPING_BYTES: usize = 8;
-
-/// What is deflated at a time.
-const CHUNK: [u8; 64 * 1024] = [b'x'; 64 * 1024];
 
 /// What is drawn elsewhere, from one seed.
 struct Drawn {
@@ -152,18 +147,25 @@ fn content(token: &str, encryption: &Encryption) -> Result<Vec<u8>, Obstacle> {
 }
 
 /// The object with a first member of so many MiB, deflated (RFC 1951); `None` for what is no object.
+///
+/// One MiB is deflated, and stands there again and again: behind a full flush every block can be read by itself.
 fn deflated(payload: &[u8], megabytes: u16) -> Option<Vec<u8>> {
-    const IN_MEMORY: &str = "a vector takes every byte";
     let members = payload.strip_prefix(b"{")?;
-    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
-    let mut write = |bytes: &[u8]| encoder.write_all(bytes).expect(IN_MEMORY);
-    write(b"{\"padding\":\"");
-    for _ in 0..usize::from(megabytes) * 1024 * 1024 / CHUNK.len() {
-        write(&CHUNK);
-    }
-    write(b"\",");
-    write(members);
-    Some(encoder.finish().expect(IN_MEMORY))
+    let mut deflate = Compress::new(Compression::best(), false);
+    let head = block(&mut deflate, b"{\"padding\":\"", FlushCompress::Full);
+    let filling = block(&mut deflate, &vec![b'x'; 1024 * 1024], FlushCompress::Full);
+    let tail = [b"\",", members].concat();
+    let tail = block(&mut deflate, &tail, FlushCompress::Finish);
+    Some([head, filling.repeat(usize::from(megabytes)), tail].concat())
+}
+
+fn block(deflate: &mut Compress, bytes: &[u8], flush: FlushCompress) -> Vec<u8> {
+    // RFC 1951 §3.2.4: what does not shrink grows by five bytes for each 64 KB.
+    let mut block = Vec::with_capacity(bytes.len() + 1024);
+    deflate
+        .compress_vec(bytes, &mut block, flush)
+        .expect("a stream of this function's own makes no error");
+    block
 }
 
 /// RFC 7518 §4.8.

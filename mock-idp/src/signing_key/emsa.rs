@@ -5,6 +5,9 @@
 
 use aws_lc_rs::digest::{self, Algorithm, digest};
 
+use rsa::BigUint;
+
+use super::left_padded;
 use crate::recipe::EncodedMessage;
 
 /// `AlgorithmIdentifier` with `NULL` parameters for id-sha256, RFC 8017 §9.2 note 1.
@@ -88,6 +91,31 @@ pub(crate) fn pkcs1(form: EncodedMessage, message: &[u8], length: usize) -> Vec<
             encoded
         }
     }
+}
+
+/// A number of `length` bytes whose cube begins like an encoded message with the shortest padding: a signature for an
+/// exponent of 3, to whoever does not look at what stands behind the hash (CVE-2006-4339). It takes no private key, and the
+/// modulus is too large to matter.
+pub(crate) fn cube_root_forgery(message: &[u8], length: usize) -> Vec<u8> {
+    let hash = digest(&digest::SHA256, message);
+    let mut highest = short_block(&digest_info(SHA256_ALGORITHM, hash.as_ref()));
+    highest.resize(length, 0xff);
+    let highest = BigUint::from_bytes_be(&highest);
+    // The largest cube that is not above: two thirds of the bits are free, and cubes stand closer than that.
+    let (mut low, mut above) = (
+        BigUint::from(0_u8),
+        BigUint::from(1_u8) << (highest.bits() / 3 + 1),
+    );
+    let one = BigUint::from(1_u8);
+    while &above - &low > one {
+        let middle: BigUint = (&low + &above) >> 1;
+        if &middle * &middle * &middle > highest {
+            above = middle;
+        } else {
+            low = middle;
+        }
+    }
+    left_padded(&low, length)
 }
 
 /// EMSA-PSS-ENCODE of RFC 8017 §9.1.1 with SHA-256, MGF1 and a salt of the hash's length (RFC 7518 §3.5), for a modulus
