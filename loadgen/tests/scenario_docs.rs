@@ -258,6 +258,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Case, "[[sequence]]\nstep = [{ fail = 'typo' }]"),
     (Format::Case, "[[sequence]]\nstep = [{ expect = 'typo' }]"),
     (Format::Recipe, "typo = 1"),
+    (Format::Recipe, "payload_encoding = 'typo'"),
     (Format::Recipe, "sign = 'typo'"),
     (Format::Recipe, "sign = { typo = 1 }"),
     (Format::Recipe, "sign = { hmac = 'typo' }"),
