@@ -258,6 +258,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Case, "[[sequence]]\nstep = [{ fail = 'typo' }]"),
     (Format::Case, "[[sequence]]\nstep = [{ expect = 'typo' }]"),
     (Format::Recipe, "typo = 1"),
+    (Format::Recipe, "payload_encoding = 'typo'"),
     (Format::Recipe, "sign = 'typo'"),
     (Format::Recipe, "sign = { typo = 1 }"),
     (Format::Recipe, "sign = { hmac = 'typo' }"),
@@ -268,6 +269,12 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Recipe, "tamper = ['typo']"),
     (Format::Recipe, "tamper = [{ insert = { part = 'typo' } }]"),
     (Format::Recipe, "tamper = [{ json-serialization = 'typo' }]"),
+    (Format::Recipe, "tamper = [{ encrypt = { typo = 1 } }]"),
+    (Format::Recipe, "tamper = [{ encrypt = { alg = 'typo' } }]"),
+    (
+        Format::Recipe,
+        "tamper = [{ encrypt = { content = 'typo' } }]",
+    ),
 ];
 
 #[test]

@@ -7,11 +7,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::encoding::base64url;
+use crate::key_length::KeyLength;
 use crate::minter::IssuerKeys;
 use crate::profile::IssuerProfile;
 use crate::server::jwk_as_served;
 use crate::signing_key::SigningKey;
-use crate::small_key;
 
 /// Keys of [`JwksDocument::ManyKeys`] beside the signing key: some 900 kB, six times what API Gateway's own JWT
 /// authorizer reads.
@@ -31,7 +31,7 @@ const P256_X: &str = "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY";
 const P256_Y: &str = "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
 
 /// A key set by name (RFC 7517 §5). The keys that it adds to the issuer's have these key ids: `{next_kid}`, `exponent-one`,
-/// `huge-16k`, `small-1024`, `symmetric`.
+/// `exponent-three`, `huge-16k`, `large-3072`, `large-4096`, `small-1024`, `symmetric`, `tiny-512`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JwksDocument {
@@ -44,10 +44,18 @@ pub enum JwksDocument {
     Empty,
     /// The signing key, and its modulus again with an exponent of 1 under the `kid` `exponent-one`.
     ExponentOne,
+    /// The signing key, and the modulus of the next with an exponent of 3 under the `kid` `exponent-three`.
+    ExponentThree,
     /// The signing key with `x5c`, `x5t#S256`, `ext` and `key_ops`.
     ExtraMembers,
     /// The signing key, and one of 16,384 bits with an exponent of 2,048 bits.
     HugeKey,
+    /// The signing key, and one of 3,072 bits.
+    #[serde(rename = "key-of-3072-bits")]
+    KeyOf3072Bits,
+    /// The signing key, and one of 4,096 bits.
+    #[serde(rename = "key-of-4096-bits")]
+    KeyOf4096Bits,
     /// The signing key, and the next one with `key_ops` of `encrypt` alone.
     KeyOpsEncrypt,
     /// Two thousand other keys, and the signing key as the last.
@@ -66,6 +74,8 @@ pub enum JwksDocument {
     SmallKey,
     /// The signing key, and a symmetric one.
     Symmetric,
+    /// The signing key, and one of 512 bits.
+    TinyKey,
     /// The signing key behind whole keys of other kinds, two of which no verifier knows yet.
     UnknownKinds,
     /// The signing key, and the next one for encryption.
@@ -99,6 +109,11 @@ impl JwksDocument {
                 key["e"] = json!("AQ");
                 vec![signing(), key]
             }
+            Self::ExponentThree => {
+                let mut key = renamed(bare(&keys.next), "exponent-three");
+                key["e"] = json!("Aw");
+                vec![signing(), key]
+            }
             Self::ExtraMembers => vec![with_extra_members(signing(), &keys.signing)],
             Self::HugeKey => vec![signing(), huge()],
             Self::KeyOpsEncrypt => vec![signing(), next_with("key_ops", json!(["encrypt"]))],
@@ -112,7 +127,10 @@ impl JwksDocument {
             Self::Rotated => vec![signing(), next()],
             Self::SameKid => vec![renamed(next(), keys.signing.kid())],
             Self::SameKidOtherKind => vec![elliptic(keys.signing.kid()), signing()],
-            Self::SmallKey => vec![signing(), small_key::public_jwk()],
+            Self::KeyOf3072Bits => vec![signing(), KeyLength::Bits3072.public_jwk()],
+            Self::KeyOf4096Bits => vec![signing(), KeyLength::Bits4096.public_jwk()],
+            Self::SmallKey => vec![signing(), KeyLength::Bits1024.public_jwk()],
+            Self::TinyKey => vec![signing(), KeyLength::Bits512.public_jwk()],
             Self::Symmetric => vec![
                 signing(),
                 json!({"kty": "oct", "kid": "symmetric", "alg": "HS256", "k": base64url(SYMMETRIC_SECRET)}),

@@ -8,9 +8,11 @@
 //! The keys are derived from a seed and are therefore public knowledge. Never let a real API trust them.
 
 mod certificate;
+mod edwards_key;
 mod encoding;
 mod fill;
 mod jwks_document;
+mod key_length;
 mod key_store;
 mod minter;
 mod profile;
@@ -18,10 +20,10 @@ mod public_key;
 mod recipe;
 mod server;
 mod signing_key;
-mod small_key;
 
 pub use fill::FillError;
 pub use jwks_document::JwksDocument;
+pub use key_length::KeyLength;
 pub use key_store::{KeyStore, KeyStoreError};
 pub use minter::{
     GenuineToken, GenuineTokenError, IssuerKeys, Lacking, MintDefaults, MintError, Minter,
@@ -30,8 +32,9 @@ pub use profile::{
     BodyFormat, ClientAuthentication, IssuerProfile, ProfileError, UnknownUser, User,
 };
 pub use recipe::{
-    EncodedMessage, HmacHash, JwsSerialization, PartSource, PublicKeyForm, Recipe, RecipeError,
-    RsaScheme, Secret, Sign, SpecialInteger, Tamper, TokenPart,
+    EncodedMessage, EncryptedContent, Encryption, HmacHash, JwsSerialization, KeyEncryption,
+    PartSource, PublicKeyForm, Recipe, RecipeError, RsaScheme, Secret, Sign, SpecialInteger,
+    Tamper, TextEncoding, TokenPart,
 };
 pub use server::{
     Client, JwksAnswer, JwksFault, JwksFetch, ListenerHit, MockIdp, MockIdpConfig, StartError,

@@ -4,6 +4,7 @@
 //! nothing is drawn, so the same arguments give the same bytes.
 
 mod claims;
+mod encrypting;
 mod genuine;
 mod tampering;
 
@@ -14,14 +15,14 @@ use std::sync::Arc;
 use aws_lc_rs::{hmac, signature};
 use serde_json::{Map, Value};
 
-use crate::encoding::base64url;
+use crate::edwards_key;
+use crate::encoding::{base64url, from_base64, pem};
 use crate::fill::{Bindings, FillError};
 use crate::profile::{IssuerProfile, UnknownUser, User};
 use crate::public_key::PublicKey;
 use crate::recipe::{EncodedMessage, HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
 use crate::server::jwk_as_served;
 use crate::signing_key::{SigningKey, emsa};
-use crate::small_key;
 
 pub use genuine::{GenuineToken, GenuineTokenError, Lacking};
 
@@ -277,6 +278,7 @@ impl Minter {
         let payload = part_bytes(&recipe.payload, &bindings, "claims", || {
             self.baseline_claims(&bindings, serial)
         })?;
+        let payload = recipe.payload_encoding.encode(payload);
         let signing_input = format!("{}.{}", base64url(&header), base64url(&payload));
         let signature = self.signature(&recipe.sign, signing_input.as_bytes(), &bindings)?;
         let token = format!("{signing_input}.{}", base64url(&signature));
@@ -300,12 +302,14 @@ impl Minter {
                 ("issuer_host", host(&self.defaults.jwks_uri)),
                 ("listener", listener),
                 ("listener_address", without_scheme(listener)),
+                ("listener_port", behind_host(listener)),
                 ("serial", serial),
             ],
             now,
             jwks: vec![
                 ("attacker_jwk", jwk_as_served(&self.profile, &keys.attacker)),
                 ("attacker_x5c", keys.attacker.x5c()),
+                ("attacker_ed25519_jwk", edwards_key::public_jwk()),
             ],
             lacking: Vec::new(),
         };
@@ -336,9 +340,11 @@ impl Minter {
         }
         Ok(match sign {
             Sign::Attacker => self.keys.attacker.sign_rs256(input),
+            Sign::AttackerEd25519 => edwards_key::sign(input),
             Sign::Bytes(bytes) => bytes.clone(),
             // x to the power of 1 is x: the encoded message is its own signature.
             Sign::ExponentOne => emsa::pkcs1(EncodedMessage::Canonical, input, MODULUS_BYTES),
+            Sign::ExponentThree => emsa::cube_root_forgery(input, MODULUS_BYTES),
             Sign::Encoded(form) => {
                 key.raw_private_operation(&emsa::pkcs1(*form, input, MODULUS_BYTES))
             }
@@ -353,6 +359,7 @@ impl Minter {
             Sign::Issuer => key.sign_rs256(input),
             Sign::Next => self.keys.next.sign_rs256(input),
             Sign::None => Vec::new(),
+            Sign::OfLength(length) => length.sign(input),
             Sign::Rsa(RsaScheme::Pkcs1Sha384) => {
                 key.sign_pkcs1(&signature::RSA_PKCS1_SHA384, input)
             }
@@ -362,7 +369,6 @@ impl Minter {
             Sign::Rsa(RsaScheme::PssSha256) => {
                 key.raw_private_operation(&emsa::pss_sha256(input, MODULUS_BYTES))
             }
-            Sign::Small => small_key::sign(input),
         })
     }
 
@@ -381,9 +387,24 @@ impl Minter {
         }
     }
 
+    /// The issuer's certificate in DER, where its key set shows one.
+    fn certificate(&self) -> Result<Vec<u8>, MintError> {
+        if self.genuine.is_none() {
+            return Ok(self.keys.signing.certificate().to_vec());
+        }
+        let (_, jwk) = self.public_key()?;
+        let shown = jwk["x5c"][0].as_str().and_then(from_base64);
+        shown.ok_or_else(|| MintError::signing(Lacking::Certificate))
+    }
+
     fn secret_bytes(&self, secret: &Secret, bindings: &Bindings<'_>) -> Result<Vec<u8>, MintError> {
         match secret {
             Secret::Bytes(bytes) => Ok(bytes.clone()),
+            Secret::CertificateDer => self.certificate(),
+            Secret::CertificatePem => {
+                let der = self.certificate()?;
+                Ok(pem("CERTIFICATE", &der, "\n").into_bytes())
+            }
             Secret::PublicKey(form) => {
                 let (key, as_served) = self.public_key()?;
                 Ok(key.form(*form, &as_served))
@@ -404,6 +425,12 @@ impl Minter {
 /// A URL without `http://`.
 fn without_scheme(url: &str) -> &str {
     url.split_once("://").map_or(url, |(_, rest)| rest)
+}
+
+/// What stands behind the host: the port, and the path if there is one.
+fn behind_host(url: &str) -> &str {
+    let address = without_scheme(url);
+    address.split_once(':').map_or("", |(_, rest)| rest)
 }
 
 /// Host and port of a URL.

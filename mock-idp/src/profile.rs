@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::fill::{Bindings, FillError};
+use crate::server::OPEN_REDIRECT;
 
 /// How one issuer's tokens and endpoints look. Parsed from TOML; nothing in it is invalid afterwards.
 #[derive(Clone, Debug, Deserialize)]
@@ -322,10 +323,11 @@ impl IssuerProfile {
         Ok(())
     }
 
-    /// One path answers one question; `/healthz` is the stand-in's own.
+    /// One path answers one question; `/healthz` and `/open-redirect` are the stand-in's own.
     fn check_paths(&self) -> Result<(), ProfileError> {
         let mut paths = self.discovery_paths();
-        paths.extend([self.jwks_path(), self.token_path(), "/healthz".to_owned()]);
+        paths.extend([self.jwks_path(), self.token_path()]);
+        paths.extend(["/healthz", OPEN_REDIRECT].map(str::to_owned));
         for path in &paths {
             self.check_expanded("paths", path)?;
             if !path.starts_with('/') {
@@ -336,7 +338,10 @@ impl IssuerProfile {
         if distinct.len() == paths.len() {
             Ok(())
         } else {
-            Err(self.wrong("paths", "must differ from each other and from /healthz"))
+            Err(self.wrong(
+                "paths",
+                "must differ from each other, from /healthz and from /open-redirect",
+            ))
         }
     }
 

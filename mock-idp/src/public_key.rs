@@ -71,6 +71,13 @@ impl PublicKey {
         &self.exponent
     }
 
+    /// RSAEP of RFC 8017 §5.1.1 on an encoded message of the key's length.
+    pub(crate) fn raw_public_operation(&self, encoded: &[u8]) -> Vec<u8> {
+        let number = |bytes: &[u8]| BigUint::from_bytes_be(bytes);
+        let power = number(encoded).modpow(&number(&self.exponent), &number(&self.modulus));
+        left_padded(&power, self.modulus.len())
+    }
+
     /// `SubjectPublicKeyInfo` in DER.
     pub(crate) fn spki_der(&self) -> &[u8] {
         &self.spki_der

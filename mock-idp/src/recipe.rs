@@ -2,14 +2,18 @@
 //!
 //! Owns the format and its errors. It mints nothing and fills in nothing; [`crate::Minter`] does.
 
+mod encrypt;
 mod sign;
 mod tamper;
+mod text_encoding;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+pub use encrypt::{EncryptedContent, Encryption, KeyEncryption};
 pub use sign::{EncodedMessage, HmacHash, PublicKeyForm, RsaScheme, Secret, Sign, SpecialInteger};
 pub use tamper::{JwsSerialization, Tamper, TokenPart};
+pub use text_encoding::TextEncoding;
 
 use crate::encoding::from_hex;
 
@@ -23,7 +27,7 @@ use crate::encoding::from_hex;
 ///   `$`. `{issuer}`, `{audience}`, `{scope}`, `{client_id}`, `{kid}`, `{attacker_kid}`, `{jwks_uri}`, `{now}`,
 ///   `{now+300}` are filled in inside strings and member names, at any depth.
 /// - `header_text` or `header_hex` instead of `header`, `payload_text` or `payload_hex` instead of `claims`: the exact
-///   bytes, the placeholders filled in in the text forms.
+///   bytes, the placeholders filled in in the text forms. `payload_encoding`: see [`TextEncoding`].
 /// - `sign`: see [`Sign`]. `tamper`: a list of [`Tamper`], applied in order.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(try_from = "RecipeText")]
@@ -32,6 +36,8 @@ pub struct Recipe {
     pub header: PartSource,
     /// The payload.
     pub payload: PartSource,
+    /// How the payload's text becomes bytes.
+    pub payload_encoding: TextEncoding,
     /// Who signs, and how.
     pub sign: Sign,
     /// What is done to the token afterwards, in order.
@@ -42,7 +48,10 @@ impl Recipe {
     /// Whether the token, before its tampers, is just as the issuer makes it.
     pub(crate) fn is_of_the_issuer(&self) -> bool {
         let untouched = |part: &PartSource| *part == PartSource::default();
-        self.sign == Sign::Issuer && untouched(&self.header) && untouched(&self.payload)
+        self.sign == Sign::Issuer
+            && untouched(&self.header)
+            && untouched(&self.payload)
+            && self.payload_encoding == TextEncoding::Utf8
     }
 }
 
@@ -85,6 +94,8 @@ struct RecipeText {
     payload_text: Option<String>,
     payload_hex: Option<String>,
     #[serde(default)]
+    payload_encoding: TextEncoding,
+    #[serde(default)]
     sign: Sign,
     #[serde(default)]
     tamper: Vec<Tamper>,
@@ -94,7 +105,11 @@ impl TryFrom<RecipeText> for Recipe {
     type Error = RecipeError;
 
     fn try_from(text: RecipeText) -> Result<Self, RecipeError> {
+        if text.payload_hex.is_some() && text.payload_encoding != TextEncoding::Utf8 {
+            return Err(RecipeError::Exclusive("payload_hex", "payload_encoding"));
+        }
         Ok(Self {
+            payload_encoding: text.payload_encoding,
             header: part_source(
                 ("header", text.header),
                 ("header_text", text.header_text),

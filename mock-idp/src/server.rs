@@ -129,7 +129,6 @@ struct Site {
     discovery_paths: Vec<String>,
     token_path: String,
     published: RwLock<Published>,
-    jwks_cache_control: Option<HeaderValue>,
     discovery: Bytes,
     fetches: FetchLog,
     minter: Arc<Minter>,
@@ -142,14 +141,19 @@ struct Published {
     document: JwksDocument,
     text: Bytes,
     fault: Option<JwksFault>,
+    cache_control: Option<HeaderValue>,
 }
 
 enum Route {
     Discovery,
     Health,
     Jwks,
+    OpenRedirect,
     Token,
 }
+
+/// Leads wherever its query says: what a URL that begins like the issuer's may yet come to (CWE-601).
+pub(crate) const OPEN_REDIRECT: &str = "/open-redirect";
 
 impl MockIdp {
     /// Starts the issuer on the current runtime. It answers when this returns.
@@ -225,6 +229,11 @@ impl MockIdp {
         self.site.published().fault = fault;
     }
 
+    /// Sends this `Cache-Control` (RFC 9111 §5.2) with the keys from the next fetch on; a text that no header can hold is none.
+    pub fn cache_keys(&self, cache_control: &str) {
+        self.site.published().cache_control = HeaderValue::from_str(cache_control).ok();
+    }
+
     /// The last 4,096 fetches of the JWKS, oldest first.
     pub fn fetches(&self) -> Vec<JwksFetch> {
         self.site.fetches.recent()
@@ -262,6 +271,9 @@ impl Site {
             document: JwksDocument::Default,
             text: Bytes::from(jwks_document(&profile, &config.keys).to_string()),
             fault: None,
+            cache_control: profile.jwks.cache_control.as_deref().map(|value| {
+                HeaderValue::from_str(value).expect("the profile was checked for printable ASCII")
+            }),
         });
         let discovery = documents::discovery(&profile, &issuer, &jwks_uri, &token_endpoint_uri);
         let minter = Arc::new(Minter::new(
@@ -270,9 +282,6 @@ impl Site {
             defaults,
             config.keys,
         ));
-        let cache_control = profile.jwks.cache_control.as_deref().map(|value| {
-            HeaderValue::from_str(value).expect("the profile was checked for printable ASCII")
-        });
         Self {
             jwks_uri,
             token_endpoint_uri,
@@ -280,7 +289,6 @@ impl Site {
             discovery_paths: profile.discovery_paths(),
             token_path: profile.token_path(),
             published,
-            jwks_cache_control: cache_control,
             discovery: Bytes::from(discovery.to_string()),
             fetches: FetchLog::default(),
             tokens: TokenEndpoint::new(Arc::clone(&minter), config.clients),
@@ -307,6 +315,8 @@ impl Site {
             Some(Route::Discovery)
         } else if path == "/healthz" {
             Some(Route::Health)
+        } else if path == OPEN_REDIRECT {
+            Some(Route::OpenRedirect)
         } else {
             None
         }
@@ -325,12 +335,18 @@ impl Site {
         Ok(match route {
             Route::Token if *method == Method::POST => self.tokens.answer(request).await,
             Route::Token => not_allowed("POST"),
-            Route::Discovery | Route::Health | Route::Jwks if !reads => not_allowed("GET, HEAD"),
+            Route::Discovery | Route::Health | Route::Jwks | Route::OpenRedirect if !reads => {
+                not_allowed("GET, HEAD")
+            }
             Route::Discovery => json_response(StatusCode::OK, self.discovery.clone()),
             Route::Health => {
                 json_response(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))
             }
             Route::Jwks => return self.jwks(received).await,
+            Route::OpenRedirect => {
+                let query = request.uri().query().unwrap_or_default();
+                fault::redirect(query.strip_prefix("to=").unwrap_or("/"))
+            }
         })
     }
 
@@ -347,10 +363,8 @@ impl Site {
             return fault.answer(published.text).await;
         }
         let mut response = json_response(StatusCode::OK, published.text);
-        if let Some(policy) = &self.jwks_cache_control {
-            response
-                .headers_mut()
-                .insert(header::CACHE_CONTROL, policy.clone());
+        if let Some(policy) = published.cache_control {
+            response.headers_mut().insert(header::CACHE_CONTROL, policy);
         }
         let answer = JwksAnswer::Document(published.document);
         let status = Some(response.status().as_u16());

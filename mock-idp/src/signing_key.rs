@@ -3,6 +3,7 @@
 //! Owns the key material. It does not choose what is signed; hand-made encodings are in [`emsa`].
 
 pub(crate) mod emsa;
+pub(crate) mod oaep;
 
 use std::fmt;
 use std::sync::{Arc, OnceLock};

@@ -81,6 +81,8 @@ pub struct Case {
     /// How long the answer may take; a later one is an overreach.
     #[serde(default, deserialize_with = "within")]
     pub within: Option<Duration>,
+    /// By how many megabytes the memory of one of the target's processes may grow at its peak; more is an overreach.
+    pub memory_growth_mb: Option<u64>,
     /// The name of a field that the answer has to have, and what its value has to hold; without it the answer is noted.
     pub answer_holds: Option<(String, String)>,
     /// What has to be true of the answers to this case and to all others that are asked with it.

@@ -10,12 +10,30 @@ use super::Outcome;
 pub trait Processes: std::fmt::Debug + Sync {
     /// How many have ended by themselves so far.
     fn ended(&self) -> u64;
+
+    /// The most memory that one of them has had resident at a time, in bytes; `None` where nobody knows.
+    fn peak_memory_bytes(&self) -> Option<u64>;
 }
 
 impl Processes for Testbed {
     fn ended(&self) -> u64 {
         self.ended_processes()
     }
+
+    fn peak_memory_bytes(&self) -> Option<u64> {
+        let ids = self.process_ids();
+        ids.into_iter().filter_map(peak_memory_bytes).max()
+    }
+}
+
+/// The peak of a process's resident set, proc(5) `VmHWM`; `None` for one that has ended, and where there is no `/proc`.
+fn peak_memory_bytes(process: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kilobytes * 1024)
 }
 
 /// How the reason of a case begins that has ended a process.

@@ -2,7 +2,7 @@
 
 use mock_idp::Recipe;
 
-use super::remark::remarked;
+use super::remark::{Beside, remarked};
 use super::{
     Case, Conformance, Outcome, PolicyQuestion, Unasked, declared, missing, overreach, policy,
     probe, record,
@@ -99,7 +99,16 @@ impl Conformance<'_> {
             let judged = self.ask_policy(case, policy, question, connection).await;
             return (judged, false);
         }
+        let memory = || {
+            let looked_at = case.memory_growth_mb.and(self.processes);
+            looked_at.and_then(super::Processes::peak_memory_bytes)
+        };
+        let memory_before = memory();
         let observation = connection.call(&question.request).await;
+        let memory_growth = match (memory_before, memory()) {
+            (Some(before), Some(after)) => after.saturating_sub(before),
+            _ => 0,
+        };
         let repeats = observation.answer.as_ref().is_some_and(|answer| {
             let mut secrets = question.secrets.iter();
             secrets.any(|part| answer.repeats(part.as_bytes()))
@@ -112,7 +121,15 @@ impl Conformance<'_> {
             let reason = "the target lets anybody in at a path that there is not, too".to_owned();
             return (record(case, None, Outcome::Skip, Some(reason)), repeats);
         }
-        let (plain, remark) = remarked(case, plain, &observation, repeats);
+        let (plain, remark) = remarked(
+            case,
+            plain,
+            &observation,
+            Beside {
+                repeats,
+                memory_growth,
+            },
+        );
         let (plain, visit) = match self.visited(case) {
             // Who was let in by a key of the attacker's is told as that.
             Some(visit) if plain != Outcome::UnexpectedAllow => (overreach(case), Some(visit)),

@@ -3,12 +3,21 @@
 use super::{AnswerRule, Case, ConformanceRecord, Outcome, overreach};
 use crate::target::Observation;
 
-/// What the answer's form and time make of an outcome that is right so far.
+/// What is known beside the answer itself.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Beside {
+    /// Whether the answer repeats what it has no reason to.
+    pub(super) repeats: bool,
+    /// By how much the memory of one of the target's processes has grown at its peak, in bytes.
+    pub(super) memory_growth: u64,
+}
+
+/// What the answer's form, its time and its cost make of an outcome that is right so far.
 pub(super) fn remarked(
     case: &Case,
     plain: Outcome,
     observation: &Observation,
-    repeats: bool,
+    beside: Beside,
 ) -> (Outcome, Option<String>) {
     let right = matches!(plain, Outcome::Note | Outcome::Pass | Outcome::WrongStatus);
     let took = observation.finished - observation.sent;
@@ -16,7 +25,12 @@ pub(super) fn remarked(
         let reason = format!("the answer took {took:.1?}, and may take {most:?}");
         return (overreach(case), Some(reason));
     }
-    if case.answers == Some(AnswerRule::NoToken) && right && repeats {
+    let grown = beside.memory_growth / 1_000_000;
+    if let Some(most) = case.memory_growth_mb.filter(|most| right && grown > *most) {
+        let reason = format!("the target took {grown} MB more of memory, and may take {most} MB");
+        return (overreach(case), Some(reason));
+    }
+    if case.answers == Some(AnswerRule::NoToken) && right && beside.repeats {
         return (
             overreach(case),
             Some("the answer repeats a part of the token".to_owned()),

@@ -32,9 +32,11 @@ impl Sequence {
     /// Whether it asks about keys, and so needs an issuer of its own and a target that has fetched nothing yet.
     pub fn needs_own_issuer(&self) -> bool {
         self.steps.iter().any(|step| match step {
-            Step::Fail(_) | Step::FetchesAtMost(_) | Step::Serve(_) | Step::ListenerUnvisited => {
-                true
-            }
+            Step::CacheControl(_)
+            | Step::Fail(_)
+            | Step::FetchesAtMost(_)
+            | Step::ListenerUnvisited
+            | Step::Serve(_) => true,
             Step::Mint { .. } | Step::Send(_) | Step::Wait(_) => false,
         })
     }
@@ -100,7 +102,8 @@ impl RawSequence {
                         )));
                     }
                 }
-                Step::Fail(_)
+                Step::CacheControl(_)
+                | Step::Fail(_)
                 | Step::FetchesAtMost(_)
                 | Step::ListenerUnvisited
                 | Step::Serve(_)
@@ -132,6 +135,7 @@ impl RawSequence {
                 jwks: JwksDocument::Default,
                 listener: None,
                 within: None,
+                memory_growth_mb: None,
                 answer_holds: None,
                 answers: None,
                 second: None,

@@ -64,6 +64,9 @@ pub enum GenuineTokenError {
 /// What is lacking for a token that only the issuer could make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lacking {
+    /// The issuer's certificate.
+    #[error("the issuer's key set shows no certificate")]
+    Certificate,
     /// A `kid` in the genuine token's header.
     #[error("the genuine token has no kid")]
     KeyId,

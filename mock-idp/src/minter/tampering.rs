@@ -9,7 +9,7 @@ use crate::recipe::{JwsSerialization, Recipe, Sign, Tamper, TokenPart};
 use super::{MintError, Minter};
 
 /// Why one tamper cannot be applied.
-enum Obstacle {
+pub(super) enum Obstacle {
     Fill(FillError),
     Unfit(&'static str),
 }
@@ -20,15 +20,24 @@ impl From<FillError> for Obstacle {
     }
 }
 
+impl From<MintError> for Obstacle {
+    fn from(error: MintError) -> Self {
+        match error {
+            MintError::Fill { reason, .. } => Self::Fill(reason),
+            MintError::Tamper { reason, .. } => Self::Unfit(reason),
+        }
+    }
+}
+
 /// The three parts of a compact JWS, RFC 7515 §7.1.
-struct Parts<'a> {
-    header: &'a str,
-    payload: &'a str,
-    signature: &'a str,
+pub(super) struct Parts<'a> {
+    pub(super) header: &'a str,
+    pub(super) payload: &'a str,
+    pub(super) signature: &'a str,
 }
 
 impl<'a> Parts<'a> {
-    fn of(token: &'a str) -> Result<Self, Obstacle> {
+    pub(super) fn of(token: &'a str) -> Result<Self, Obstacle> {
         let mut parts = token.split('.');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(header), Some(payload), Some(signature), None) => Ok(Self {
@@ -132,6 +141,7 @@ impl Minter {
             Tamper::EmptyHeader => Ok(Parts::of(token)?.with(TokenPart::Header, "")),
             Tamper::EmptyPayload => Ok(Parts::of(token)?.with(TokenPart::Payload, "")),
             Tamper::EmptySignature => Ok(Parts::of(token)?.with(TokenPart::Signature, "")),
+            Tamper::Encrypt(encryption) => self.encrypted(token, encryption, bindings),
             Tamper::FlipSignatureBit(bit) => edit_signature(token, |bytes| flip_bit(bytes, *bit)),
             Tamper::HeaderAfterSigning(changes) => {
                 edit_members(token, TokenPart::Header, changes, bindings)
@@ -189,12 +199,7 @@ impl Minter {
         let (input, _) = token
             .rsplit_once('.')
             .ok_or(Obstacle::Unfit("needs a token with a dot"))?;
-        let signature = self
-            .signature(sign, input.as_bytes(), bindings)
-            .map_err(|error| match error {
-                MintError::Fill { reason, .. } => Obstacle::Fill(reason),
-                MintError::Tamper { reason, .. } => Obstacle::Unfit(reason),
-            })?;
+        let signature = self.signature(sign, input.as_bytes(), bindings)?;
         Ok(format!("{input}.{}", base64url(&signature)))
     }
 }

@@ -7,22 +7,27 @@ use serde::de::{Error as _, IntoDeserializer as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use crate::encoding::from_hex;
+use crate::key_length::KeyLength;
 
 /// Who makes the signature, and how. The header's `alg` is not touched by it.
 ///
-/// As text: `"issuer"`, `"attacker"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`,
-/// `{ rsa = "pss-sha256" }`, `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`,
-/// `{ bytes_filled = 2048 }`.
+/// As text: `"issuer"`, `"attacker"`, `"attacker-ed25519"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`, `"exponent-three"`,
+/// or a table: `{ hmac = "sha256", secret = "spki-pem" }`, `{ rsa = "pss-sha256" }`, `{ rsa_bits = 3072 }`,
+/// `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`, `{ bytes_filled = 2048 }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Sign {
     /// RS256 with another RSA key; the header's `kid` stays.
     Attacker,
+    /// `EdDSA` with an attacker's Ed25519 key (RFC 8037); the header's `kid` stays.
+    AttackerEd25519,
     /// Exactly these bytes.
     Bytes(Vec<u8>),
     /// A raw RSA operation with the issuer's key over a hand-made encoding.
     Encoded(EncodedMessage),
     /// The encoded message itself, which a public exponent of 1 takes for its signature.
     ExponentOne,
+    /// A cube root, which a public exponent of 3 takes for a signature where the padding's end is not looked at.
+    ExponentThree,
     /// A message authentication code, for key confusion (RFC 8725 §2.1).
     Hmac {
         /// The hash.
@@ -39,10 +44,10 @@ pub enum Sign {
     Next,
     /// The empty signature (RFC 7518 §3.6).
     None,
+    /// RS256 with a key of another length; the header's `kid` stays.
+    OfLength(KeyLength),
     /// Another RSA scheme with the issuer's key.
     Rsa(RsaScheme),
-    /// RS256 with a key of 1,024 bits; the header's `kid` stays.
-    Small,
 }
 
 impl Sign {
@@ -55,12 +60,14 @@ impl Sign {
             | Self::Next
             | Self::Rsa(_) => true,
             Self::Attacker
+            | Self::AttackerEd25519
             | Self::Bytes(_)
             | Self::ExponentOne
+            | Self::ExponentThree
             | Self::Hmac { .. }
             | Self::Integer(_)
             | Self::None
-            | Self::Small => false,
+            | Self::OfLength(_) => false,
         }
     }
 }
@@ -141,11 +148,15 @@ pub enum SpecialInteger {
 
 /// The key of an HMAC.
 ///
-/// As text: the name of a [`PublicKeyForm`], `"empty"`, `"text:…"` (placeholders are filled in) or `"hex:…"`.
+/// As text: the name of a [`PublicKeyForm`], `"certificate-der"`, `"certificate-pem"`, `"empty"`, `"text:…"` (placeholders are filled in) or `"hex:…"`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Secret {
     /// Exactly these bytes, none for `empty`.
     Bytes(Vec<u8>),
+    /// The issuer's certificate in DER, as in `x5c`.
+    CertificateDer,
+    /// The same in PEM.
+    CertificatePem,
     /// The issuer's public key in this form.
     PublicKey(PublicKeyForm),
     /// This text, its placeholders filled in.
@@ -191,8 +202,11 @@ pub enum PublicKeyForm {
 impl<'de> Deserialize<'de> for Secret {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
-        if text == "empty" {
-            return Ok(Self::Bytes(Vec::new()));
+        match text.as_str() {
+            "certificate-der" => return Ok(Self::CertificateDer),
+            "certificate-pem" => return Ok(Self::CertificatePem),
+            "empty" => return Ok(Self::Bytes(Vec::new())),
+            _ => {}
         }
         if let Some(literal) = text.strip_prefix("text:") {
             return Ok(Self::Text(literal.to_owned()));
@@ -205,7 +219,9 @@ impl<'de> Deserialize<'de> for Secret {
         PublicKeyForm::deserialize(text.as_str().into_deserializer())
             .map(Self::PublicKey)
             .map_err(|error: serde::de::value::Error| {
-                D::Error::custom(format!("{error}, or `empty`, `text:…`, `hex:…`"))
+                D::Error::custom(format!(
+                    "{error}, or `certificate-der`, `certificate-pem`, `empty`, `text:…`, `hex:…`"
+                ))
             })
     }
 }
@@ -227,6 +243,7 @@ struct SignTable {
     hmac: Option<HmacHash>,
     secret: Option<Secret>,
     rsa: Option<RsaScheme>,
+    rsa_bits: Option<KeyLength>,
     encoded: Option<EncodedMessage>,
     integer: Option<SpecialInteger>,
     bytes_hex: Option<String>,
@@ -238,24 +255,28 @@ impl<'de> Visitor<'de> for SignVisitor {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(
-            "`issuer`, `attacker`, `exponent-one`, `next`, `none`, `small` or a table with one of `hmac` (and `secret`), \
-             `rsa`, `encoded`, `integer`, `bytes_hex`, `bytes_filled`",
+            "`issuer`, `attacker`, `attacker-ed25519`, `exponent-one`, `exponent-three`, `next`, `none`, `small` or a table with \
+             one of `hmac` (and `secret`), `rsa`, `rsa_bits`, `encoded`, `integer`, `bytes_hex`, `bytes_filled`",
         )
     }
 
     fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<Sign, E> {
         match name {
             "attacker" => Ok(Sign::Attacker),
+            "attacker-ed25519" => Ok(Sign::AttackerEd25519),
             "exponent-one" => Ok(Sign::ExponentOne),
+            "exponent-three" => Ok(Sign::ExponentThree),
             "issuer" => Ok(Sign::Issuer),
             "next" => Ok(Sign::Next),
             "none" => Ok(Sign::None),
-            "small" => Ok(Sign::Small),
+            "small" => Ok(Sign::OfLength(KeyLength::Bits1024)),
             _ => Err(E::unknown_variant(
                 name,
                 &[
                     "attacker",
+                    "attacker-ed25519",
                     "exponent-one",
+                    "exponent-three",
                     "issuer",
                     "next",
                     "none",
@@ -281,6 +302,7 @@ impl<'de> Visitor<'de> for SignVisitor {
         let mut given = [
             mac,
             table.rsa.map(Sign::Rsa),
+            table.rsa_bits.map(Sign::OfLength),
             table.encoded.map(Sign::Encoded),
             table.integer.map(Sign::Integer),
             bytes,
@@ -293,8 +315,8 @@ impl<'de> Visitor<'de> for SignVisitor {
         match (given.next(), given.next()) {
             (Some(sign), None) => Ok(sign),
             _ => Err(A::Error::custom(
-                "`sign` must have exactly one of `hmac` (with `secret`), `rsa`, `encoded`, `integer`, `bytes_hex`, \
-                 `bytes_filled`",
+                "`sign` must have exactly one of `hmac` (with `secret`), `rsa`, `rsa_bits`, `encoded`, `integer`, \
+                 `bytes_hex`, `bytes_filled`",
             )),
         }
     }

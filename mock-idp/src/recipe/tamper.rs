@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::Encryption;
+
 /// One way to spoil a token. Applied in the recipe's order to the token's text.
 ///
 /// As text, the name in kebab case, alone or as the one key of a table: `"empty-signature"`, `{ append = ".AAAA" }`.
@@ -31,6 +33,8 @@ pub enum Tamper {
     EmptyPayload,
     /// Leaves out the signature; its dot stays.
     EmptySignature,
+    /// Makes an encrypted token of five parts of it, RFC 7516 §7.1.
+    Encrypt(Encryption),
     /// Inverts one bit of the signature's bytes, counted from the most significant bit of the first byte.
     FlipSignatureBit(usize),
     /// Edits the header as `header` of a recipe does; the signature stays.

@@ -119,7 +119,7 @@ fn html() -> Response {
     response
 }
 
-fn redirect(url: &str) -> Response {
+pub(super) fn redirect(url: &str) -> Response {
     let mut response = json_response(StatusCode::FOUND, Bytes::new());
     // A text that no header can hold gives a redirect to nowhere, which is a fault as good as any.
     if let Ok(location) = HeaderValue::from_str(url) {

@@ -5,6 +5,9 @@
 
 use aws_lc_rs::digest::{self, Algorithm, digest};
 
+use rsa::BigUint;
+
+use super::left_padded;
 use crate::recipe::EncodedMessage;
 
 /// `AlgorithmIdentifier` with `NULL` parameters for id-sha256, RFC 8017 §9.2 note 1.
@@ -90,6 +93,31 @@ pub(crate) fn pkcs1(form: EncodedMessage, message: &[u8], length: usize) -> Vec<
     }
 }
 
+/// A number of `length` bytes whose cube begins like an encoded message with the shortest padding: a signature for an
+/// exponent of 3, to whoever does not look at what stands behind the hash (CVE-2006-4339). It takes no private key, and the
+/// modulus is too large to matter.
+pub(crate) fn cube_root_forgery(message: &[u8], length: usize) -> Vec<u8> {
+    let hash = digest(&digest::SHA256, message);
+    let mut highest = short_block(&digest_info(SHA256_ALGORITHM, hash.as_ref()));
+    highest.resize(length, 0xff);
+    let highest = BigUint::from_bytes_be(&highest);
+    // The largest cube that is not above: two thirds of the bits are free, and cubes stand closer than that.
+    let (mut low, mut above) = (
+        BigUint::from(0_u8),
+        BigUint::from(1_u8) << (highest.bits() / 3 + 1),
+    );
+    let one = BigUint::from(1_u8);
+    while &above - &low > one {
+        let middle: BigUint = (&low + &above) >> 1;
+        if &middle * &middle * &middle > highest {
+            above = middle;
+        } else {
+            low = middle;
+        }
+    }
+    left_padded(&low, length)
+}
+
 /// EMSA-PSS-ENCODE of RFC 8017 §9.1.1 with SHA-256, MGF1 and a salt of the hash's length (RFC 7518 §3.5), for a modulus
 /// of `8 * length` bits.
 ///
@@ -106,7 +134,10 @@ pub(crate) fn pss_sha256(message: &[u8], length: usize) -> Vec<u8> {
     let mut block = vec![0; length - 2 * HASH - 2];
     block.push(0x01);
     block.extend_from_slice(&salt);
-    for (byte, mask) in block.iter_mut().zip(mgf1_sha256(&hash, length - HASH - 1)) {
+    for (byte, mask) in block
+        .iter_mut()
+        .zip(mgf1(&digest::SHA256, &hash, length - HASH - 1))
+    {
         *byte ^= mask;
     }
     // emBits is one less than the modulus has (§8.1.1), so the top bit is cleared.
@@ -117,19 +148,19 @@ pub(crate) fn pss_sha256(message: &[u8], length: usize) -> Vec<u8> {
 }
 
 /// RFC 8017 §B.2.1.
-fn mgf1_sha256(seed: &[u8], length: usize) -> Vec<u8> {
-    let mut mask = Vec::with_capacity(length + 32);
+pub(super) fn mgf1(hash: &'static Algorithm, seed: &[u8], length: usize) -> Vec<u8> {
+    let mut mask = Vec::with_capacity(length + digest::MAX_OUTPUT_LEN);
     for counter in 0_u32.. {
         if mask.len() >= length {
             break;
         }
-        mask.extend(digest_of(&digest::SHA256, &[seed, &counter.to_be_bytes()]));
+        mask.extend(digest_of(hash, &[seed, &counter.to_be_bytes()]));
     }
     mask.truncate(length);
     mask
 }
 
-fn digest_of(algorithm: &'static Algorithm, pieces: &[&[u8]]) -> Vec<u8> {
+pub(crate) fn digest_of(algorithm: &'static Algorithm, pieces: &[&[u8]]) -> Vec<u8> {
     let mut context = digest::Context::new(algorithm);
     for piece in pieces {
         context.update(piece);

@@ -150,3 +150,19 @@ async fn the_listener_plays_an_issuer_and_remembers_every_visitor() {
     listener.shutdown().await;
     assert!(TcpStream::connect(address).await.is_err());
 }
+
+#[tokio::test]
+async fn an_open_redirect_leads_wherever_its_query_says() {
+    let idp = failing(r#""close""#).await;
+    let answer = get(&idp, "/open-redirect?to=http://127.0.0.1:1/k?a=b").await;
+    assert_eq!(answer.header("location"), Some("http://127.0.0.1:1/k?a=b"));
+}
+
+#[tokio::test]
+async fn keys_are_cached_as_the_issuer_is_told_to_say() {
+    let idp = failing(r#""close""#).await;
+    idp.fail_jwks(None);
+    idp.cache_keys("max-age=31536000");
+    let answer = get(&idp, PATH).await;
+    assert_eq!(answer.header("cache-control"), Some("max-age=31536000"));
+}

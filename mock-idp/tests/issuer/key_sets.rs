@@ -135,6 +135,57 @@ fn a_small_key_and_an_exponent_of_one_verify_by_arithmetic() {
 }
 
 #[test]
+fn keys_of_other_lengths_verify_by_arithmetic() {
+    for (bits, document, kid) in [
+        (512, "tiny-key", "tiny-512"),
+        (1024, "small-key", "small-1024"),
+        (3072, "key-of-3072-bits", "large-3072"),
+        (4096, "key-of-4096-bits", "large-4096"),
+    ] {
+        let token = mint(&format!("sign = {{ rsa_bits = {bits} }}"));
+        let set = set(document);
+        let key = key(&set, kid);
+        assert_eq!(decode(key["n"].as_str().unwrap()).len() * 8, bits);
+        let encoded = block(key, &token);
+        assert_eq!(encoded.len() * 8, bits - 8);
+        assert!(encoded.starts_with(&[1, 0xff]), "{encoded:02x?}");
+    }
+    let unknown = toml::from_str::<mock_idp::Recipe>("sign = { rsa_bits = 2048 }").unwrap_err();
+    assert!(
+        unknown.to_string().contains("512, 1024, 3072 and 4096"),
+        "{unknown}"
+    );
+}
+
+#[test]
+fn a_cube_root_begins_like_an_encoded_message() {
+    let token = mint("header = { kid = \"exponent-three\" }\nsign = \"exponent-three\"");
+    let set = set("exponent-three");
+    let encoded = block(key(&set, "exponent-three"), &token);
+    // 01, eight bytes of padding, 00, and a DigestInfo of 51 bytes whose last are the hash.
+    let (input, _) = token.rsplit_once('.').unwrap();
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, input.as_bytes());
+    assert_eq!(encoded.len(), 255);
+    assert_eq!(
+        encoded[..10],
+        [1, 255, 255, 255, 255, 255, 255, 255, 255, 0]
+    );
+    assert_eq!(&encoded[29..61], hash.as_ref());
+}
+
+#[test]
+fn a_token_of_the_ed25519_key_is_good_under_the_jwk_that_it_brings() {
+    let token = mint(
+        "header = { alg = \"EdDSA\", jwk = \"$attacker_ed25519_jwk\" }\nsign = \"attacker-ed25519\"",
+    );
+    let jwk = crate::fixture::header(&token)["jwk"].clone();
+    let x = decode(jwk["x"].as_str().unwrap());
+    let key = aws_lc_rs::signature::UnparsedPublicKey::new(&aws_lc_rs::signature::ED25519, x);
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    key.verify(input.as_bytes(), &decode(signature)).unwrap();
+}
+
+#[test]
 fn a_symmetric_key_signs_by_its_published_secret() {
     let symmetric = set("symmetric");
     let secret = decode(key(&symmetric, "symmetric")["k"].as_str().unwrap());

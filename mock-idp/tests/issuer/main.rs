@@ -7,6 +7,7 @@
 )]
 
 mod connections;
+mod encrypting;
 mod faults;
 mod fixture;
 mod genuine;

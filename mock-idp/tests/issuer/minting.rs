@@ -356,3 +356,18 @@ fn recipe_that_makes_no_sense_names_what_is_wrong() {
         assert!(error.contains(expected), "{text}: {error}");
     }
 }
+
+#[test]
+fn a_payload_is_written_in_the_encoding_that_the_recipe_names() {
+    let text = |encoding: &str| {
+        let recipe = format!("payload_text = '{{}}'\npayload_encoding = '{encoding}'");
+        crate::fixture::decode(&crate::fixture::split(&mint(&recipe))[1])
+    };
+    assert_eq!(text("utf-8"), b"{}");
+    assert_eq!(text("utf-8-with-bom"), b"\xef\xbb\xbf{}");
+    assert_eq!(text("utf-16be"), b"\0{\0}");
+    assert_eq!(text("utf-16le"), b"{\0}\0");
+    let both = "payload_hex = '7b7d'\npayload_encoding = 'utf-16le'";
+    let error = toml::from_str::<mock_idp::Recipe>(both).unwrap_err();
+    assert!(error.to_string().contains("exclude each other"), "{error}");
+}

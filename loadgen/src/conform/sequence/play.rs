@@ -76,6 +76,7 @@ struct Player<'a> {
 pub(in crate::conform) fn prepare(sequence: &Sequence, idp: &MockIdp, listener: &UrlListener) {
     for step in &sequence.steps {
         match step {
+            Step::CacheControl(value) => idp.cache_keys(value),
             Step::Fail(fault) => idp.fail_jwks(Some(located(fault, listener))),
             Step::Serve(document) => idp.publish(*document),
             Step::FetchesAtMost(_)
@@ -125,6 +126,11 @@ pub(in crate::conform) async fn play(
 impl<'a> Player<'a> {
     async fn take(&mut self, step: &'a Step) -> Result<Result<(), Failed>, String> {
         match step {
+            Step::CacheControl(value) => {
+                if let Some((idp, _)) = self.stage.own {
+                    idp.cache_keys(value);
+                }
+            }
             Step::Fail(fault) => {
                 if let Some((idp, listener)) = self.stage.own {
                     idp.fail_jwks(Some(located(fault, listener)));

@@ -21,6 +21,8 @@ const TOKENS_MAX: u64 = 500;
 /// One step.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// The issuer sends this `Cache-Control` with its keys from here on.
+    CacheControl(String),
     /// The issuer fails for its keys from here on.
     Fail(JwksFault),
     /// So many fetches of the keys since the issuer last changed, at most, for each process of the target.
@@ -114,6 +116,7 @@ impl Step {
     /// The step in a few words, for reports.
     pub fn summary(&self) -> String {
         match self {
+            Self::CacheControl(value) => format!("the issuer says {value}"),
             Self::Fail(fault) => format!("the issuer fails: {}", fault.name()),
             Self::FetchesAtMost(most) => format!("at most {most} fetches of the keys"),
             Self::ListenerUnvisited => "nobody comes to the listener".to_owned(),
@@ -143,6 +146,7 @@ impl Send {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RawStep {
+    cache_control: Option<String>,
     serve: Option<JwksDocument>,
     fail: Option<JwksFault>,
     fetches_at_most: Option<WholeNumber>,
@@ -189,6 +193,7 @@ impl RawStep {
             );
         }
         let mut steps = Vec::new();
+        steps.extend(self.cache_control.clone().map(Step::CacheControl));
         steps.extend(self.serve.map(Step::Serve));
         steps.extend(self.fail.clone().map(Step::Fail));
         steps.extend(self.fetches_at_most.map(|most| Step::FetchesAtMost(most.0)));
@@ -209,7 +214,7 @@ impl RawStep {
         match (steps.pop(), steps.pop()) {
             (Some(step), None) => Ok(step),
             _ => Err(
-                "a step has exactly one of `serve`, `fail`, `mint`, `send`, `wait`, `fetches_at_most`, \
+                "a step has exactly one of `serve`, `fail`, `cache_control`, `mint`, `send`, `wait`, `fetches_at_most`, \
                  `listener_unvisited`"
                     .to_owned(),
             ),

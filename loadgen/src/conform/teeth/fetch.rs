@@ -17,7 +17,7 @@ pub(super) async fn key_set(url: &str, patience: Duration, follow: bool) -> Opti
     let text = tokio::time::timeout(patience, get(url)).await.ok()??;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
-    if let Some(elsewhere) = field("location: ").filter(|_| follow) {
+    if let Some(elsewhere) = location(&text).filter(|_| follow) {
         return Box::pin(key_set(elsewhere, patience, false)).await;
     }
     let promised: usize = field("content-length: ")?.parse().ok()?;
@@ -48,9 +48,22 @@ pub(super) async fn follow(header: &Value, claims: &Value) {
             let metadata = format!("{url}.well-known/openid-configuration");
             let url = if url.ends_with('/') { metadata } else { url };
             // A visit is one whatever comes of it.
-            let _ = tokio::time::timeout(Duration::from_secs(1), get(&url)).await;
+            let visit = async {
+                let text = get(&url).await.unwrap_or_default();
+                if let Some(elsewhere) = location(&text) {
+                    get(elsewhere).await;
+                }
+            };
+            let _ = tokio::time::timeout(Duration::from_secs(1), visit).await;
         }
     }
+}
+
+/// Where an answer leads.
+fn location(text: &str) -> Option<&str> {
+    let (head, _) = text.split_once("\r\n\r\n")?;
+    head.lines()
+        .find_map(|line| line.strip_prefix("location: "))
 }
 
 async fn get(url: &str) -> Option<String> {
@@ -58,7 +71,12 @@ async fn get(url: &str) -> Option<String> {
     let rest = rest.split('#').next()?;
     let (host, path) = rest.split_once('/')?;
     let host = host.rsplit('@').next()?;
-    let mut stream = TcpStream::connect(host).await.ok()?;
+    // RFC 6761 §6.3, which not every resolver keeps.
+    let address = match host.split_once(".localhost:") {
+        Some((_, port)) => format!("127.0.0.1:{port}"),
+        None => host.to_owned(),
+    };
+    let mut stream = TcpStream::connect(address).await.ok()?;
     let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut bytes = Vec::new();

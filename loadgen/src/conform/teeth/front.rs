@@ -134,7 +134,8 @@ impl Request {
         if self.malformed {
             return Credential::Refused(400);
         }
-        if self.head_length > HEAD_LIMIT && flaw != Flaw::SlowOnLongHeads {
+        let endless = [Flaw::InflatesAsTold, Flaw::SlowOnLongHeads];
+        if self.head_length > HEAD_LIMIT && !endless.contains(&flaw) {
             return Credential::Refused(431);
         }
         let any_line = [
@@ -153,6 +154,9 @@ impl Request {
         }
         if flaw == Flaw::TokenFromAnywhere {
             return Credential::Tokens(self.all_tokens());
+        }
+        if self.line.contains("access_token=") {
+            return Credential::Refused(400);
         }
         let values = self.fields.iter().filter(|(name, _)| match flaw {
             Flaw::NamesByCase => name == "authorization",

@@ -22,6 +22,7 @@ enum PolicyFlaw {
     AnyResource,
     AnyStage,
     AwsAlone,
+    BelievesRequests,
     CutsAtColons,
     EventsOfOneForm,
     FailsWithReason,
@@ -55,6 +56,13 @@ const FOUND_BY: &[(PolicyFlaw, &[&str])] = &[
     (PolicyFlaw::AnyStage, &["apigw::policy-other-stage"]),
     (PolicyFlaw::AwsAlone, &["apigw::arn-other-partition"]),
     (
+        PolicyFlaw::BelievesRequests,
+        &[
+            "apigw::identity-source-headers",
+            "apigw::identity-source-query",
+        ],
+    ),
+    (
         PolicyFlaw::CutsAtColons,
         &[
             "apigw::arn-path-colon",
@@ -66,6 +74,8 @@ const FOUND_BY: &[(PolicyFlaw, &[&str])] = &[
     (
         PolicyFlaw::EventsOfOneForm,
         &[
+            "apigw::identity-source-headers",
+            "apigw::identity-source-query",
             "apigw::payload-1",
             "apigw::payload-2",
             "apigw::payload-2-forged",
@@ -185,7 +195,15 @@ impl Function {
             (None, PolicyFlaw::StarWithoutArn) => "*",
             (None, _) => return Err("no method ARN"),
         };
-        Ok(self.policy(&claims, &self.resources(arn)?))
+        let mut resources = self.resources(arn)?;
+        let told = [
+            &event["headers"]["x-http-method-override"],
+            &event["queryStringParameters"]["method"],
+        ];
+        if self.flaw == PolicyFlaw::BelievesRequests && told.iter().any(|told| told.is_string()) {
+            resources.push("*".to_owned());
+        }
+        Ok(self.policy(&claims, &resources))
     }
 
     fn resources(&self, arn: &str) -> Result<Vec<String>, &'static str> {

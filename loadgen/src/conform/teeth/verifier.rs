@@ -16,6 +16,7 @@ use serde_json::{Value, json as object};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
+use super::decrypt;
 use super::fetch::{self, Got};
 use super::front::{self, Credential, Request};
 use crate::clock::unix_now;
@@ -39,6 +40,9 @@ const LONG_HEAD: usize = 5_000;
 /// What it takes then; longer than any case allows, shorter than the test's patience with an answer.
 const SLOW: Duration = Duration::from_millis(3_500);
 
+/// What a short token becomes, in bytes.
+const INFLATED: u64 = 200_000_000;
+
 /// What one verifier does wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Flaw {
@@ -50,6 +54,7 @@ pub(super) enum Flaw {
     AnyKeyOfTheSet,
     AnyKindOfKey,
     AnyMethod,
+    DecryptsForAnyone,
     DiesOfOddBytes,
     FailsOpen,
     FetchesEachTime,
@@ -59,9 +64,12 @@ pub(super) enum Flaw {
     FollowsRedirects,
     FollowsUrls,
     GuardsOneRequestLine,
+    InflatesAsTold,
+    IssuerUnchecked,
     LastDecision,
     LastKeyAlone,
     LastOfSeveral,
+    LooseOnPadding,
     NamesByCase,
     NeedsAlg,
     NeverFetchesAgain,
@@ -86,6 +94,7 @@ pub(super) enum Flaw {
     TidiesUp,
     TokenFromAnywhere,
     TrustsHeaders,
+    TwoKilobitsAlone,
     WorksAsTold,
 }
 
@@ -107,6 +116,8 @@ pub(super) struct Verifier {
     first_paths: Mutex<HashMap<String, String>>,
     core: Mutex<()>,
     ended: Arc<AtomicU64>,
+    /// What it says that it has taken: the test's process is not the verifier's alone.
+    peak_memory: Arc<AtomicU64>,
 }
 
 /// Where a verifier listens, and how often it has died.
@@ -114,11 +125,16 @@ pub(super) struct Verifier {
 pub(super) struct Served {
     pub(super) address: SocketAddr,
     ended: Arc<AtomicU64>,
+    peak_memory: Arc<AtomicU64>,
 }
 
 impl Processes for Served {
     fn ended(&self) -> u64 {
         self.ended.load(Ordering::Relaxed)
+    }
+
+    fn peak_memory_bytes(&self) -> Option<u64> {
+        Some(self.peak_memory.load(Ordering::Relaxed))
     }
 }
 
@@ -140,6 +156,7 @@ impl Verifier {
             first_paths: Mutex::default(),
             core: Mutex::default(),
             ended: Arc::default(),
+            peak_memory: Arc::default(),
         }
     }
 
@@ -147,6 +164,7 @@ impl Verifier {
     pub(super) async fn serve(flaw: Flaw, trust: Trust) -> Served {
         let verifier = Arc::new(Self::new(flaw, trust));
         let ended = Arc::clone(&verifier.ended);
+        let peak_memory = Arc::clone(&verifier.peak_memory);
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         tokio::spawn(async move {
@@ -154,7 +172,11 @@ impl Verifier {
                 tokio::spawn(Arc::clone(&verifier).hold(stream));
             }
         });
-        Served { address, ended }
+        Served {
+            address,
+            ended,
+            peak_memory,
+        }
     }
 
     async fn hold(self: Arc<Self>, mut stream: TcpStream) {
@@ -208,6 +230,9 @@ impl Verifier {
                         && (told["p2c"].is_u64() || told["zip"] == "DEF")
                     {
                         tokio::time::sleep(SLOW).await;
+                    }
+                    if self.flaw == Flaw::InflatesAsTold && told["zip"] == "DEF" {
+                        self.peak_memory.fetch_add(INFLATED, Ordering::Relaxed);
                     }
                     status = self.decide(request, token).await;
                     if status == 200 {
@@ -309,6 +334,11 @@ impl Verifier {
 
     /// What the token is worth; the error is the status of a refusal.
     pub(super) async fn verify(&self, token: &str) -> Result<(), u16> {
+        if self.flaw == Flaw::DecryptsForAnyone
+            && let Some(claims) = decrypt::claims(token)
+        {
+            return self.claims(&claims);
+        }
         let [header_text, payload_text, signature_text] = token
             .split('.')
             .collect::<Vec<_>>()
@@ -316,7 +346,7 @@ impl Verifier {
             .map_err(|_| 401_u16)?;
         let header = json(header_text).ok_or(401_u16)?;
         let claims = match self.flaw {
-            Flaw::PutsUpWithMuch => read_again(json(payload_text)),
+            Flaw::PutsUpWithMuch => read_again(json_in_any_encoding(payload_text)),
             _ => json(payload_text),
         };
         let claims = claims.ok_or(401_u16)?;
@@ -338,6 +368,10 @@ impl Verifier {
                 tokio::time::sleep(HUGE_COST).await;
                 return Err(401);
             }
+            let signed_by = match self.flaw {
+                Flaw::LooseOnPadding => begins_signed_by,
+                _ => signed_by,
+            };
             if !candidates
                 .iter()
                 .any(|key| signed_by(key, &input, &signature))
@@ -357,7 +391,8 @@ impl Verifier {
         let time = |name: &str| claims[name].as_i64();
         let in_time =
             time("exp").is_some_and(|exp| exp > now) && time("nbf").is_none_or(|nbf| nbf <= now);
-        if claims["iss"] != *self.trust.issuer || !ours || !in_time {
+        let issued = claims["iss"] == *self.trust.issuer || self.flaw == Flaw::IssuerUnchecked;
+        if !issued || !ours || !in_time {
             return Err(401);
         }
         let granted = claims["scope"].as_str().unwrap_or_default();
@@ -429,6 +464,9 @@ impl Verifier {
                 Flaw::AnyKindOfKey => key["n"].is_string(),
                 Flaw::NeedsAlg => usable(key) && key["alg"].is_string(),
                 Flaw::RefusesExtraMembers => usable(key) && !extra(key),
+                Flaw::TwoKilobitsAlone => {
+                    usable(key) && number(&key["n"]).is_some_and(|n| n.len() == 256)
+                }
                 _ => usable(key),
             })
             .filter(|key| self.flaw == Flaw::AnyKeyOfTheSet || key["kid"] == *kid)
@@ -444,6 +482,22 @@ impl Verifier {
 
 pub(super) fn json(part: &str) -> Option<Value> {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// UTF-16 and a byte order mark are put up with.
+fn json_in_any_encoding(part: &str) -> Option<Value> {
+    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
+    let units = |decode: fn([u8; 2]) -> u16| {
+        let units = bytes.chunks_exact(2).map(|pair| decode([pair[0], pair[1]]));
+        String::from_utf16(&units.collect::<Vec<_>>()).ok()
+    };
+    let text = match bytes.as_slice() {
+        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok()?,
+        [0, ..] => units(u16::from_be_bytes)?,
+        [_, 0, ..] => units(u16::from_le_bytes)?,
+        _ => String::from_utf8(bytes).ok()?,
+    };
+    serde_json::from_str(&text).ok()
 }
 
 /// A text is taken for what it holds.
@@ -488,17 +542,42 @@ fn is_huge(key: &Value) -> bool {
     number(&key["n"]).is_some_and(|modulus| modulus.len() > 1_024)
 }
 
-/// RSASSA-PKCS1-v1_5 with SHA-256 in plain arithmetic, RFC 8017 §8.2.2.
-fn signed_by(key: &Value, input: &str, signature: &[u8]) -> bool {
-    const DIGEST_INFO: &[u8] = &[
-        0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01,
-        0x05, 0x00, 0x04, 0x20,
-    ];
-    let (Some(n), Some(e)) = (number(&key["n"]), number(&key["e"])) else {
-        return false;
-    };
+/// What stands before a SHA-256 hash, RFC 8017 §9.2 note 1.
+const DIGEST_INFO: &[u8] = &[
+    0x30, 0x31, 0x30, 0x0d, 0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, 0x01, 0x05,
+    0x00, 0x04, 0x20,
+];
+
+/// The modulus, and what a signature is of, RFC 8017 §5.2.2.
+fn opened(key: &Value, signature: &[u8]) -> Option<(Vec<u8>, BigUint)> {
+    let (n, e) = (number(&key["n"])?, number(&key["e"])?);
     let message = BigUint::from_bytes_be(signature)
         .modpow(&BigUint::from_bytes_be(&e), &BigUint::from_bytes_be(&n));
+    Some((n, message))
+}
+
+/// The same without a look at what stands behind the hash.
+fn begins_signed_by(key: &Value, input: &str, signature: &[u8]) -> bool {
+    let Some((n, message)) = opened(key, signature) else {
+        return false;
+    };
+    let message = message.to_bytes_be();
+    // The first byte is zero, and not there.
+    let [1, padded @ ..] = message.as_slice() else {
+        return false;
+    };
+    let padding = padded.iter().take_while(|byte| **byte == 0xff).count();
+    let mut wanted = vec![0x00];
+    wanted.extend_from_slice(DIGEST_INFO);
+    wanted.extend_from_slice(digest(&SHA256, input.as_bytes()).as_ref());
+    message.len() + 1 == n.len() && padded[padding..].starts_with(&wanted)
+}
+
+/// RSASSA-PKCS1-v1_5 with SHA-256 in plain arithmetic, RFC 8017 §8.2.2.
+fn signed_by(key: &Value, input: &str, signature: &[u8]) -> bool {
+    let Some((n, message)) = opened(key, signature) else {
+        return false;
+    };
     let mut wanted = vec![0x00, 0x01];
     wanted.resize(n.len().saturating_sub(DIGEST_INFO.len() + 33), 0xff);
     wanted.push(0x00);
