@@ -6,6 +6,27 @@ use crate::record::{
     CaseRecord, ConformanceRecord, LimitRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
 };
 
+/// The causes in the order in which one overrules another: no verdict stands on a testbed that failed.
+const ORDER: [Exit; 5] = [
+    Exit::Interrupted,
+    Exit::TestbedFailed,
+    Exit::Nonconformant,
+    Exit::Invalid,
+    Exit::ThresholdMissed,
+];
+
+/// The verdict on many runs by their exit codes. Nothing measured at all is a testbed that failed, unless a signal was the
+/// reason.
+pub fn worst(codes: &[u8], interrupted: bool) -> Exit {
+    let ended_with = |exit: &Exit| codes.contains(&exit.code());
+    match ORDER.into_iter().find(ended_with) {
+        _ if interrupted => Exit::Interrupted,
+        Some(exit) => exit,
+        None if codes.is_empty() => Exit::TestbedFailed,
+        None => Exit::Good,
+    }
+}
+
 /// Judges a record. `failure` is what ended the run early.
 pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
     let mut reasons: Vec<(Exit, String)> = Vec::new();
@@ -37,15 +58,7 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
         );
         reasons.push((Exit::Invalid, text.trim_end_matches([':', ' ']).to_owned()));
     }
-    // The causes are listed in the order in which one overrules another: no verdict stands on a testbed that failed.
-    let order = [
-        Exit::Interrupted,
-        Exit::TestbedFailed,
-        Exit::Nonconformant,
-        Exit::Invalid,
-        Exit::ThresholdMissed,
-    ];
-    let exit = order
+    let exit = ORDER
         .into_iter()
         .find(|exit| reasons.iter().any(|(cause, _)| cause == exit))
         .unwrap_or(Exit::Good);

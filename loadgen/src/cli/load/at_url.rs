@@ -72,8 +72,8 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
     let plan = plan(url, arguments)?;
     let store = arguments
         .folder
-        .is_chosen()
-        .then(|| arguments.folder.create("load"))
+        .chosen()
+        .map(|_| arguments.folder.create("load"))
         .transpose()?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let timeline = Arc::new(Timeline::default());
