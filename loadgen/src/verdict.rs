@@ -156,7 +156,7 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
         ));
     }
     // A phase that ended early without a signal has lost its target, whatever it was allowed to lose.
-    let given_up = phase.interrupted && status != RunStatus::Interrupted;
+    let given_up = phase.interrupted && !phase.ended_by_breach && status != RunStatus::Interrupted;
     if phase.errors > 0 && (phase.limit("lost").is_none() || given_up) {
         // Not a wrong decision and no latency.
         reasons.push((Exit::TestbedFailed, lost_reason(phase, status)));
@@ -189,6 +189,14 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
             threshold.quantile,
             ms(threshold.measured_ns),
             ms(threshold.limit_ns)
+        );
+        reasons.push((Exit::ThresholdMissed, text));
+    }
+    if let Some(breach) = phase.breaches.first().filter(|_| phase.ended_by_breach) {
+        let text = format!(
+            "{kind}: ended after {:.1} s, at its first breach: {}",
+            ms(breach.after_ms) * 1e3,
+            breach.what
         );
         reasons.push((Exit::ThresholdMissed, text));
     }
@@ -229,7 +237,7 @@ fn lost_reason(phase: &PhaseRecord, status: RunStatus) -> String {
     } else {
         "requests"
     };
-    let ended = if phase.interrupted && status != RunStatus::Interrupted {
+    let ended = if phase.interrupted && !phase.ended_by_breach && status != RunStatus::Interrupted {
         ", and the phase was ended early"
     } else {
         ""

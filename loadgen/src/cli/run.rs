@@ -33,6 +33,9 @@ pub(crate) struct RunArguments {
     /// The seed of keys and token pools, instead of the scenario's
     #[arg(long)]
     seed: Option<u64>,
+    /// End each phase of load at the first threshold or limit that is broken; what was measured is kept
+    #[arg(long)]
+    fail_fast: bool,
     /// Measure every target so many times, in turn [default: 3 for several targets]
     #[arg(long, value_name = "N")]
     rounds: Option<NonZeroUsize>,
@@ -58,6 +61,9 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         scenario.issuer.clone_from(issuer);
     }
     scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    if arguments.fail_fast {
+        scenario.fail_fast();
+    }
     if arguments.compares() {
         return several::run(scenario, arguments);
     }

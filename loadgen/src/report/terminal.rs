@@ -150,6 +150,15 @@ fn course(text: &mut String, phase: &PhaseRecord) {
             event.what
         );
     }
+    for breach in &phase.breaches {
+        let _ = writeln!(
+            text,
+            "{}: after {}: breached: {}",
+            phase.label(),
+            duration(breach.after_ms.saturating_mul(1_000_000)),
+            breach.what
+        );
+    }
     for limit in &phase.limits {
         let kept = if limit.kept { "kept" } else { "missed" };
         let _ = writeln!(

@@ -152,13 +152,16 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         },
         tokens,
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
-        phase: LoadPhase::new(
-            arguments.users,
-            keys.plan(seed).map_err(usage)?,
-            BTreeMap::new(),
-            arguments.threshold.clone(),
-        )
-        .map_err(usage)?,
+        phase: LoadPhase {
+            fail_fast: arguments.fail_fast,
+            ..LoadPhase::new(
+                arguments.users,
+                keys.plan(seed).map_err(usage)?,
+                BTreeMap::new(),
+                arguments.threshold.clone(),
+            )
+            .map_err(usage)?
+        },
         seed,
     })
 }
