@@ -285,7 +285,7 @@ impl Run<'_> {
                 return Ok((cold.record, cold.failure));
             }
             Phase::Verification(plan) => {
-                progress.begin(phase.kind(), None);
+                progress.begin(phase.label(), None);
                 let _live = progress.watch(timeline);
                 load::verification(
                     plan,
@@ -300,7 +300,7 @@ impl Run<'_> {
                 .await?
             }
             Phase::CacheHit(plan) => {
-                progress.begin(phase.kind(), None);
+                progress.begin(phase.label(), None);
                 let _live = progress.watch(timeline);
                 load::cache_hit(
                     plan,

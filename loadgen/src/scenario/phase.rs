@@ -51,6 +51,15 @@ impl Phase {
         }
     }
 
+    /// What the scenario calls it, or the word of the record.
+    pub fn label(&self) -> &str {
+        let name = match self {
+            Self::CacheHit(load) | Self::Verification(load) => load.name.as_deref(),
+            Self::ColdStart(_) => None,
+        };
+        name.unwrap_or(self.kind())
+    }
+
     /// The word of the record.
     pub fn kind(&self) -> &'static str {
         match self {
