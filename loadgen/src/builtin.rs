@@ -31,7 +31,7 @@ macro_rules! builtin {
 }
 
 /// The run scenarios.
-pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick", "trouble");
+pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick", "three-phases", "trouble");
 
 /// The issuer profiles.
 pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");

@@ -14,6 +14,7 @@ mod issuer;
 mod lint;
 mod list;
 mod load;
+mod many_targets;
 mod mint;
 mod output;
 mod record_folder;

@@ -7,6 +7,7 @@ pub mod authorizer_snippet;
 pub mod builtin;
 mod cache;
 pub mod clock;
+pub mod comparison;
 pub mod conform;
 pub mod exit;
 pub mod issuer;

@@ -6,6 +6,7 @@
 
 mod arrival;
 mod at_url;
+mod breach;
 mod calibrate;
 mod cold_start;
 mod course;
@@ -19,6 +20,7 @@ mod users;
 
 pub use arrival::Arrival;
 pub use at_url::{UrlLoad, load_url};
+pub use breach::Breach;
 pub use calibrate::calibrate;
 pub use cold_start::{ColdStarts, cold_start};
 pub use phase::{LoadContext, PhaseError, cache_hit, verification};

@@ -87,6 +87,19 @@ impl Distribution {
     }
 }
 
+/// Recorded histograms as one distribution, exactly.
+pub fn merged<'a>(
+    histograms: impl IntoIterator<Item = &'a str>,
+) -> Result<Distribution, RecorderError> {
+    let mut all = Distribution::default();
+    for histogram in histograms {
+        all.histogram
+            .add(read(histogram)?)
+            .map_err(|error| RecorderError(error.to_string()))?;
+    }
+    Ok(all)
+}
+
 /// Whether a recorded histogram can be read back.
 pub fn check_histogram(histogram: &str) -> Result<(), RecorderError> {
     read(histogram).map(drop)

@@ -2,10 +2,12 @@
 //!
 //! Pure functions of the record; the caller writes them somewhere.
 
+use crate::comparison::Comparison;
 use crate::record::RunRecord;
 use crate::survey::Survey;
 
 mod chart;
+mod comparison;
 mod csv;
 mod figures;
 mod hlog;
@@ -13,6 +15,7 @@ mod html;
 mod junit;
 mod load_json;
 mod markdown;
+mod page;
 mod printable;
 mod prometheus;
 #[cfg(test)]
@@ -21,9 +24,10 @@ mod sarif;
 mod survey;
 mod terminal;
 
+pub use comparison::{ComparisonTable, PhaseTable, Ratio, Remark, Row};
 pub(crate) use figures::duration;
 pub use hlog::HlogError;
-pub use survey::MarkersMissing;
+pub use page::{MarkersMissing, Place};
 
 /// How the terminal report is written.
 #[derive(Debug, Clone, Copy)]
@@ -69,9 +73,29 @@ pub fn survey(survey: &Survey) -> String {
     survey::text(survey)
 }
 
-/// A Markdown page with what stands between its lines `<!-- survey -->` and `<!-- /survey -->` replaced by a text.
-pub fn in_page(page: &str, text: &str) -> Result<String, MarkersMissing> {
-    survey::between_markers(page, text)
+/// A Markdown page with what stands between the two lines of a place replaced by a text.
+pub fn in_page(page: &str, place: Place, text: &str) -> Result<String, MarkersMissing> {
+    page::between_markers(page, place, text)
+}
+
+/// Many targets' records in rounds, put together to one table.
+pub fn comparison(comparison: &Comparison) -> ComparisonTable {
+    comparison::table(comparison)
+}
+
+/// The table for a terminal.
+pub fn comparison_terminal(table: &ComparisonTable, style: TerminalStyle) -> String {
+    comparison::terminal(table, style)
+}
+
+/// The table as Markdown.
+pub fn comparison_markdown(table: &ComparisonTable) -> String {
+    comparison::markdown(table)
+}
+
+/// The table as JSON.
+pub fn comparison_json(table: &ComparisonTable) -> Result<String, serde_json::Error> {
+    serde_json::to_string_pretty(table).map(|text| text + "\n")
 }
 
 /// SARIF 2.1.0: a result for each finding of the conformance cases.

@@ -293,7 +293,7 @@ impl Run<'_> {
                 return Ok((cold.record, cold.failure));
             }
             Phase::Verification(plan) => {
-                progress.begin(phase.kind(), None);
+                progress.begin(phase.label(), None);
                 let _live = progress.watch(timeline);
                 load::verification(
                     plan,
@@ -308,7 +308,7 @@ impl Run<'_> {
                 .await?
             }
             Phase::CacheHit(plan) => {
-                progress.begin(phase.kind(), None);
+                progress.begin(phase.label(), None);
                 let _live = progress.watch(timeline);
                 load::cache_hit(
                     plan,

@@ -244,6 +244,17 @@ impl Scenario {
     }
 }
 
+impl Scenario {
+    /// Ends each phase of load at the first threshold or limit that is broken.
+    pub fn fail_fast(&mut self) {
+        for phase in &mut self.phases {
+            if let Phase::CacheHit(load) | Phase::Verification(load) = phase {
+                load.fail_fast = true;
+            }
+        }
+    }
+}
+
 /// How long the gateway keeps a policy. The error is a place and what is wrong there.
 fn cache_ttl(given: Option<Spanned<DurationText>>) -> Result<Duration, (Range<usize>, String)> {
     let Some(given) = given else {
@@ -366,6 +377,14 @@ mod tests {
             (
                 "[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"0s\"\n",
                 &["t.toml:6", "budget is 0s", "\"10s\""],
+            ),
+            (
+                "[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"1s\"\nfail_fast = true\n",
+                &["t.toml:6", "no fail_fast", "budget"],
+            ),
+            (
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\nfail_fast = true\n",
+                &["t.toml:6", "fail_fast", "has none"],
             ),
             (
                 "\n[[phase]]\nkind = \"verification\"\nusers = 1\nduration = \"1s\"\n",

@@ -6,6 +6,27 @@ use crate::record::{
     CaseRecord, ConformanceRecord, LimitRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
 };
 
+/// The causes in the order in which one overrules another: no verdict stands on a testbed that failed.
+const ORDER: [Exit; 5] = [
+    Exit::Interrupted,
+    Exit::TestbedFailed,
+    Exit::Nonconformant,
+    Exit::Invalid,
+    Exit::ThresholdMissed,
+];
+
+/// The verdict on many runs by their exit codes. Nothing measured at all is a testbed that failed, unless a signal was the
+/// reason.
+pub fn worst(codes: &[u8], interrupted: bool) -> Exit {
+    let ended_with = |exit: &Exit| codes.contains(&exit.code());
+    match ORDER.into_iter().find(ended_with) {
+        _ if interrupted => Exit::Interrupted,
+        Some(exit) => exit,
+        None if codes.is_empty() => Exit::TestbedFailed,
+        None => Exit::Good,
+    }
+}
+
 /// Judges a record. `failure` is what ended the run early.
 pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
     let mut reasons: Vec<(Exit, String)> = Vec::new();
@@ -37,15 +58,7 @@ pub fn of(record: &RunRecord, failure: Option<String>) -> VerdictRecord {
         );
         reasons.push((Exit::Invalid, text.trim_end_matches([':', ' ']).to_owned()));
     }
-    // The causes are listed in the order in which one overrules another: no verdict stands on a testbed that failed.
-    let order = [
-        Exit::Interrupted,
-        Exit::TestbedFailed,
-        Exit::Nonconformant,
-        Exit::Invalid,
-        Exit::ThresholdMissed,
-    ];
-    let exit = order
+    let exit = ORDER
         .into_iter()
         .find(|exit| reasons.iter().any(|(cause, _)| cause == exit))
         .unwrap_or(Exit::Good);
@@ -143,7 +156,7 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
         ));
     }
     // A phase that ended early without a signal has lost its target, whatever it was allowed to lose.
-    let given_up = phase.interrupted && status != RunStatus::Interrupted;
+    let given_up = phase.interrupted && !phase.ended_by_breach && status != RunStatus::Interrupted;
     if phase.errors > 0 && (phase.limit("lost").is_none() || given_up) {
         // Not a wrong decision and no latency.
         reasons.push((Exit::TestbedFailed, lost_reason(phase, status)));
@@ -176,6 +189,14 @@ fn phase_reasons(phase: &PhaseRecord, status: RunStatus) -> Vec<(Exit, String)> 
             threshold.quantile,
             ms(threshold.measured_ns),
             ms(threshold.limit_ns)
+        );
+        reasons.push((Exit::ThresholdMissed, text));
+    }
+    if let Some(breach) = phase.breaches.first().filter(|_| phase.ended_by_breach) {
+        let text = format!(
+            "{kind}: ended after {:.1} s, at its first breach: {}",
+            ms(breach.after_ms) * 1e3,
+            breach.what
         );
         reasons.push((Exit::ThresholdMissed, text));
     }
@@ -216,7 +237,7 @@ fn lost_reason(phase: &PhaseRecord, status: RunStatus) -> String {
     } else {
         "requests"
     };
-    let ended = if phase.interrupted && status != RunStatus::Interrupted {
+    let ended = if phase.interrupted && !phase.ended_by_breach && status != RunStatus::Interrupted {
         ", and the phase was ended early"
     } else {
         ""

@@ -72,6 +72,37 @@ fn a_phase_longer_than_five_seconds_says_how_it_goes() {
     assert!(!String::from_utf8_lossy(&output.stdout).contains(figures));
 }
 
+/// A limit that is broken is told when it is, and not when everything is over.
+#[test]
+fn a_breach_is_told_at_once_and_ends_a_load_that_is_to_fail_fast() {
+    let url = format!("http://{}/", serve(|_| 200));
+    let arguments = [
+        &url,
+        "--rate",
+        "200/s",
+        "--duration",
+        "30s",
+        "--threshold",
+        "p50=1us",
+    ];
+    let started = Instant::now();
+    let output = load(&[&arguments[..], &["--fail-fast"]].concat());
+    assert!(started.elapsed() < Duration::from_secs(15));
+    assert_eq!(output.status.code(), Some(11));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        said.matches("BREACHED p50 above 1.00 µs").count(),
+        1,
+        "{said}"
+    );
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(report.contains("THRESHOLD-MISSED"), "{report}");
+    assert!(
+        report.contains("at its first breach: p50 above 1.00 µs"),
+        "{report}"
+    );
+}
+
 #[test]
 fn every_answer_is_held_against_the_expected_status() {
     let url = format!(

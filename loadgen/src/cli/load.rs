@@ -43,6 +43,9 @@ pub(crate) struct LoadArguments {
     /// A limit on a quantile, such as p99=5ms; may be given more than once
     #[arg(long, value_name = "QUANTILE=LIMIT", value_parser = parse_threshold)]
     threshold: Vec<Threshold>,
+    /// End the load at the first threshold that is broken; what was measured is kept
+    #[arg(long, requires = "threshold")]
+    fail_fast: bool,
     #[command(flatten)]
     folder: RecordFolder,
 }
@@ -90,6 +93,10 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
     let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
         .map_err(usage)?;
+    let load = LoadPhase {
+        fail_fast: arguments.fail_fast,
+        ..load
+    };
     let mut scenario = arguments.subject.scenario("load");
     "Load alone; conformance is not asked.".clone_into(&mut scenario.description);
     scenario.phases.push(match arguments.phase {

@@ -1,6 +1,6 @@
 //! The flags by which `run`, `conform` and `load` say where the record goes.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use loadgen::record::{RecordError, RecordStore};
@@ -19,9 +19,14 @@ pub(crate) struct RecordFolder {
 }
 
 impl RecordFolder {
-    /// Whether somebody has chosen one.
-    pub(crate) fn is_chosen(&self) -> bool {
-        self.out.is_some()
+    /// The one that somebody has chosen.
+    pub(crate) fn chosen(&self) -> Option<&Path> {
+        self.out.as_deref()
+    }
+
+    /// Whether a record in it is replaced.
+    pub(crate) fn replaces(&self) -> bool {
+        self.force
     }
 
     /// The folder that is meant, made. `name` is the scenario's.

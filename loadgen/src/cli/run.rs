@@ -1,7 +1,8 @@
 //! `authbench run`: a scenario from its file to its report.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use loadgen::builtin;
@@ -16,33 +17,59 @@ use loadgen::subject::Subject;
 use super::record_folder::RecordFolder;
 use super::{Failure, output};
 
+mod several;
+
 #[derive(Debug, Args, Default)]
 pub(crate) struct RunArguments {
     /// A built-in scenario, or the path of a scenario file [default: quick]
     scenario: Option<String>,
-    /// Ask this target instead of the scenario's: a built-in name or a path
+    /// Ask this target instead of the scenario's: a built-in name or a path. Given more than once, each is measured in
+    /// rounds, and one table compares them; the first is what the others are held against
     #[arg(long, value_name = "TARGET")]
-    target: Option<String>,
+    target: Vec<String>,
     /// Use this issuer profile instead of the scenario's: a built-in name or a path
     #[arg(long, value_name = "PROFILE")]
     issuer: Option<String>,
     /// The seed of keys and token pools, instead of the scenario's
     #[arg(long)]
     seed: Option<u64>,
+    /// End each phase of load at the first threshold or limit that is broken; what was measured is kept
+    #[arg(long)]
+    fail_fast: bool,
+    /// Measure every target so many times, in turn [default: 3 for several targets]
+    #[arg(long, value_name = "N")]
+    rounds: Option<NonZeroUsize>,
+    /// Write the table of several targets or rounds into this page, too: between its lines `<!-- comparison -->` and
+    /// `<!-- /comparison -->`
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     #[command(flatten)]
     folder: RecordFolder,
+}
+
+impl RunArguments {
+    /// Whether there is something to put into a table of many records.
+    fn compares(&self) -> bool {
+        self.target.len() > 1 || self.rounds.is_some() || self.markdown.is_some()
+    }
 }
 
 pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     let name = arguments.scenario.as_deref().unwrap_or("quick");
     let mut scenario = builtin::scenario(name).map_err(Failure::usage)?;
-    if let Some(target) = &arguments.target {
-        scenario.target.clone_from(target);
-    }
     if let Some(issuer) = &arguments.issuer {
         scenario.issuer.clone_from(issuer);
     }
     scenario.seed = arguments.seed.unwrap_or(scenario.seed);
+    if arguments.fail_fast {
+        scenario.fail_fast();
+    }
+    if arguments.compares() {
+        return several::run(scenario, arguments);
+    }
+    if let Some(target) = arguments.target.first() {
+        scenario.target.clone_from(target);
+    }
     let subject = builtin::subject(&scenario.target).map_err(Failure::usage)?;
     execute(scenario, subject, &arguments.folder)
 }
@@ -104,20 +131,22 @@ pub(super) fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Fai
         store.record_path().display(),
         html.display()
     ))?;
-    if let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) {
-        summarize(record, Path::new(&path));
-    }
+    summarize(&loadgen::report::markdown(record));
     Ok(())
 }
 
-/// Adds the report to a job's summary, where GitHub Actions shows it. A summary that cannot be written is a remark: the
-/// record and the exit code are what the run is about.
-fn summarize(record: &RunRecord, path: &Path) {
+/// Adds a text to a job's summary, where GitHub Actions shows it. A summary that cannot be written is a remark: the record
+/// and the exit code are what the run is about.
+pub(super) fn summarize(markdown: &str) {
+    let Some(path) = std::env::var_os("GITHUB_STEP_SUMMARY").filter(|path| !path.is_empty()) else {
+        return;
+    };
+    let path = Path::new(&path);
     let added = std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .open(path)
-        .and_then(|mut file| file.write_all(loadgen::report::markdown(record).as_bytes()));
+        .and_then(|mut file| file.write_all(markdown.as_bytes()));
     if let Err(error) = added {
         output::note(&format!(
             "GITHUB_STEP_SUMMARY: cannot write {}: {error}",

@@ -1,7 +1,6 @@
 //! `authbench survey`: many targets, installed by one command, asked the same cases and put into one table.
 
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use loadgen::builtin;
@@ -10,10 +9,12 @@ use loadgen::exit::Exit;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{RecordError, RecordStore};
+use loadgen::report::Place;
 use loadgen::stop::StopSignal;
 use loadgen::survey::{LeftOut, Planned, Survey};
 
 use super::issuer::IssuerArguments;
+use super::many_targets::{self, Names};
 use super::selection::SelectionArguments;
 use super::{Failure, output};
 
@@ -50,7 +51,7 @@ struct Named {
 pub(crate) fn run(arguments: &SurveyArguments) -> Result<u8, Failure> {
     let targets = arguments.targets()?;
     if let Some(path) = &arguments.markdown {
-        written_into(path, "")?;
+        many_targets::written_into(path, Place::Survey, "")?;
     }
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let exit = if arguments.setup_only {
@@ -73,16 +74,10 @@ pub(crate) fn run(arguments: &SurveyArguments) -> Result<u8, Failure> {
 
 /// Installs the targets, and tells which are left out.
 fn install(targets: &[Named], stop: &StopSignal) -> Result<Vec<LeftOut>, Failure> {
-    let mut progress = Progress::on_stderr();
     let subjects = targets
         .iter()
         .map(|target| (target.name.as_str(), target.plan.subject()));
-    let installed = loadgen::survey::install(subjects, &mut progress, stop);
-    let left_out = super::runtime()?.block_on(installed);
-    for left in &left_out {
-        output::note(&format!("{} is left out: {}", left.name, left.reason()));
-    }
-    Ok(left_out)
+    many_targets::install(subjects, stop)
 }
 
 impl SurveyArguments {
@@ -93,27 +88,17 @@ impl SurveyArguments {
         } else {
             self.targets.iter().map(String::as_str).collect()
         };
-        let mut names = BTreeSet::new();
+        let mut names = Names::default();
         let mut targets = Vec::new();
         for given in given {
             let subject = builtin::subject(given).map_err(Failure::usage)?;
-            let name = Path::new(given)
-                .file_stem()
-                .map_or(given.into(), |stem| stem.to_string_lossy());
-            if !names.insert(name.to_string()) {
-                return Err(Failure::usage(anyhow::anyhow!(
-                    "two targets are called {name}, and each needs a folder of its own: rename one of the files"
-                )));
-            }
+            let name = names.add(given)?;
             let mut scenario = self.issuer.scenario("survey", given);
             "Conformance cases alone, of many targets.".clone_into(&mut scenario.description);
             scenario.cases.clone_from(&self.selection.cases);
             scenario.conformance = Some(self.selection.plan(Severity::Info));
             let plan = super::run::plan(scenario, subject)?;
-            targets.push(Named {
-                name: name.into_owned(),
-                plan,
-            });
+            targets.push(Named { name, plan });
         }
         Ok(targets)
     }
@@ -152,19 +137,8 @@ impl SurveyArguments {
 
     /// The folder of all, made; a record in it is refused before anything is installed.
     fn folder(&self, targets: &[Named]) -> Result<RecordStore, Failure> {
-        let Some(folder) = &self.out else {
-            let stamp = loadgen::clock::folder_stamp();
-            let folder = PathBuf::from("authbench-results").join(format!("{stamp}-survey"));
-            return RecordStore::create_beside(&folder).map_err(Failure::testbed);
-        };
-        for target in targets {
-            let path = folder.join(&target.name).join(RecordStore::FILE_NAME);
-            if path.exists() && !self.force {
-                return Err(Failure::usage(RecordError::Taken { path }));
-            }
-        }
-        // The folder itself holds no record.
-        RecordStore::create(folder, true).map_err(Failure::testbed)
+        let records = targets.iter().map(|target| PathBuf::from(&target.name));
+        many_targets::folder(self.out.as_deref(), self.force, "survey", records)
     }
 
     fn present(&self, survey: &Survey, folder: &RecordStore) -> Result<(), Failure> {
@@ -173,21 +147,10 @@ impl SurveyArguments {
             .write("survey.md", tables.as_bytes())
             .map_err(Failure::testbed)?;
         output::print(&format!("{tables}\ntables  {}\n", saved.display()))?;
-        let Some(path) = &self.markdown else {
-            return Ok(());
-        };
-        let page = written_into(path, &tables)?;
-        std::fs::write(path, page).map_err(|error| {
-            Failure::testbed(anyhow::anyhow!("cannot write {}: {error}", path.display()))
-        })
+        super::run::summarize(&tables);
+        match &self.markdown {
+            None => Ok(()),
+            Some(path) => many_targets::write_into(path, Place::Survey, &tables),
+        }
     }
-}
-
-/// The page with the tables in their place.
-fn written_into(path: &Path, tables: &str) -> Result<String, Failure> {
-    let wrong = |error: &dyn std::fmt::Display| {
-        Failure::usage(anyhow::anyhow!("--markdown {}: {error}", path.display()))
-    };
-    let page = std::fs::read_to_string(path).map_err(|error| wrong(&error))?;
-    loadgen::report::in_page(&page, tables).map_err(|error| wrong(&error))
 }

@@ -1,6 +1,6 @@
 //! Whose turn is next, and when it is due. All users of a phase take their turns from one place.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::{Duration, Instant};
 
@@ -37,6 +37,7 @@ pub struct Arrival {
     next: AtomicU64,
     pace: Pace,
     started: OnceLock<Instant>,
+    ended: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -64,7 +65,21 @@ impl Arrival {
             next: AtomicU64::new(0),
             pace,
             started: OnceLock::new(),
+            ended: AtomicBool::new(false),
         }
+    }
+
+    /// No turn is handed out any more; what has been sent gets its answer.
+    pub(super) fn end(&self) {
+        self.ended.store(true, Ordering::Relaxed);
+        if let Pace::Open { due, .. } = &self.pace {
+            due.close();
+        }
+    }
+
+    /// Whether it was ended before its time.
+    pub(super) fn was_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// Starts the clock, once; in an open loop also the thread that lets turns fall due.
@@ -88,6 +103,9 @@ impl Arrival {
     /// The next turn; waits for it in an open loop. `None` when the phase is over.
     pub async fn next(&self) -> Option<Turn> {
         let started = *self.started.get()?;
+        if self.was_ended() {
+            return None;
+        }
         match &self.pace {
             Pace::Closed(end) => {
                 if let PhaseEnd::Duration(duration) = end

@@ -32,6 +32,7 @@ pub async fn calibrate(
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        fail_fast: false,
     };
     let bare = CaseRequest {
         authorization: Some("$absent".to_owned()),

@@ -84,6 +84,8 @@ pub async fn cold_start(
         memory: Vec::new(),
         limits: Vec::new(),
         timeline: Vec::new(),
+        breaches: Vec::new(),
+        ended_by_breach: false,
     };
     ColdStarts {
         record,

@@ -85,6 +85,11 @@ impl Course {
         }
     }
 
+    /// Megabytes by which the memory has grown so far.
+    pub(super) fn growth_mb(&self) -> u64 {
+        growth_mb(&locked(&self.memory))
+    }
+
     /// What was seen. The issuer is as it was before: a phase's events end with it.
     pub(super) fn end(
         self,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
+use super::breach;
 use super::course::{self, Course};
 use super::cpu::process_cpu;
 use super::timeline::Timeline;
@@ -153,18 +154,25 @@ async fn measure(
     let testbed = context.testbed;
     let before = (testbed.gateway_counts(), testbed.idp().fetch_count());
     let arrival = Arc::new(Arrival::new(&plan.arrival));
+    let course = Course::default();
+    let fetches = || testbed.idp().fetch_count().saturating_sub(before.1);
+    let counted = |counted| match counted {
+        Counted::JwksFetches => Some(fetches()),
+        Counted::MemoryGrowthMb => Some(course.growth_mb()),
+        Counted::Lost | Counted::WrongDecisions => None,
+    };
     let clock = PhaseClock {
         arrival: &arrival,
         timeline: context.timeline,
+        counted: &counted,
     };
-    let course = Course::default();
     let measured = tokio::select! {
         measured = measure_by(clock, kind, plan, pool, testbed.target(), context.run_started, context.stop) => measured,
         never = course.run(&plan.events, &arrival, testbed) => match never {},
     };
+    let fetches = fetches();
     let (events, memory) = course.end(&plan.events, testbed);
     let record = measured?;
-    let fetches = testbed.idp().fetch_count().saturating_sub(before.1);
     let mut counters = moved(before.0, testbed.gateway_counts());
     counters.push(CounterRecord {
         name: "JWKS fetches".to_owned(),
@@ -218,15 +226,17 @@ pub(super) async fn measure_target(
     let clock = PhaseClock {
         arrival: &arrival,
         timeline,
+        counted: &|_| None,
     };
     measure_by(clock, kind, plan, pool, target, run_started, stop).await
 }
 
-/// What is on the clock of a phase: when turns fall due, and what came out of each second.
-#[derive(Debug, Clone, Copy)]
+/// What is on the clock of a phase: when turns fall due, what came out of each second, and what is counted beside.
+#[derive(Clone, Copy)]
 struct PhaseClock<'a> {
     arrival: &'a Arc<Arrival>,
     timeline: &'a Arc<Timeline>,
+    counted: &'a (dyn Fn(Counted) -> Option<u64> + Sync),
 }
 
 async fn measure_by(
@@ -242,17 +252,14 @@ async fn measure_by(
     let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
-    let driven = drive(
-        target,
-        pool,
-        Arc::clone(clock.arrival),
-        plan.users,
-        clock.timeline,
-        &over,
-    )
-    .await?;
+    let arrival = Arc::clone(clock.arrival);
+    let driven = tokio::select! {
+        driven = drive(target, pool, arrival, plan.users, clock.timeline, &over) => driven?,
+        never = breach::watch(plan, clock.arrival, clock.timeline, clock.counted) => match never {},
+    };
     let cpu = process_cpu().saturating_sub(cpu_before);
-    let interrupted = over.is_raised();
+    let ended_by_breach = clock.arrival.was_ended();
+    let interrupted = over.is_raised() || ended_by_breach;
     let generator = health(plan, &driven, cpu, clock.arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;
@@ -281,6 +288,8 @@ async fn measure_by(
         memory: Vec::new(),
         limits: Vec::new(),
         timeline: clock.timeline.to_records(),
+        breaches: clock.timeline.breaches().to_records(),
+        ended_by_breach,
         wrong_samples: tally.samples,
     })
 }

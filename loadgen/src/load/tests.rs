@@ -47,6 +47,7 @@ async fn measured(
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        fail_fast: false,
     };
     measure_target(
         "verification",
@@ -267,6 +268,7 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        fail_fast: false,
     };
     let raise = async {
         while script.calls() < 1 {
@@ -313,6 +315,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        fail_fast: false,
     };
     let raise = async {
         // Not after a time: attacks queue for the one place that goose has, and this one may wait for it.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::record::{LATENCY_BUCKETS, LatencyCounts, SecondRecord, latency_bucket};
 
+use super::breach::{Breach, Breaches};
 use super::token_pool::Judged;
 
 /// A later second than this is not told apart: a schedule takes at most a day, and memory has a bound.
@@ -18,13 +19,23 @@ const LAST_SECOND: usize = 100_000;
 pub struct Timeline {
     started: OnceLock<Instant>,
     handed_over: Mutex<HandedOver>,
+    breaches: Breaches,
 }
 
 #[derive(Debug, Default)]
 struct HandedOver {
     seconds: Vec<Second>,
-    /// Over all seconds: requests, wrong ones, lost ones.
-    totals: [u64; 3],
+    /// Over all seconds.
+    total: Second,
+}
+
+/// A phase from its beginning to a moment of its run, as far as users have handed over.
+#[derive(Debug)]
+pub(super) struct Totals {
+    pub(super) wrong: u64,
+    pub(super) lost: u64,
+    pub(super) max_ns: u64,
+    pub(super) latency: LatencyCounts,
 }
 
 /// One second: of one user, or of all of them.
@@ -63,6 +74,8 @@ pub struct Snapshot {
     pub lost: u64,
     /// The last second that is over, if there is one.
     pub last: Option<SecondRecord>,
+    /// Thresholds and limits that were broken so far.
+    pub breaches: Vec<Breach>,
 }
 
 impl Default for Second {
@@ -105,8 +118,12 @@ impl Second {
         }
     }
 
+    fn latency(&self) -> LatencyCounts {
+        LatencyCounts::of_buckets(self.latency.iter().map(|count| u64::from(*count)))
+    }
+
     fn to_record(&self, second: usize) -> SecondRecord {
-        let latency = LatencyCounts::of_buckets(self.latency.iter().map(|count| u64::from(*count)));
+        let latency = self.latency();
         // The middle of a bucket may lie above the largest value that is in it.
         let at = |quantile| {
             latency
@@ -157,7 +174,7 @@ impl Timeline {
     pub fn snapshot(&self, now: Instant) -> Option<Snapshot> {
         let elapsed = now.saturating_duration_since(*self.started.get()?);
         let handed_over = self.handed_over();
-        let [requests, wrong, lost] = handed_over.totals;
+        let total = &handed_over.total;
         // A user hands a second over with its first request of the next one, so that the one before is still coming in.
         let over = usize::try_from(elapsed.as_secs()).unwrap_or(usize::MAX);
         let complete = over.checked_sub(2).map(|place| {
@@ -166,11 +183,30 @@ impl Timeline {
         });
         Some(Snapshot {
             elapsed,
-            requests,
-            wrong,
-            lost,
+            requests: total.requests(),
+            wrong: total.wrong,
+            lost: total.lost,
             last: complete,
+            breaches: self.breaches.seen(),
         })
+    }
+
+    /// How long the phase has been running, and what came of it so far; `None` before it begins.
+    pub(super) fn totals(&self, now: Instant) -> Option<(Duration, Totals)> {
+        let elapsed = now.saturating_duration_since(*self.started.get()?);
+        let total = &self.handed_over().total;
+        let totals = Totals {
+            wrong: total.wrong,
+            lost: total.lost,
+            max_ns: total.max_ns,
+            latency: total.latency(),
+        };
+        Some((elapsed, totals))
+    }
+
+    /// What of the phase was broken so far.
+    pub(super) fn breaches(&self) -> &Breaches {
+        &self.breaches
     }
 
     fn handed_over(&self) -> MutexGuard<'_, HandedOver> {
@@ -208,10 +244,7 @@ impl UserTimeline<'_> {
             return;
         }
         let mut handed_over = self.shared.handed_over();
-        let moved = [current.requests(), current.wrong, current.lost];
-        for (total, moved) in handed_over.totals.iter_mut().zip(moved) {
-            *total += moved;
-        }
+        handed_over.total.merge(current);
         let seconds = &mut handed_over.seconds;
         if seconds.len() <= self.second {
             seconds.resize_with(self.second + 1, Second::default);

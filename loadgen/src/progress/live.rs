@@ -48,21 +48,24 @@ impl Live {
         let (over, is_over) = mpsc::channel::<()>();
         let thread = std::thread::spawn(move || {
             let mut lines = Lines::default();
-            while is_over.recv_timeout(LOOK) == Err(RecvTimeoutError::Timeout) {
+            let mut over = false;
+            while !over {
+                // Once more at the end: a breach that ends a phase is seen after the last look.
+                over = is_over.recv_timeout(LOOK) != Err(RecvTimeoutError::Timeout);
                 let Some(now) = timeline.snapshot(Instant::now()) else {
                     continue;
                 };
                 match &place {
                     Place::Bar(bar) => bar.set_message(told(&now)),
                     Place::Lines(name) => {
-                        if lines.is_due(now.elapsed) {
-                            let seconds = now.elapsed.as_secs();
+                        let breaches = lines.new_breaches(&now);
+                        let due = !over && lines.is_due(now.elapsed);
+                        let due = due.then(|| told(&now));
+                        let seconds = now.elapsed.as_secs();
+                        for text in breaches.into_iter().chain(due) {
                             // A closed standard error must not end the run.
-                            let _ = writeln!(
-                                std::io::stderr(),
-                                "{name:<12} {seconds:>4} s  {}",
-                                told(&now)
-                            );
+                            let _ =
+                                writeln!(std::io::stderr(), "{name:<12} {seconds:>4} s  {text}");
                         }
                     }
                 }
@@ -89,6 +92,7 @@ impl Drop for Live {
 #[derive(Debug, Default)]
 struct Lines {
     told: u64,
+    breaches: usize,
 }
 
 impl Lines {
@@ -99,12 +103,28 @@ impl Lines {
         self.told = due;
         is_due
     }
+
+    /// The breaches that have not been told, each once: `BREACHED p99 above 5.00 ms`.
+    fn new_breaches(&mut self, now: &Snapshot) -> Vec<String> {
+        let new = now.breaches.iter().skip(self.breaches);
+        let texts = new.map(|breach| format!("BREACHED {}", breach.what));
+        let texts = texts.collect();
+        self.breaches = now.breaches.len();
+        texts
+    }
 }
 
 /// `4812 done, 0 wrong, 0 lost, 401/s, p50 3.01 ms, p99 5.60 ms`; rate and quantiles are those of the last second. A terminal of
-/// 80 columns has room for it beside the bar, and cuts off the least urgent.
+/// 80 columns has room for it beside the bar, and cuts off the least urgent. What is broken at this moment comes first.
 fn told(now: &Snapshot) -> String {
-    let mut told = format!(
+    let broken = now.breaches.iter().filter(|breach| breach.now);
+    let broken: Vec<&str> = broken.map(|breach| breach.name.as_str()).collect();
+    let mut told = String::new();
+    if !broken.is_empty() {
+        let _ = write!(told, "BREACHED {}; ", broken.join(", "));
+    }
+    let _ = write!(
+        told,
         "{} done, {} wrong, {} lost",
         now.requests, now.wrong, now.lost
     );
@@ -121,6 +141,7 @@ fn told(now: &Snapshot) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::load::Breach;
     use crate::record::{LatencyCounts, SecondRecord};
 
     #[test]
@@ -131,6 +152,7 @@ mod tests {
             wrong: 3,
             lost: 1,
             last: None,
+            breaches: Vec::new(),
         };
         assert_eq!(told(&now), "400 done, 3 wrong, 1 lost");
         now.last = Some(SecondRecord {
@@ -147,6 +169,33 @@ mod tests {
             told(&now),
             "400 done, 3 wrong, 1 lost, 200/s, p50 3.01 ms, p99 5.60 ms"
         );
+    }
+
+    #[test]
+    fn a_breach_is_told_once_in_lines_and_in_one_line_for_as_long_as_it_lasts() {
+        let breach = |name: &str, now| Breach {
+            name: name.to_owned(),
+            what: format!("{name} above 5.00 ms"),
+            after: Duration::from_secs(3),
+            now,
+        };
+        let mut now = Snapshot {
+            breaches: vec![breach("p99", true), breach("p50", false)],
+            ..Snapshot::default()
+        };
+        assert!(
+            told(&now).starts_with("BREACHED p99; 0 done"),
+            "{}",
+            told(&now)
+        );
+        let mut lines = Lines::default();
+        let both = ["BREACHED p99 above 5.00 ms", "BREACHED p50 above 5.00 ms"];
+        assert_eq!(lines.new_breaches(&now), both);
+        now.breaches[0].now = false;
+        assert!(told(&now).starts_with("0 done"));
+        assert!(lines.new_breaches(&now).is_empty());
+        now.breaches.push(breach("max", true));
+        assert_eq!(lines.new_breaches(&now), ["BREACHED max above 5.00 ms"]);
     }
 
     #[test]

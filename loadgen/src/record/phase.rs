@@ -21,7 +21,7 @@ pub struct PhaseRecord {
     pub started_after_ms: u64,
     /// Length of the measured part in milliseconds; minting and priming are not in it.
     pub elapsed_ms: u64,
-    /// Whether the phase was cut short, by a signal or because the target had stopped answering.
+    /// Whether the phase was cut short, by a signal, by a breach, or because the target had stopped answering.
     pub interrupted: bool,
     /// Requests answered with the decision that they had to get.
     pub requests: u64,
@@ -53,6 +53,22 @@ pub struct PhaseRecord {
     /// The phase second by second; empty for cold starts.
     #[serde(default)]
     pub timeline: Vec<SecondRecord>,
+    /// Thresholds and limits that were seen to be broken while the phase ran, each once.
+    #[serde(default)]
+    pub breaches: Vec<BreachRecord>,
+    /// Whether the first of them ended the phase.
+    #[serde(default)]
+    pub ended_by_breach: bool,
+}
+
+/// A threshold or limit that was broken while a phase ran.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BreachRecord {
+    /// Milliseconds after the phase's clock had started, when it was first seen.
+    pub after_ms: u64,
+    /// How, such as `p99 above 5.00 ms` or `3 wrong_decisions, 0 at most`.
+    pub what: String,
 }
 
 /// Something that happened during a phase.

@@ -98,22 +98,38 @@ impl LatencyCounts {
     }
 
     /// The latency at a quantile in nanoseconds: the middle of its bucket. `None` where there are none.
+    pub fn value_at_quantile(&self, quantile: f64) -> Option<u64> {
+        let found = self.bucket_at_quantile(quantile)?;
+        Some(u64::midpoint(
+            bucket_start_ns(found),
+            bucket_start_ns(found + 1),
+        ))
+    }
+
+    /// The bucket of a quantile; `None` where there is no sample beyond it.
     #[expect(
         clippy::cast_precision_loss,
         reason = "a request count above 2^53 cannot be reached"
     )]
-    pub fn value_at_quantile(&self, quantile: f64) -> Option<u64> {
+    pub fn bucket_at_supported_quantile(&self, quantile: f64) -> Option<usize> {
+        let beyond = self.total() as f64 * (1.0 - quantile);
+        // A hundredth of 100 is a little less than 1.
+        let supported = beyond >= 1.0 - 1e-9;
+        supported.then(|| self.bucket_at_quantile(quantile))?
+    }
+
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "a request count above 2^53 cannot be reached"
+    )]
+    fn bucket_at_quantile(&self, quantile: f64) -> Option<usize> {
         let wanted = quantile * self.total() as f64;
         let mut seen = 0_u64;
         let reaches = |(_, count): &(usize, u64)| {
             seen = seen.saturating_add(*count);
             seen as f64 >= wanted
         };
-        let found = self.iter().find(reaches).map(|(bucket, _)| bucket)?;
-        Some(u64::midpoint(
-            bucket_start_ns(found),
-            bucket_start_ns(found + 1),
-        ))
+        self.iter().find(reaches).map(|(bucket, _)| bucket)
     }
 }
 

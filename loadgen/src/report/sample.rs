@@ -129,6 +129,8 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         memory: Vec::new(),
         limits: Vec::new(),
         timeline: Vec::new(),
+        breaches: Vec::new(),
+        ended_by_breach: false,
     }
 }
 

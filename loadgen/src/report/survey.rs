@@ -8,40 +8,6 @@ use crate::conform::{Expectation, Outcome, Severity};
 use crate::record::{CaseRecord, RunRecord, RunStatus};
 use crate::survey::Survey;
 
-/// The line before the tables, in a page of somebody's own.
-const BEGIN: &str = "<!-- survey -->";
-
-/// The line behind them.
-const END: &str = "<!-- /survey -->";
-
-/// A page that does not say where the tables go.
-#[derive(Debug, thiserror::Error)]
-#[error("a line `{BEGIN}` and, behind it, a line `{END}` say where the tables go; {missing}")]
-pub struct MarkersMissing {
-    missing: &'static str,
-}
-
-/// The page with its text between the markers replaced.
-pub(super) fn between_markers(page: &str, text: &str) -> Result<String, MarkersMissing> {
-    let line = |marker: &str, from: usize| {
-        let mut at = from;
-        page[from..].split_inclusive('\n').find_map(|line| {
-            let begin = at;
-            at += line.len();
-            (line.trim_end() == marker).then_some((begin, at))
-        })
-    };
-    let missing = |missing| MarkersMissing { missing };
-    let (_, begin) = line(BEGIN, 0).ok_or_else(|| missing("the first is missing"))?;
-    let (end, _) = line(END, begin).ok_or_else(|| missing("the second is missing"))?;
-    Ok(format!(
-        "{}\n{}\n\n{}",
-        &page[..begin],
-        text.trim(),
-        &page[end..]
-    ))
-}
-
 /// Both tables, and who was left out.
 pub(super) fn text(survey: &Survey) -> String {
     let records: Vec<RunRecord> = survey
@@ -319,38 +285,5 @@ mod tests {
             text.contains("- sec\\_ond: not asked to the end: it died\\\\nafter t::bad\n"),
             "{text}"
         );
-    }
-
-    #[test]
-    fn only_what_stands_between_the_markers_is_replaced() {
-        let page = "# Findings\n<!-- survey -->\nold\n<!-- /survey -->\nrest\n";
-        let once = between_markers(page, "| new |\n").expect("both markers");
-        assert_eq!(
-            once,
-            "# Findings\n<!-- survey -->\n\n| new |\n\n<!-- /survey -->\nrest\n"
-        );
-        assert_eq!(between_markers(&once, "| new |\n").expect("both"), once);
-        let end = between_markers("<!-- survey -->\n<!-- /survey -->", "x").expect("both");
-        assert_eq!(end, "<!-- survey -->\n\nx\n\n<!-- /survey -->");
-    }
-
-    #[test]
-    fn a_page_without_both_markers_in_order_is_refused() {
-        let table = [
-            ("nothing", "the first is missing"),
-            ("<!-- survey -->\n", "the second is missing"),
-            (
-                "<!-- /survey -->\n<!-- survey -->\n",
-                "the second is missing",
-            ),
-            (
-                "in text <!-- survey -->\n<!-- /survey -->\n",
-                "the first is missing",
-            ),
-        ];
-        for (page, wanted) in table {
-            let message = between_markers(page, "x").expect_err(page).to_string();
-            assert!(message.contains(wanted), "{page:?}: {message}");
-        }
     }
 }

@@ -66,7 +66,7 @@ const LINES: TableStyle = TableStyle::new()
     .header_separator(LineStyle::none().fill('─').junction('─'))
     .bottom_border(LineStyle::none().fill('─').junction('─'));
 
-fn table(style: TerminalStyle, header: &[&str]) -> Table {
+pub(super) fn table(style: TerminalStyle, header: &[&str]) -> Table {
     let mut table = Table::new();
     table
         .load_style(LINES)
@@ -76,7 +76,7 @@ fn table(style: TerminalStyle, header: &[&str]) -> Table {
     table
 }
 
-fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
+pub(super) fn align_right(table: &mut Table, columns: std::ops::Range<usize>) {
     for column in columns {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
@@ -148,6 +148,15 @@ fn course(text: &mut String, phase: &PhaseRecord) {
             phase.label(),
             duration(event.after_ms * 1_000_000),
             event.what
+        );
+    }
+    for breach in &phase.breaches {
+        let _ = writeln!(
+            text,
+            "{}: after {}: breached: {}",
+            phase.label(),
+            duration(breach.after_ms.saturating_mul(1_000_000)),
+            breach.what
         );
     }
     for limit in &phase.limits {

@@ -51,6 +51,15 @@ impl Phase {
         }
     }
 
+    /// What the scenario calls it, or the word of the record.
+    pub fn label(&self) -> &str {
+        let name = match self {
+            Self::CacheHit(load) | Self::Verification(load) => load.name.as_deref(),
+            Self::ColdStart(_) => None,
+        };
+        name.unwrap_or(self.kind())
+    }
+
     /// The word of the record.
     pub fn kind(&self) -> &'static str {
         match self {
@@ -91,6 +100,8 @@ pub struct LoadPhase {
     pub events: Vec<Event>,
     /// How much of what is counted there may be.
     pub limits: Vec<Limit>,
+    /// Whether the first threshold or limit that is broken ends the phase.
+    pub fail_fast: bool,
 }
 
 /// A limit on one quantile.
@@ -127,6 +138,7 @@ impl LoadPhase {
             name: None,
             events: Vec::new(),
             limits: Vec::new(),
+            fail_fast: false,
         })
     }
 }
@@ -184,6 +196,7 @@ pub(super) struct RawPhase {
     events: Vec<RawEvent>,
     #[serde(default)]
     limits: BTreeMap<Counted, WholeNumber>,
+    fail_fast: Option<bool>,
 }
 
 impl RawPhase {
@@ -226,6 +239,12 @@ impl RawPhase {
         if !self.events.is_empty() || !self.limits.is_empty() || self.name.is_some() {
             return Err(
                 "a cold-start phase has no name, no event and no limits: they are for phases of load"
+                    .to_owned(),
+            );
+        }
+        if self.fail_fast.is_some() {
+            return Err(
+                "a cold-start phase has no fail_fast: its samples and its budget are its end"
                     .to_owned(),
             );
         }
@@ -292,6 +311,11 @@ impl RawPhase {
                 .collect()
         });
         let load = LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?;
+        if self.fail_fast == Some(true) && load.thresholds.is_empty() && self.limits.is_empty() {
+            return Err(format!(
+                "a {kind} phase: fail_fast ends it at the first threshold or limit that is broken, and it has none"
+            ));
+        }
         let events = events(self.events)?;
         let length = match &load.arrival {
             ArrivalPlan::Closed(PhaseEnd::Duration(length)) => Some(*length),
@@ -310,6 +334,7 @@ impl RawPhase {
             name: self.name,
             events,
             limits: limits(self.limits),
+            fail_fast: self.fail_fast.unwrap_or(false),
             ..load
         })
     }

@@ -72,8 +72,8 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
     let plan = plan(url, arguments)?;
     let store = arguments
         .folder
-        .is_chosen()
-        .then(|| arguments.folder.create("load"))
+        .chosen()
+        .map(|_| arguments.folder.create("load"))
         .transpose()?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let timeline = Arc::new(Timeline::default());
@@ -152,13 +152,16 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         },
         tokens,
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
-        phase: LoadPhase::new(
-            arguments.users,
-            keys.plan(seed).map_err(usage)?,
-            BTreeMap::new(),
-            arguments.threshold.clone(),
-        )
-        .map_err(usage)?,
+        phase: LoadPhase {
+            fail_fast: arguments.fail_fast,
+            ..LoadPhase::new(
+                arguments.users,
+                keys.plan(seed).map_err(usage)?,
+                BTreeMap::new(),
+                arguments.threshold.clone(),
+            )
+            .map_err(usage)?
+        },
         seed,
     })
 }

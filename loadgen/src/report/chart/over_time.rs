@@ -1,12 +1,15 @@
-//! A phase over time: latencies as a heat map, and below it what was answered, wrong and lost, on the same axis.
+//! A phase over time: latencies as a heat map, and below it what was answered, wrong and lost, and the subject's memory, on the
+//! same axis. What happened meanwhile goes through all of them.
 
 use std::fmt::Write as _;
 
 use super::super::figures::duration;
 use super::columns::{Column, Columns, count};
-use crate::record::SecondRecord;
+use crate::record::{MemorySample, PhaseRecord, SecondRecord, latency_bucket};
 
 mod heat_map;
+mod marks;
+mod memory;
 
 use heat_map::{Shades, heat_map, quantile_lines};
 
@@ -23,37 +26,67 @@ const RATE_HEIGHT: f64 = 64.0;
 const FAULTS_TOP: f64 = RATE_TOP + RATE_HEIGHT + 30.0;
 const FAULTS_HEIGHT: f64 = 40.0;
 const AXIS: f64 = 22.0;
+/// A threshold within two octaves of what was measured is on the chart; one far off would press the rest together.
+const LIMIT_WITHIN: usize = 16;
 
-/// The chart; empty for a phase that is too short to have a course.
-pub(in crate::report) fn over_time(
-    latency: &str,
-    timeline: &[SecondRecord],
+/// What the chart shows of a phase.
+#[derive(Default)]
+struct Course<'a> {
+    timeline: &'a [SecondRecord],
     elapsed_ms: u64,
-) -> String {
-    let Some(columns) = Columns::of(timeline, elapsed_ms) else {
+    marks: Vec<marks::Mark>,
+    limits: Vec<marks::Line>,
+    memory: &'a [MemorySample],
+}
+
+/// The chart; empty for a phase that is too short to have a course. `latency` is what the latencies are called, escaped.
+pub(in crate::report) fn over_time(latency: &str, phase: &PhaseRecord) -> String {
+    let course = Course {
+        timeline: &phase.timeline,
+        elapsed_ms: phase.elapsed_ms,
+        marks: marks::of(phase),
+        limits: marks::lines(phase),
+        memory: &phase.memory,
+    };
+    draw(latency, &course)
+}
+
+fn draw(latency: &str, course: &Course<'_>) -> String {
+    let Some(columns) = Columns::of(course.timeline, course.elapsed_ms) else {
         return String::new();
     };
     let faults = columns.list.iter().any(|c| c.wrong > 0 || c.lost > 0);
-    let bottom = if faults {
+    let mut bottom = if faults {
         FAULTS_TOP + FAULTS_HEIGHT
     } else {
         RATE_TOP + RATE_HEIGHT
     };
+    // One sample is no course.
+    let memory_top = (course.memory.len() > 1).then_some(bottom + 30.0);
+    bottom = memory_top.map_or(bottom, |top| top + memory::HEIGHT);
+    let above = marks::height(&course.marks, &columns);
     let title = format!("Over time: {latency} and right answers a second");
     let mut svg = format!(
-        "<figure><svg class=\"chart\" viewBox=\"0 0 {WIDTH} {}\" role=\"img\"><title>{title}</title>",
-        bottom + AXIS
+        "<figure><svg class=\"chart\" viewBox=\"0 {} {WIDTH} {}\" role=\"img\"><title>{title}</title>",
+        -above,
+        above + bottom + AXIS
     );
     time_axis(&mut svg, &columns, bottom);
     let shades = Shades::of(&columns);
     if let Some(range) = columns.bucket_range() {
+        let range = with_limits(range, &course.limits);
         heat_map(&mut svg, latency, &columns, &shades, range);
+        marks::draw_lines(&mut svg, &course.limits, range);
         quantile_lines(&mut svg, &columns, range);
     }
     rate(&mut svg, &columns);
     if faults {
         wrong_and_lost(&mut svg, &columns);
     }
+    if let Some(top) = memory_top {
+        memory::draw(&mut svg, course.memory, &columns, top);
+    }
+    marks::draw(&mut svg, &course.marks, &columns, bottom);
     on_hover(&mut svg, &columns, bottom);
     let _ = write!(
         svg,
@@ -61,6 +94,18 @@ pub(in crate::report) fn over_time(
         shades.legend(columns.seconds_each)
     );
     svg
+}
+
+/// The buckets of the heat map, and those up to the thresholds that are not far from them.
+fn with_limits((first, end): (usize, usize), limits: &[marks::Line]) -> (usize, usize) {
+    let buckets = limits.iter().map(|line| latency_bucket(line.limit_ns));
+    let near = buckets
+        .filter(|bucket| (first.saturating_sub(LIMIT_WITHIN)..end + LIMIT_WITHIN).contains(bucket));
+    // A free row beyond the line, so that it is no edge.
+    near.fold((first, end), |(first, end), bucket| {
+        let beyond = (bucket + 2).min(crate::record::LATENCY_BUCKETS);
+        (first.min(bucket.saturating_sub(1)), end.max(beyond))
+    })
 }
 
 /// Right answers a second, as steps.
@@ -236,7 +281,9 @@ fn seconds_text(seconds: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::{LATENCY_BUCKETS, LatencyCounts};
+    use crate::record::{
+        BreachRecord, EventRecord, LATENCY_BUCKETS, LatencyCounts, ThresholdRecord, bucket_start_ns,
+    };
 
     fn second(second: u64, counts: &[(usize, u64)]) -> SecondRecord {
         let mut buckets = vec![0; LATENCY_BUCKETS];
@@ -256,11 +303,20 @@ mod tests {
         }
     }
 
+    fn chart(timeline: &[SecondRecord], elapsed_ms: u64) -> String {
+        let course = Course {
+            timeline,
+            elapsed_ms,
+            ..Course::default()
+        };
+        draw("service time", &course)
+    }
+
     #[test]
     fn neighbours_of_a_shade_are_one_rectangle_and_larger_counts_are_of_higher_shades() {
         let few_and_many = [(40, 1), (43, 1000)];
         let timeline: Vec<_> = (0..5).map(|s| second(s, &few_and_many)).collect();
-        let svg = over_time("service time", &timeline, 5000);
+        let svg = chart(&timeline, 5000);
         assert_eq!(svg.matches("h5v1h-5z").count(), 2, "{svg}");
         let rows: Vec<_> = ["h1", "h6"]
             .iter()
@@ -283,7 +339,7 @@ mod tests {
             second(1, &[(9, 5)]),
             second(4, &[(9, 5)]),
         ];
-        let svg = over_time("service time", &timeline, 5000);
+        let svg = chart(&timeline, 5000);
         let p50 = svg
             .split("<path class=\"course c1\" d=\"")
             .nth(1)
@@ -303,10 +359,10 @@ mod tests {
         let mut timeline = [second(0, &[(9, 5)]), second(1, &[]), second(2, &[])];
         timeline[1].wrong = 3;
         timeline[2].lost = 1;
-        let svg = over_time("service time", &timeline, 3000);
+        let svg = chart(&timeline, 3000);
         assert!(svg.contains("<rect class=\"wrong\"") && svg.contains("<rect class=\"lost\""));
         assert!(svg.contains("1–2 s: 0 right, 3 wrong"), "{svg}");
-        assert_eq!(over_time("service time", &timeline[..2], 2000), "");
+        assert_eq!(chart(&timeline[..2], 2000), "");
     }
 
     #[test]
@@ -316,6 +372,108 @@ mod tests {
             second(u64::MAX, &[(215, u64::MAX)]),
         ];
         timeline[0].wrong = u64::MAX;
-        assert!(over_time("service time", &timeline, u64::MAX).ends_with("</figure>"));
+        assert!(chart(&timeline, u64::MAX).ends_with("</figure>"));
+    }
+
+    /// The place of something in the drawing, by what stands before and behind the number.
+    fn numbers(svg: &str, before: &str) -> Vec<f64> {
+        let after = svg.split(before).skip(1);
+        let number = |text: &str| {
+            let end = text.find(|c: char| !c.is_ascii_digit() && c != '.' && c != '-');
+            text[..end.unwrap_or(text.len())].parse().expect("a number")
+        };
+        after.map(number).collect()
+    }
+
+    #[test]
+    fn what_happened_goes_through_all_panels_at_its_time_and_has_its_name() {
+        let mut phase = super::super::super::sample::failing().phases.remove(1);
+        phase.timeline = (0..10).map(|s| second(s, &[(40, 100)])).collect();
+        phase.elapsed_ms = 10_000;
+        let event = |after_ms, what: &str| EventRecord {
+            after_ms,
+            what: what.to_owned(),
+        };
+        phase.events = vec![event(2_000, "the issuer <fails>"), event(2_100, "again")];
+        phase.breaches = vec![BreachRecord {
+            after_ms: 10_000,
+            what: "p99 above 5.00 ms".to_owned(),
+        }];
+        let svg = over_time("service time", &phase);
+        let events = numbers(&svg, "<path class=\"mark event\" d=\"M");
+        let wanted = LEFT + PLOT * 0.2;
+        assert!((events[0] - wanted).abs() < 0.1, "{events:?}");
+        let breaches = numbers(&svg, "<path class=\"mark breach\" d=\"M");
+        assert!((breaches[0] - LEFT - PLOT).abs() < 0.1, "{breaches:?}");
+        // Both names of one moment are to be read, so that they are in two rows; the last one ends at its line.
+        let baselines: Vec<f64> = ["&lt;fails&gt;</text>", "again</text>"]
+            .iter()
+            .map(|name| {
+                let text = svg.split(name).next().expect("before");
+                let text = text.rsplit("<text").next().expect("the last text");
+                numbers(text, " y=\"")[0]
+            })
+            .collect();
+        assert!(baselines[0] > baselines[1], "{baselines:?}");
+        assert!(
+            svg.contains("text-anchor=\"end\">breached: p99 above 5.00 ms</text>"),
+            "{svg}"
+        );
+        assert!(!svg.contains("<fails>"));
+        let top = numbers(&svg, "viewBox=\"0 ")[0];
+        assert!(top < 0.0, "room above for the names: {top}");
+    }
+
+    #[test]
+    fn a_threshold_is_a_line_that_says_whether_it_was_kept_unless_it_is_far_off() {
+        let mut phase = super::super::super::sample::failing().phases.remove(1);
+        phase.timeline = (0..4).map(|s| second(s, &[(40, 100)])).collect();
+        let threshold = |quantile: &str, limit_ns, kept| ThresholdRecord {
+            quantile: quantile.to_owned(),
+            limit_ns,
+            measured_ns: 0,
+            kept,
+        };
+        let here = bucket_start_ns(40);
+        phase.thresholds = vec![
+            threshold("p50", here / 2, false),
+            threshold("p99", here * 2, true),
+            threshold("max", here * 1000, true),
+        ];
+        let svg = over_time("service time", &phase);
+        assert_eq!(svg.matches("<path class=\"limit").count(), 2, "{svg}");
+        let y = |class: &str| numbers(&svg, &format!("<path class=\"limit {class}\" d=\"M64 "))[0];
+        assert!(y("missed") > y("kept"), "half of it is below twice as much");
+    }
+
+    #[test]
+    fn memory_has_a_panel_where_it_was_sampled_more_than_once() {
+        let timeline: Vec<_> = (0..4).map(|s| second(s, &[(40, 100)])).collect();
+        let sample = |after_ms, resident_bytes| MemorySample {
+            after_ms,
+            resident_bytes,
+            processes: 1,
+        };
+        let samples = [sample(0, 30_000_000), sample(2_000, 60_000_000)];
+        let with = |memory| {
+            let course = Course {
+                timeline: &timeline,
+                elapsed_ms: 4_000,
+                memory,
+                ..Course::default()
+            };
+            draw("service time", &course)
+        };
+        let svg = with(&samples[..]);
+        let line = svg
+            .split("<path class=\"course c3\" d=\"")
+            .nth(1)
+            .expect("a line");
+        assert!(line.starts_with("M64.0 "), "{line}");
+        assert!(
+            line.contains(&format!("L{:.1} ", LEFT + PLOT / 2.0)),
+            "{line}"
+        );
+        assert!(!with(&samples[..1]).contains("memory"));
     }
 }

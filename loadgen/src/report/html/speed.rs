@@ -77,10 +77,11 @@ fn card(page: &mut String, phase: &PhaseRecord) {
         phase.requests,
         duration(phase.elapsed_ms.saturating_mul(1_000_000)),
         rate(phase.requests_per_second),
-        if phase.interrupted {
-            " · cut short by a signal"
-        } else {
-            ""
+        match (phase.interrupted, phase.ended_by_breach) {
+            (true, true) => " · ended by its first breach",
+            (true, false) =>
+                " · cut short by a signal, or because the target had stopped answering",
+            _ => "",
         }
     );
     breakdown(page, phase);
@@ -88,11 +89,7 @@ fn card(page: &mut String, phase: &PhaseRecord) {
     quantile_table(page, &series);
     if is_load(phase) {
         let latency = headline_series(phase).map_or("latency", |series| &series.name);
-        page.push_str(&chart::over_time(
-            &escape(latency),
-            &phase.timeline,
-            phase.elapsed_ms,
-        ));
+        page.push_str(&chart::over_time(&escape(latency), phase));
         let curves = series
             .iter()
             .map(|series| {
@@ -188,6 +185,10 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
     for event in &phase.events {
         let after = duration(event.after_ms.saturating_mul(1_000_000));
         lines.push((true, format!("after {after}: {}", event.what)));
+    }
+    for breach in &phase.breaches {
+        let after = duration(breach.after_ms.saturating_mul(1_000_000));
+        lines.push((false, format!("after {after}: breached: {}", breach.what)));
     }
     lines.extend(memory(phase));
     let generator = phase.generator.as_ref();

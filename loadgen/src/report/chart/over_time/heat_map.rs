@@ -131,7 +131,7 @@ fn latency_ticks(bounds: &std::ops::RangeInclusive<u64>) -> Vec<u64> {
 }
 
 /// On the scale of the buckets, so that lines and cells stand together.
-fn latency_y(ns: u64, (first, end): (usize, usize)) -> f64 {
+pub(super) fn latency_y(ns: u64, (first, end): (usize, usize)) -> f64 {
     let bucket = latency_bucket(ns);
     let (start, next) = (bucket_start_ns(bucket), bucket_start_ns(bucket + 1));
     let within = count(ns.saturating_sub(start)) / count(next - start);
