@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mock_idp::{JwksDocument, Minter};
-use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::processes::Watch;
@@ -69,18 +68,18 @@ impl SideBySide {
             .map(|case| case.id.clone())
             .chain(sequences.iter().map(|sequence| sequence.case.id.clone()))
             .collect();
-        let (bench, places) = (Arc::new(self), Arc::new(Semaphore::new(TARGETS)));
-        let mut running = JoinSet::new();
-        for job in jobs(cases, sequences) {
-            let (bench, places) = (Arc::clone(&bench), Arc::clone(&places));
-            running.spawn(async move {
-                // The semaphore is never closed.
-                let _place = places.acquire_owned().await;
-                bench.ask(job).await
-            });
-        }
+        let bench = Arc::new(self);
+        let mut jobs = jobs(cases, sequences).into_iter().map(|job| {
+            let bench = Arc::clone(&bench);
+            async move { bench.ask(job).await }
+        });
+        // Begun in their order: a task that waits for its turn by itself would be begun in any.
+        let mut running: JoinSet<_> = jobs.by_ref().take(TARGETS).collect();
         let (mut records, mut unasked) = (Vec::with_capacity(order.len()), None);
         while let Some(Some(ended)) = stop.unless_raised(running.join_next()).await {
+            if let Some(next) = jobs.next() {
+                running.spawn(next);
+            }
             match ended {
                 Ok(Ok(judged)) => {
                     judged.iter().for_each(&mut progress);
