@@ -117,28 +117,14 @@ impl Testbed {
                 Arc::new((*idp.minter()).after(real.token.clone(), real.jwks_uri.clone()))
             }
         };
-        let listener = match UrlListener::start(minter.keys()).await {
-            Ok(listener) => listener,
+        let (listener, tls) = match start_beside(&minter, tls).await {
+            Ok(started) => started,
             Err(error) => {
                 idp.shutdown().await;
                 return Err(TestbedError::Listener(error));
             }
         };
         prepare(&idp, &listener);
-        let tls = match tls {
-            None => None,
-            Some(certificate) => {
-                let started = TlsKeyServer::start(certificate, minter.profile(), minter.keys());
-                match started.await {
-                    Ok(server) => Some(server),
-                    Err(error) => {
-                        listener.shutdown().await;
-                        idp.shutdown().await;
-                        return Err(TestbedError::Listener(error));
-                    }
-                }
-            }
-        };
         let (issuer, jwks_uri) = match &scenario.real_issuer {
             None => (idp.issuer(), idp.jwks_uri()),
             Some(real) => (real.token.issuer(), real.jwks_uri.as_str()),
@@ -373,6 +359,20 @@ fn of_function(function: &gateway::Function, facts: &mut Vec<String>) -> Vec<Str
 pub fn own_program() -> Result<String, TestbedError> {
     let path = std::env::current_exe().map_err(TestbedError::OwnProgram)?;
     Ok(path.to_string_lossy().into_owned())
+}
+
+/// What stands beside the issuer: the listener, and a server of keys over TLS where one is asked for.
+async fn start_beside(
+    minter: &Minter,
+    tls: Option<ServerCertificate>,
+) -> std::io::Result<(UrlListener, Option<TlsKeyServer>)> {
+    let tls = match tls {
+        Some(certificate) => {
+            Some(TlsKeyServer::start(certificate, minter.profile(), minter.keys()).await?)
+        }
+        None => None,
+    };
+    Ok((UrlListener::start(minter.keys()).await?, tls))
 }
 
 /// An issuer that is started.

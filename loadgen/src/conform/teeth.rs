@@ -57,6 +57,14 @@ impl Question {
             Self::Sequence(sequence) => &sequence.case.id,
         }
     }
+
+    /// That of the server of keys over TLS, where it is about one.
+    fn certificate(&self) -> Option<ServerCertificate> {
+        match self {
+            Self::Case(_) => None,
+            Self::Sequence(sequence) => sequence.tls,
+        }
+    }
 }
 
 /// Cases about keys that need another key set or the listener, cases about the form of requests and answers and about their
@@ -220,17 +228,11 @@ async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Op
         let places = Arc::clone(&places);
         asked.spawn(async move {
             let _place = places.acquire_owned().await;
-            let (outcome, reason) = match bed {
-                Some(bed) => bed.ask(&question).await,
-                None => {
-                    let certificate = match &question {
-                        Question::Case(_) => None,
-                        Question::Sequence(sequence) => sequence.tls,
-                    };
-                    let bed = Bed::start_with(flaw, certificate).await;
-                    bed.ask(&question).await
-                }
+            let bed = match bed {
+                Some(bed) => bed,
+                None => Arc::new(Bed::start_with(flaw, question.certificate()).await),
             };
+            let (outcome, reason) = bed.ask(&question).await;
             (flaw, question.id().to_owned(), outcome, reason)
         });
     }

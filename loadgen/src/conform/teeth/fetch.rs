@@ -23,9 +23,10 @@ pub(super) async fn key_set(
     follow: bool,
 ) -> Option<Got> {
     let answered = async {
-        match url.starts_with("https://") {
-            true => get_secured(url, flaw).await,
-            false => get(url).await,
+        if url.starts_with("https://") {
+            get_secured(url, flaw).await
+        } else {
+            get(url).await
         }
     };
     let text = tokio::time::timeout(patience, answered).await.ok()??;
