@@ -78,6 +78,7 @@ pub const CASES: &[BuiltinFile] = builtin!(
     "policy",
     "rotation",
     "outage",
+    "tls",
     "flood",
     "exhaustion",
 );

@@ -48,6 +48,11 @@ impl Issuer {
         })
     }
 
+    /// The certificate of the authority that signs for servers of keys, as a file.
+    pub fn authority_file(&self) -> Result<PathBuf, IssuerError> {
+        Ok(KeyStore::open(key_folder()?).authority_file()?)
+    }
+
     /// What tokens say unless their recipe says otherwise.
     pub fn defaults(&self) -> MintDefaults {
         MintDefaults {

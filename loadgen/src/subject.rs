@@ -101,6 +101,17 @@ impl SubjectKind {
     }
 
     /// The command that a run starts, where there is one.
+    /// Whether the command or its variables hold a text.
+    fn names(&self, text: &str) -> bool {
+        let command = match self {
+            Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => &http.command,
+            Self::Lambda(lambda) => &lambda.command,
+            Self::HttpUrl { .. } | Self::InProcess | Self::InvokeUrl(..) => return false,
+        };
+        let texts = command.args.iter().chain(command.env.values());
+        texts.into_iter().any(|given| given.contains(text))
+    }
+
     fn command_mut(&mut self) -> Option<&mut CommandPlan> {
         match self {
             Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => Some(&mut http.command),
@@ -262,6 +273,7 @@ impl Subject {
         let echo = raw.echo_pointer().map_err(meaning)?;
         let kind = raw.into_kind(folder).map_err(meaning)?;
         features.extend(echo.is_some().then_some(Feature::PrincipalEcho));
+        features.extend(kind.names("{ca_file}").then_some(Feature::TrustedCa));
         // The routes are those of the API in front, whatever the function makes of them.
         features.extend(kind.is_function().then_some(Feature::Routes));
         Ok(Self {

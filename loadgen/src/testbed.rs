@@ -4,12 +4,13 @@
 //! fault and not the subject's verdict: it has errors of its own and its own exit code.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_idp::{KeyOrigin, Minter, MockIdp, UrlListener};
+use mock_idp::{KeyOrigin, Minter, MockIdp, ServerCertificate, TlsKeyServer, UrlListener};
 
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, IssuerError};
 use crate::scenario::Scenario;
 use crate::subject::{Placeholders, Subject};
 use crate::target::{HttpTarget, Target};
@@ -46,6 +47,8 @@ pub struct Testbed {
     minter: Arc<Minter>,
     /// None of a real issuer.
     key_origin: Option<KeyOrigin>,
+    /// A second server of keys, over TLS, in place of the issuer's own.
+    tls: Option<TlsKeyServer>,
     running: Running,
     target: Target,
     invocation: String,
@@ -58,6 +61,8 @@ pub struct FreshStart {
     pub gateway_cache: Duration,
     /// Whether the target is started with the variables that make its keys' lifetime short.
     pub for_key_lifetime: bool,
+    /// With what certificate the keys are published over TLS, for a target that is told that address alone.
+    pub tls: Option<ServerCertificate>,
 }
 
 /// How often the gateway was asked and how often it asked the authorizer.
@@ -72,7 +77,7 @@ pub struct GatewayCounts {
 impl Testbed {
     /// Starts issuer, gateway and subject.
     pub async fn start(scenario: &Scenario, subject: &Subject) -> Result<Self, TestbedError> {
-        Self::start_prepared(scenario, subject, |_, _| {}).await
+        Self::start_prepared(scenario, subject, None, |_, _| {}).await
     }
 
     /// Starts a testbed beside that of the run, on ports of its own. `prepare` has the issuer before the subject has.
@@ -89,26 +94,31 @@ impl Testbed {
         };
         if fresh.for_key_lifetime {
             let subject = subject.clone().with_short_lived_keys();
-            Self::start_prepared(&scenario, &subject, prepare).await
+            Self::start_prepared(&scenario, &subject, fresh.tls, prepare).await
         } else {
-            Self::start_prepared(&scenario, subject, prepare).await
+            Self::start_prepared(&scenario, subject, fresh.tls, prepare).await
         }
     }
 
     async fn start_prepared(
         scenario: &Scenario,
         subject: &Subject,
+        tls: Option<ServerCertificate>,
         prepare: impl FnOnce(&MockIdp, &UrlListener),
     ) -> Result<Self, TestbedError> {
-        let (idp, key_origin) = start_issuer(scenario).await?;
+        let Issued {
+            idp,
+            key_origin,
+            authority_file,
+        } = start_issuer(scenario).await?;
         let minter = match &scenario.real_issuer {
             None => idp.minter(),
             Some(real) => {
                 Arc::new((*idp.minter()).after(real.token.clone(), real.jwks_uri.clone()))
             }
         };
-        let listener = match UrlListener::start(minter.keys()).await {
-            Ok(listener) => listener,
+        let (listener, tls) = match start_beside(&minter, tls).await {
+            Ok(started) => started,
             Err(error) => {
                 idp.shutdown().await;
                 return Err(TestbedError::Listener(error));
@@ -123,8 +133,12 @@ impl Testbed {
         let placeholders = Placeholders {
             audience: scenario.audience.clone(),
             authbench: own_program()?,
+            ca_file: authority_file.to_string_lossy().into_owned(),
             issuer: issuer.clone(),
-            jwks_uri: jwks_uri.to_owned(),
+            jwks_uri: tls
+                .as_ref()
+                .map_or(jwks_uri, TlsKeyServer::jwks_uri)
+                .to_owned(),
             port: String::new(),
             public_key_pem: minter.keys().signing.public_key_pem(),
             scope: scenario.scope.clone(),
@@ -144,6 +158,7 @@ impl Testbed {
             listener,
             minter,
             key_origin: scenario.real_issuer.is_none().then_some(key_origin),
+            tls,
             running,
             target,
             invocation,
@@ -168,6 +183,11 @@ impl Testbed {
     /// Where visitors are waited for who follow a token's URL.
     pub fn listener(&self) -> &UrlListener {
         &self.listener
+    }
+
+    /// The server of keys over TLS, where the target was told of one.
+    pub fn tls(&self) -> Option<&TlsKeyServer> {
+        self.tls.as_ref()
     }
 
     /// Who mints.
@@ -321,6 +341,9 @@ impl Testbed {
             Running::Server(mut server) => server.child.shutdown().await,
             Running::Nothing => {}
         }
+        if let Some(tls) = self.tls {
+            tls.shutdown().await;
+        }
         self.listener.shutdown().await;
         self.idp.shutdown().await;
     }
@@ -338,7 +361,29 @@ pub fn own_program() -> Result<String, TestbedError> {
     Ok(path.to_string_lossy().into_owned())
 }
 
-async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), TestbedError> {
+/// What stands beside the issuer: the listener, and a server of keys over TLS where one is asked for.
+async fn start_beside(
+    minter: &Minter,
+    tls: Option<ServerCertificate>,
+) -> std::io::Result<(UrlListener, Option<TlsKeyServer>)> {
+    let tls = match tls {
+        Some(certificate) => {
+            Some(TlsKeyServer::start(certificate, minter.profile(), minter.keys()).await?)
+        }
+        None => None,
+    };
+    Ok((UrlListener::start(minter.keys()).await?, tls))
+}
+
+/// An issuer that is started.
+struct Issued {
+    idp: MockIdp,
+    key_origin: KeyOrigin,
+    /// The authority that signs for servers of keys.
+    authority_file: PathBuf,
+}
+
+async fn start_issuer(scenario: &Scenario) -> Result<Issued, TestbedError> {
     let issuer = Issuer {
         profile: crate::builtin::issuer(&scenario.issuer)?,
         seed: scenario.seed,
@@ -349,11 +394,16 @@ async fn start_issuer(scenario: &Scenario) -> Result<(MockIdp, KeyOrigin), Testb
             .map(str::to_owned)
             .collect(),
     };
-    let (issuer, keys) =
-        tokio::task::spawn_blocking(move || issuer.keys().map(|keys| (issuer, keys)))
-            .await
-            .map_err(|_| TestbedError::KeyThread)??;
+    let made = tokio::task::spawn_blocking(move || {
+        let (keys, authority_file) = (issuer.keys()?, issuer.authority_file()?);
+        Ok::<_, IssuerError>((issuer, keys, authority_file))
+    });
+    let (issuer, keys, authority_file) = made.await.map_err(|_| TestbedError::KeyThread)??;
     let key_origin = keys.signing.origin();
     let config = issuer.config(keys, scenario.issuer_listen.unwrap_or(ANY_PORT));
-    Ok((MockIdp::start(config).await?, key_origin))
+    Ok(Issued {
+        idp: MockIdp::start(config).await?,
+        key_origin,
+        authority_file,
+    })
 }

@@ -254,6 +254,7 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Case, "[[case]]\nlistener = 'typo'"),
     (Format::Case, "[[case]]\nanswers = 'typo'"),
     (Format::Case, "[[sequence]]\ntypo = 1"),
+    (Format::Case, "[[sequence]]\ntls = 'typo'"),
     (Format::Case, "[[sequence]]\nstep = [{ typo = 1 }]"),
     (Format::Case, "[[sequence]]\nstep = [{ fail = 'typo' }]"),
     (Format::Case, "[[sequence]]\nstep = [{ expect = 'typo' }]"),

@@ -8,6 +8,7 @@ use std::sync::LazyLock;
 
 use rsa::BigUint;
 use rsa::RsaPrivateKey;
+use rsa::pkcs8::EncodePublicKey as _;
 use rsa::traits::{PrivateKeyParts as _, PublicKeyParts as _};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -63,6 +64,15 @@ impl KeyLength {
         let encoded = emsa::pkcs1(EncodedMessage::Canonical, message, length);
         let signature = BigUint::from_bytes_be(&encoded).modpow(key.d(), key.n());
         left_padded(&signature, length)
+    }
+
+    /// `SubjectPublicKeyInfo` in DER.
+    pub(crate) fn spki_der(self) -> Vec<u8> {
+        let public = self.key().to_public_key();
+        public
+            .to_public_key_der()
+            .expect("an RSA key of 512 to 4,096 bits is encoded")
+            .into_vec()
     }
 
     fn kid(self) -> &'static str {

@@ -14,6 +14,7 @@ use rand_chacha::ChaCha20Rng;
 use rsa::RsaPrivateKey;
 use rsa::pkcs8::EncodePrivateKey as _;
 
+use crate::server::tls_key_server::authority_pem;
 use crate::signing_key::{KeyOrigin, SigningKey};
 
 /// RFC 7518 §3.3: RS256 keys have 2048 bits or more; 2048 is what the issuers of the profiles use.
@@ -108,6 +109,22 @@ impl KeyStore {
                 reason: reason.to_owned(),
             }
         })
+    }
+
+    /// A file with the certificate of the authority that signs for servers of keys, in PEM, beside the keys; written when it
+    /// is not there. See [`TlsKeyServer`](crate::TlsKeyServer).
+    pub fn authority_file(&self) -> Result<PathBuf, KeyStoreError> {
+        let path = self.directory.join("authority.pem");
+        let text = authority_pem();
+        let is_there = fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes());
+        if !is_there {
+            let written = write_whole(&path, text.as_bytes());
+            written.map_err(|source| KeyStoreError::Write {
+                path: path.clone(),
+                source,
+            })?;
+        }
+        Ok(path)
     }
 }
 

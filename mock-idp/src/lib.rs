@@ -37,7 +37,7 @@ pub use recipe::{
     Tamper, TextEncoding, TokenPart,
 };
 pub use server::{
-    Client, JwksAnswer, JwksFault, JwksFetch, ListenerHit, MockIdp, MockIdpConfig, StartError,
-    UrlListener, jwks_document,
+    Client, JwksAnswer, JwksFault, JwksFetch, ListenerHit, MockIdp, MockIdpConfig,
+    ServerCertificate, StartError, TlsKeyServer, UrlListener, jwks_document,
 };
 pub use signing_key::{KeyOrigin, SigningKey};

@@ -9,6 +9,7 @@ mod fault;
 mod fetch_log;
 mod listener;
 mod parameters;
+pub(crate) mod tls_key_server;
 mod token_endpoint;
 mod url_listener;
 
@@ -30,6 +31,7 @@ pub(crate) use documents::jwk_as_served;
 pub use documents::jwks_document;
 pub use fault::JwksFault;
 pub use fetch_log::{JwksAnswer, JwksFetch};
+pub use tls_key_server::{ServerCertificate, TlsKeyServer};
 pub use url_listener::{ListenerHit, UrlListener};
 
 use crate::jwks_document::JwksDocument;

@@ -141,6 +141,11 @@ impl SigningKey {
         left_padded(&signature, self.0.public.modulus().len())
     }
 
+    /// The private key in PKCS#8, for a server of TLS.
+    pub(crate) fn pkcs8(&self) -> &[u8] {
+        &self.0.pkcs8
+    }
+
     /// The public half.
     pub(crate) fn public(&self) -> &PublicKey {
         &self.0.public

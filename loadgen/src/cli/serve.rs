@@ -143,6 +143,7 @@ async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, F
     let placeholders = Placeholders {
         audience: arguments.audience,
         authbench: testbed::own_program().map_err(Failure::testbed)?,
+        ca_file: String::new(),
         issuer: arguments.issuer,
         jwks_uri: arguments.jwks_uri,
         port: String::new(),

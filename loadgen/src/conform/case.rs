@@ -279,6 +279,8 @@ pub enum Feature {
     Routes,
     /// The target enforces the scope itself.
     Scope,
+    /// It trusts the certificate authority of `{ca_file}`, which its file names.
+    TrustedCa,
 }
 
 impl Feature {
@@ -295,6 +297,7 @@ impl Feature {
             Self::RouteScopes => "route-scopes",
             Self::Routes => "routes",
             Self::Scope => "scope",
+            Self::TrustedCa => "trusted-ca",
         }
     }
 }

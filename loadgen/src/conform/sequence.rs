@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::case::{Case, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, Severity};
-use mock_idp::{JwksDocument, Recipe};
+use mock_idp::{JwksDocument, Recipe, ServerCertificate};
 
 pub(super) mod play;
 mod step;
@@ -24,6 +24,8 @@ pub struct Sequence {
     pub case: Case,
     /// Whether a gateway in front of the target may answer from its policy cache.
     pub gateway_cache: bool,
+    /// With what certificate the keys are published over TLS; without one they are the issuer's own, over plain HTTP.
+    pub tls: Option<ServerCertificate>,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
@@ -31,14 +33,15 @@ pub struct Sequence {
 impl Sequence {
     /// Whether it asks about keys, and so needs an issuer of its own and a target that has fetched nothing yet.
     pub fn needs_own_issuer(&self) -> bool {
-        self.steps.iter().any(|step| match step {
-            Step::CacheControl(_)
-            | Step::Fail(_)
-            | Step::FetchesAtMost(_)
-            | Step::ListenerUnvisited
-            | Step::Serve(_) => true,
-            Step::Mint { .. } | Step::Send(_) | Step::Wait(_) => false,
-        })
+        self.tls.is_some()
+            || self.steps.iter().any(|step| match step {
+                Step::CacheControl(_)
+                | Step::Fail(_)
+                | Step::FetchesAtMost(_)
+                | Step::ListenerUnvisited
+                | Step::Serve(_) => true,
+                Step::Mint { .. } | Step::Send(_) | Step::Wait(_) => false,
+            })
     }
 
     /// How long it may take, waits and patience together: the longest are begun first.
@@ -76,6 +79,7 @@ pub(super) struct RawSequence {
     needs: Vec<Feature>,
     #[serde(default)]
     gateway_cache: bool,
+    tls: Option<ServerCertificate>,
     #[serde(rename = "step")]
     steps: Vec<RawStep>,
 }
@@ -145,6 +149,7 @@ impl RawSequence {
                 policy: None,
             },
             gateway_cache: self.gateway_cache,
+            tls: self.tls,
             steps,
         };
         if sequence.needs_own_issuer() {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_idp::{JwksDocument, MockIdp, UrlListener};
+use mock_idp::{JwksDocument, MockIdp, ServerCertificate, TlsKeyServer, UrlListener};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -21,6 +21,7 @@ mod fetch;
 mod found_by;
 mod front;
 mod policy;
+mod tls;
 mod verifier;
 mod wire;
 
@@ -31,11 +32,12 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(4);
 
 /// The verifier is asked all that an HTTP server can be.
-const EVERY_FEATURE: [Feature; 4] = [
+const EVERY_FEATURE: [Feature; 5] = [
     Feature::KeySet,
     Feature::PrincipalEcho,
     Feature::Routes,
     Feature::Scope,
+    Feature::TrustedCa,
 ];
 
 /// Verifiers at the same time.
@@ -53,6 +55,14 @@ impl Question {
         match self {
             Self::Case(case) => &case.id,
             Self::Sequence(sequence) => &sequence.case.id,
+        }
+    }
+
+    /// That of the server of keys over TLS, where it is about one.
+    fn certificate(&self) -> Option<ServerCertificate> {
+        match self {
+            Self::Case(_) => None,
+            Self::Sequence(sequence) => sequence.tls,
         }
     }
 }
@@ -123,16 +133,29 @@ struct Bed {
     listener: UrlListener,
     served: Served,
     target: Target,
+    /// The server of keys over TLS, where the verifier takes them from there.
+    _tls: Option<TlsKeyServer>,
 }
 
 impl Bed {
     async fn start(flaw: Flaw) -> Self {
+        Self::start_with(flaw, None).await
+    }
+
+    async fn start_with(flaw: Flaw, certificate: Option<ServerCertificate>) -> Self {
         let issuer = issuer();
         let keys = super::tests::keys();
         let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
         let idp = MockIdp::start(config).await.expect("a free port");
         let listener = UrlListener::start(&keys).await.expect("a free port");
-        let served = Verifier::serve(flaw, trust(&idp, &issuer)).await;
+        let (mut trust, mut tls) = (trust(&idp, &issuer), None);
+        if let Some(certificate) = certificate {
+            let server = TlsKeyServer::start(certificate, &issuer.profile, &keys).await;
+            let server = server.expect("a free port");
+            server.jwks_uri().clone_into(&mut trust.jwks_uri);
+            tls = Some(server);
+        }
+        let served = Verifier::serve(flaw, trust).await;
         let target = HttpTarget::new(served.address.to_string(), "/planets");
         let target = Target::Http(Arc::new(target.with_answer_timeout(ANSWER)));
         Self {
@@ -140,6 +163,7 @@ impl Bed {
             listener,
             served,
             target,
+            _tls: tls,
         }
     }
 
@@ -204,10 +228,11 @@ async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Op
         let places = Arc::clone(&places);
         asked.spawn(async move {
             let _place = places.acquire_owned().await;
-            let (outcome, reason) = match bed {
-                Some(bed) => bed.ask(&question).await,
-                None => Bed::start(flaw).await.ask(&question).await,
+            let bed = match bed {
+                Some(bed) => bed,
+                None => Arc::new(Bed::start_with(flaw, question.certificate()).await),
             };
+            let (outcome, reason) = bed.ask(&question).await;
             (flaw, question.id().to_owned(), outcome, reason)
         });
     }

@@ -7,6 +7,8 @@ pub struct Placeholders {
     pub audience: String,
     /// `{authbench}`: this program's own path.
     pub authbench: String,
+    /// `{ca_file}`: a certificate authority in PEM, to be trusted for https beside or in place of the usual ones.
+    pub ca_file: String,
     /// `{issuer}`: the issuer that the authorizer has to trust, byte for byte.
     pub issuer: String,
     /// `{jwks_uri}`: where the issuer's keys are.
@@ -23,8 +25,8 @@ pub struct Placeholders {
 /// A placeholder that there is not.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "placeholder {{{name}}} in {text:?} is unknown; there are {{audience}}, {{authbench}}, {{issuer}}, {{jwks_uri}}, \
-     {{port}}, {{public_key_pem}} and {{scope}}"
+    "placeholder {{{name}}} in {text:?} is unknown; there are {{audience}}, {{authbench}}, {{ca_file}}, {{issuer}}, \
+     {{jwks_uri}}, {{port}}, {{public_key_pem}} and {{scope}}"
 )]
 pub struct PlaceholderError {
     name: String,
@@ -70,6 +72,7 @@ impl Placeholders {
         Some(match name {
             "audience" => &self.audience,
             "authbench" => &self.authbench,
+            "ca_file" => &self.ca_file,
             "issuer" => &self.issuer,
             "jwks_uri" => &self.jwks_uri,
             "port" => &self.port,
@@ -96,6 +99,7 @@ mod tests {
         let placeholders = Placeholders {
             audience: "api".into(),
             authbench: "/bin/authbench".into(),
+            ca_file: "/ca.pem".into(),
             issuer: "https://i/".into(),
             jwks_uri: "https://i/keys".into(),
             port: "81".into(),

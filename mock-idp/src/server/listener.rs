@@ -11,6 +11,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -51,9 +52,26 @@ impl Default for Limits {
 pub(super) async fn serve<A, F>(
     listener: TcpListener,
     limits: Limits,
-    mut stop: watch::Receiver<()>,
+    stop: watch::Receiver<()>,
     answer: A,
 ) where
+    A: Fn(Request) -> F + Clone + Send + 'static,
+    F: Future<Output = Result<Response, Hangup>> + Send + 'static,
+{
+    serve_over(listener, limits, stop, async |stream| Some(stream), answer).await;
+}
+
+/// The same over what `secure` makes of a connection; none where it comes to nothing.
+pub(super) async fn serve_over<S, T, I, A, F>(
+    listener: TcpListener,
+    limits: Limits,
+    mut stop: watch::Receiver<()>,
+    secure: S,
+    answer: A,
+) where
+    S: Fn(TcpStream) -> T + Clone + Send + 'static,
+    T: Future<Output = Option<I>> + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     A: Fn(Request) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response, Hangup>> + Send + 'static,
 {
@@ -77,9 +95,14 @@ pub(super) async fn serve<A, F>(
         };
         match (place, accepted) {
             (Ok(place), Ok((stream, _))) => {
-                let connection = hold(builder.clone(), stream, stop.clone(), answer.clone());
+                // An answer is one small write; waiting to fill a segment would be measured as part of a cold start.
+                let _ = stream.set_nodelay(true);
+                let secured = secure(stream);
+                let (builder, stop, answer) = (builder.clone(), stop.clone(), answer.clone());
                 connections.spawn(async move {
-                    connection.await;
+                    if let Some(stream) = secured.await {
+                        hold(builder, stream, stop, answer).await;
+                    }
                     drop(place);
                 });
             }
@@ -90,17 +113,12 @@ pub(super) async fn serve<A, F>(
     while connections.join_next().await.is_some() {}
 }
 
-async fn hold<A, F>(
-    builder: http1::Builder,
-    stream: TcpStream,
-    mut stop: watch::Receiver<()>,
-    answer: A,
-) where
+async fn hold<I, A, F>(builder: http1::Builder, stream: I, mut stop: watch::Receiver<()>, answer: A)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
     A: Fn(Request) -> F,
     F: Future<Output = Result<Response, Hangup>>,
 {
-    // An answer is one small write; waiting to fill a segment would be measured as part of a cold start.
-    let _ = stream.set_nodelay(true);
     let service =
         service_fn(move |request: hyper::Request<Incoming>| answer(request.map(Body::new)));
     let connection = builder.serve_connection(TokioIo::new(stream), service);

@@ -20,7 +20,7 @@ use crate::fixture::{SEED, claims, decode, header, keys, mint};
 struct Encrypted {
     protected: String,
     header: Value,
-    encrypted_key: Vec<u8>,
+    wrapped_key: Vec<u8>,
     nonce: Vec<u8>,
     sealed: Vec<u8>,
 }
@@ -34,7 +34,7 @@ impl Encrypted {
         Self {
             protected: protected.to_owned(),
             header: serde_json::from_slice(&decode(protected)).unwrap(),
-            encrypted_key: decode(key),
+            wrapped_key: decode(key),
             nonce: decode(nonce),
             sealed: [decode(ciphertext), decode(tag)].concat(),
         }
@@ -57,7 +57,7 @@ impl Encrypted {
         let key = OaepPrivateDecryptingKey::new(key).unwrap();
         let mut content_key = vec![0; key.min_output_size()];
         let content_key = key
-            .decrypt(algorithm, &self.encrypted_key, &mut content_key, None)
+            .decrypt(algorithm, &self.wrapped_key, &mut content_key, None)
             .unwrap();
         self.opened(content_key)
     }
@@ -145,7 +145,7 @@ fn a_password_wraps_the_key_by_its_own_rounds_whatever_the_header_says() {
         let mut content_key = [0; 40];
         let content_key = AesKek::new(&AES_128, &wrapping)
             .unwrap()
-            .unwrap(&encrypted.encrypted_key, &mut content_key)
+            .unwrap(&encrypted.wrapped_key, &mut content_key)
             .unwrap();
         let content = encrypted.opened(content_key);
         let content: Value = serde_json::from_slice(&content).unwrap();

@@ -123,7 +123,7 @@ pub(crate) fn opened(jwk: &Value, signature: &[u8]) -> Vec<u8> {
     let digits = BigUint::from_bytes_be(signature)
         .modpow(&e, &n)
         .to_bytes_be();
-    let mut message = vec![0; 256 - digits.len()];
+    let mut message = vec![0; n.to_bytes_be().len() - digits.len()];
     message.extend(digits);
     message
 }

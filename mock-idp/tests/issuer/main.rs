@@ -19,4 +19,5 @@ mod minting;
 mod profiles;
 mod signing;
 mod tampering;
+mod tls;
 mod token_endpoint;

@@ -57,9 +57,10 @@ fn by_the_private_key(header: &Value, encrypted: &[u8]) -> Option<Vec<u8>> {
     let pkcs8 = std::fs::read(file).expect("the key store has written the issuer's key");
     let key = PrivateDecryptingKey::from_pkcs8(&pkcs8).expect("a key of the key store");
     let key = OaepPrivateDecryptingKey::new(key).expect("an RSA key");
-    let algorithm = match header["alg"] == "RSA-OAEP" {
-        true => &OAEP_SHA1_MGF1SHA1,
-        false => &OAEP_SHA256_MGF1SHA256,
+    let algorithm = if header["alg"] == "RSA-OAEP" {
+        &OAEP_SHA1_MGF1SHA1
+    } else {
+        &OAEP_SHA256_MGF1SHA256
     };
     let mut content_key = vec![0; key.min_output_size()];
     let content_key = key.decrypt(algorithm, encrypted, &mut content_key, None);

@@ -3,8 +3,11 @@
 use std::time::Duration;
 
 use serde_json::Value;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+
+use super::tls;
+use super::verifier::Flaw;
 
 /// What came instead of nothing.
 pub(super) enum Got {
@@ -13,12 +16,24 @@ pub(super) enum Got {
 }
 
 /// The key set at a URL; `None` where nothing whole came in time.
-pub(super) async fn key_set(url: &str, patience: Duration, follow: bool) -> Option<Got> {
-    let text = tokio::time::timeout(patience, get(url)).await.ok()??;
+pub(super) async fn key_set(
+    url: &str,
+    patience: Duration,
+    flaw: Flaw,
+    follow: bool,
+) -> Option<Got> {
+    let answered = async {
+        if url.starts_with("https://") {
+            get_secured(url, flaw).await
+        } else {
+            get(url).await
+        }
+    };
+    let text = tokio::time::timeout(patience, answered).await.ok()??;
     let (head, body) = text.split_once("\r\n\r\n")?;
     let field = |name: &str| head.lines().find_map(|line| line.strip_prefix(name));
     if let Some(elsewhere) = location(&text).filter(|_| follow) {
-        return Box::pin(key_set(elsewhere, patience, false)).await;
+        return Box::pin(key_set(elsewhere, patience, flaw, false)).await;
     }
     let promised: usize = field("content-length: ")?.parse().ok()?;
     if !head.starts_with("HTTP/1.1 200 ") || promised != body.len() {
@@ -76,7 +91,21 @@ async fn get(url: &str) -> Option<String> {
         Some((_, port)) => format!("127.0.0.1:{port}"),
         None => host.to_owned(),
     };
-    let mut stream = TcpStream::connect(address).await.ok()?;
+    let stream = TcpStream::connect(address).await.ok()?;
+    exchange(stream, host, path).await
+}
+
+async fn get_secured(url: &str, flaw: Flaw) -> Option<String> {
+    let (host, path) = url.strip_prefix("https://")?.split_once('/')?;
+    let stream = tls::connect(host, flaw).await?;
+    exchange(stream, host, path).await
+}
+
+async fn exchange(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    host: &str,
+    path: &str,
+) -> Option<String> {
     let request = format!("GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(request.as_bytes()).await.ok()?;
     let mut bytes = Vec::new();

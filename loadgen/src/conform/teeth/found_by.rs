@@ -32,6 +32,15 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (Flaw::AllowsForEver, &["cache::exp-passes"]),
     (
+        Flaw::AnyCertificate,
+        &[
+            "tls::certificate-expired",
+            "tls::certificate-of-another-host",
+            "tls::certificate-self-signed",
+        ],
+    ),
+    (Flaw::AnyHostName, &["tls::certificate-of-another-host"]),
+    (
         Flaw::AnyKeyOfTheSet,
         &[
             "rfc7515::without-kid-several-keys",
@@ -197,6 +206,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         Flaw::NoDeadline,
         &["outage::answer-while-silent", "outage::answer-while-slow"],
     ),
+    (Flaw::NoTls, &["tls::certificate-good"]),
     (
         Flaw::NoTokenNoCheck,
         &[
@@ -206,6 +216,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc6750::no-authorization",
         ],
     ),
+    (Flaw::OldCertificates, &["tls::certificate-expired"]),
     (
         Flaw::OneOddKeySpoilsAll,
         &[

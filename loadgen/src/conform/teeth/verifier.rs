@@ -51,6 +51,8 @@ pub(super) enum Flaw {
     AllowsByLowerCase,
     AllowsBySigningInput,
     AllowsForEver,
+    AnyCertificate,
+    AnyHostName,
     AnyKeyOfTheSet,
     AnyKindOfKey,
     AnyMethod,
@@ -75,7 +77,9 @@ pub(super) enum Flaw {
     NeverFetchesAgain,
     NoChallenge,
     NoDeadline,
+    NoTls,
     NoTokenNoCheck,
+    OldCertificates,
     OneOddKeySpoilsAll,
     OnePathAlone,
     PrincipalByHeader,
@@ -434,8 +438,8 @@ impl Verifier {
             _ => Duration::from_millis(1_500),
         };
         let follow = self.flaw == Flaw::FollowsRedirects;
-        let Some(Got::KeySet(set)) = fetch::key_set(&self.trust.jwks_uri, patience, follow).await
-        else {
+        let uri = &self.trust.jwks_uri;
+        let Some(Got::KeySet(set)) = fetch::key_set(uri, patience, self.flaw, follow).await else {
             return false;
         };
         if self.flaw == Flaw::SlowOnLargeSets {
