@@ -84,6 +84,7 @@ pub async fn cold_start(
         memory: Vec::new(),
         limits: Vec::new(),
         timeline: Vec::new(),
+        tokens: None,
     };
     ColdStarts {
         record,

@@ -8,7 +8,9 @@ use super::phase::{judge_limits, measure_target};
 use super::token_pool::{TokenPool, Wanted};
 use crate::conform::Expectation;
 use crate::record::{PhaseRecord, SecondRecord};
-use crate::scenario::{ArrivalKeys, ArrivalPlan, Counted, Limit, LoadPhase, PhaseEnd};
+use crate::scenario::{
+    ArrivalKeys, ArrivalPlan, CachePlan, Counted, Limit, LoadPhase, PhaseEnd, TokenPlan,
+};
 use crate::stop::StopSignal;
 use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
 
@@ -47,6 +49,8 @@ async fn measured(
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     measure_target(
         "verification",
@@ -267,6 +271,8 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     let raise = async {
         while script.calls() < 1 {
@@ -313,6 +319,8 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         name: None,
         events: Vec::new(),
         limits: Vec::new(),
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     let raise = async {
         // Not after a time: attacks queue for the one place that goose has, and this one may wait for it.
@@ -352,7 +360,7 @@ fn a_limit_is_kept_up_to_its_number() {
     let judged = judge_limits(&limits, |counted| match counted {
         Counted::JwksFetches => 3,
         Counted::Lost => 2,
-        Counted::MemoryGrowthMb | Counted::WrongDecisions => 0,
+        _ => 0,
     });
     let kept: Vec<_> = judged
         .iter()

@@ -128,6 +128,7 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         memory: Vec::new(),
         limits: Vec::new(),
         timeline: Vec::new(),
+        tokens: None,
     }
 }
 
