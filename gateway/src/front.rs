@@ -19,6 +19,7 @@ use crate::function::Function;
 use crate::gateway::Counters;
 use crate::planets::Planets;
 use crate::policy::RequestContext;
+use crate::policy_cache::PolicyCache;
 use crate::request_id::RequestId;
 use crate::switches::ConditionKeys;
 
@@ -57,12 +58,17 @@ impl Front {
         self.authorize.flush_cache();
     }
 
+    pub(crate) fn set_cache(&self, cache: PolicyCache) {
+        self.authorize.set_cache(cache);
+    }
+
     pub(crate) fn counters(&self) -> Counters {
         let function = self.function().counters();
-        let (cache_hits, cache_misses) = self.authorize.cache_counts();
+        let [cache_hits, cache_misses, cache_repeats] = self.authorize.cache_counts();
         Counters {
             cache_hits,
             cache_misses,
+            cache_repeats,
             cold_starts: function.cold_starts,
             environments_spawned: function.environments_spawned,
             function_errors: function.function_errors,

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::api::{ApiError, RestApi};
 use crate::front::Front;
 use crate::function::{Function, FunctionConfig, FunctionError};
+use crate::policy_cache::PolicyCache;
 use crate::server::Server;
 
 /// What a gateway is made of.
@@ -46,6 +47,8 @@ pub struct Counters {
     pub cache_hits: u64,
     /// Requests that asked the cache in vain.
     pub cache_misses: u64,
+    /// Misses whose invocation another one had made needless by then: both had asked for the same token at once.
+    pub cache_repeats: u64,
     /// Invocations that waited for INIT.
     pub cold_starts: u64,
     /// Processes that were started.
@@ -103,6 +106,11 @@ impl Gateway {
     /// Forgets every cached policy.
     pub fn flush_cache(&self) {
         self.front.flush_cache();
+    }
+
+    /// Begins anew with this cache of policies, empty as it is; what is asked meanwhile may still be kept in the old one.
+    pub fn set_cache(&self, cache: PolicyCache) {
+        self.front.set_cache(cache);
     }
 
     /// The authorizer function.

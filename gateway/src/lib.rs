@@ -33,5 +33,5 @@ pub use function::{
 };
 pub use gateway::{Counters, Gateway, GatewayConfig, GatewayError};
 pub use log_tail::{LogLine, LogTail, redacted};
-pub use policy_cache::PolicyCache;
+pub use policy_cache::{ENTRIES_MAX, PolicyCache};
 pub use switches::Switches;

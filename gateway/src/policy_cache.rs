@@ -14,9 +14,9 @@ use std::time::{Duration, Instant};
 
 use crate::decision::AuthorizerOutput;
 
-/// Entries: more than one run of the bench has tokens, and few enough that the tokens alone, at 10 KB each, stay within
+/// Entries: more than a phase of the bench has tokens unless it asks for it, and few enough that the tokens alone, at 10 KB each, stay within
 /// [`BYTES_MAX`] three times over.
-const ENTRIES_MAX: usize = 16_384;
+pub const ENTRIES_MAX: usize = 16_384;
 
 /// Keys and outputs together. An output may have 6 MB, so counting entries alone would bound nothing.
 const BYTES_MAX: usize = 512 * 1024 * 1024;
@@ -44,6 +44,11 @@ impl PolicyCache {
         Self::bounded(ttl, ENTRIES_MAX, BYTES_MAX)
     }
 
+    /// An empty cache of so many entries at most, one at least; never more than [`ENTRIES_MAX`].
+    pub fn with_entries(ttl: Duration, entries: usize) -> Self {
+        Self::bounded(ttl, entries.clamp(1, ENTRIES_MAX), BYTES_MAX)
+    }
+
     fn bounded(ttl: Duration, entries_max: usize, bytes_max: usize) -> Self {
         Self {
             ttl,
@@ -67,10 +72,11 @@ impl PolicyCache {
             .then(|| Arc::clone(&entry.output))
     }
 
-    /// Keeps an output. The oldest ones make room.
-    pub fn put(&mut self, token: &[u8], output: Arc<AuthorizerOutput>, now: Instant) {
+    /// Keeps an output. The oldest ones make room. Whether one was kept for this token already: then somebody else has asked
+    /// for the same at the same time.
+    pub fn put(&mut self, token: &[u8], output: Arc<AuthorizerOutput>, now: Instant) -> bool {
         if !self.is_on() {
-            return;
+            return false;
         }
         while let Some((_, put)) = self.order.front() {
             if self.is_fresh(*put, now) {
@@ -80,7 +86,7 @@ impl PolicyCache {
         }
         let size = size(token, &output);
         if size > self.bytes_max {
-            return;
+            return false;
         }
         while self.order.len() >= self.entries_max || self.bytes + size > self.bytes_max {
             self.evict_oldest();
@@ -88,9 +94,11 @@ impl PolicyCache {
         let key: Arc<[u8]> = Arc::from(token);
         self.order.push_back((Arc::clone(&key), now));
         self.bytes += size;
-        if let Some(replaced) = self.outputs.insert(key, Entry { output, put: now }) {
-            self.bytes -= self::size(token, &replaced.output);
-        }
+        let Some(replaced) = self.outputs.insert(key, Entry { output, put: now }) else {
+            return false;
+        };
+        self.bytes -= self::size(token, &replaced.output);
+        self.is_fresh(replaced.put, now)
     }
 
     /// Forgets everything.

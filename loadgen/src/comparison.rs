@@ -25,10 +25,7 @@ pub struct PhaseName {
 
 impl From<&Phase> for PhaseName {
     fn from(phase: &Phase) -> Self {
-        let name = match phase {
-            Phase::CacheHit(load) | Phase::Verification(load) => load.name.clone(),
-            Phase::ColdStart(_) => None,
-        };
+        let name = phase.load().and_then(|load| load.name.clone());
         let kind = phase.kind();
         Self { kind, name }
     }

@@ -7,11 +7,16 @@
 mod arrival;
 mod at_url;
 mod breach;
+mod cached;
 mod calibrate;
 mod cold_start;
 mod course;
 mod cpu;
+mod epochs;
+mod memory;
 mod phase;
+mod pool_file;
+mod popularity;
 mod silence;
 mod tally;
 mod timeline;
@@ -21,12 +26,15 @@ mod users;
 pub use arrival::Arrival;
 pub use at_url::{UrlLoad, load_url};
 pub use breach::Breach;
+pub use cached::{cache_hit, expiry_stampede};
 pub use calibrate::calibrate;
 pub use cold_start::{ColdStarts, cold_start};
-pub use phase::{LoadContext, PhaseError, cache_hit, verification};
+pub(crate) use epochs::{Course, Unlasting};
+pub use phase::{LoadContext, PhaseError, verification};
+pub use pool_file::{IssuerFacts, Needed, PoolFile, PoolFileError, PoolHeader, write_pool};
 pub use tally::Tally;
 pub use timeline::{Snapshot, Timeline, UserTimeline};
-pub use token_pool::{Judged, PoolError, TokenPool, Wanted};
+pub use token_pool::{Judged, PoolError, PoolSource, TokenPool, Wanted};
 pub use users::{Driven, LoadError, drive};
 
 #[cfg(test)]

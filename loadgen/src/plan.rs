@@ -3,8 +3,12 @@
 //! Scenario, target and cases are parsed one by one; what one of them says of another is looked at here, before anything
 //! is started. Behind this module a run can fail for reasons of the testbed alone.
 
-use crate::conform::{Catalogue, Selection};
-use crate::scenario::{Phase, Scenario};
+use std::time::Duration;
+
+use crate::builtin;
+use crate::conform::{Catalogue, Expectation, GENUINE, Selection};
+use crate::load::{Course, Unlasting};
+use crate::scenario::{LoadPhase, Phase, Scenario, TOKENS_LIMIT};
 use crate::subject::Subject;
 
 /// What a run does, of whom it asks, and what it may ask: all of it there.
@@ -35,6 +39,14 @@ pub enum PlanError {
         at: String,
         /// The conditions.
         selection: Selection,
+    },
+    /// Tokens that cannot be made to last as long as their phase.
+    #[error("{at}: {reason}")]
+    Tokens {
+        /// Where their phase, or its mix, stands.
+        at: String,
+        /// What is wrong, and what to do.
+        reason: String,
     },
     /// A mix with a case that is about more than a token: under load there is one key set, one token, no listener, and no
     /// look at a policy.
@@ -86,7 +98,7 @@ impl RunPlan {
             });
         }
         for phase in &scenario.phases {
-            let (Phase::CacheHit(load) | Phase::Verification(load)) = phase else {
+            let Some(load) = phase.load() else {
                 continue;
             };
             for id in load.mix.keys() {
@@ -98,6 +110,13 @@ impl RunPlan {
                     }
                     Some(_) => {}
                 }
+            }
+        }
+        if scenario.real_issuer.is_none()
+            && let Ok(issuer) = builtin::issuer(&scenario.issuer)
+        {
+            for phase in &scenario.phases {
+                tokens_last(phase, &catalogue, issuer.token_lifetime_s())?;
             }
         }
         let stray = |id: &str| !catalogue.holds(id);
@@ -113,4 +132,72 @@ impl RunPlan {
             catalogue,
         })
     }
+}
+
+/// Whether the tokens of a phase live as long as they are sent, as they are or replaced in time. What only a minted token
+/// tells is told once it is minted.
+fn tokens_last(phase: &Phase, catalogue: &Catalogue, issuer_s: u32) -> Result<(), PlanError> {
+    let Some(load) = phase.load() else {
+        return Ok(());
+    };
+    // A file says itself when its tokens end.
+    if load.tokens.file.is_some() {
+        return Ok(());
+    }
+    let course = Course::of(load, matches!(phase, Phase::Verification(_)));
+    let lifetime_s = load.tokens.lifetime_s().unwrap_or(issuer_s);
+    let mut lives: Vec<(i64, &str)> = Vec::new();
+    for id in mix(load) {
+        let Some(case) = catalogue.find(id) else {
+            continue;
+        };
+        let ends = matches!(case.expect, Expectation::Allow | Expectation::Forbidden);
+        let life = case
+            .recipe
+            .lives_s(lifetime_s)
+            .filter(|life| ends && *life > 0);
+        lives.extend(life.map(|life| (life, id)));
+    }
+    let Some((life, id)) = lives.into_iter().min() else {
+        return Ok(());
+    };
+    // A second less: a token's times are whole seconds, of which the one in which it is minted has begun.
+    let seconds = u64::try_from(life).unwrap_or_default().saturating_sub(1);
+    let is_own = catalogue
+        .find(id)
+        .is_some_and(|case| case.recipe.lives_s(0) != Some(0));
+    let remedy = if is_own {
+        "leave the case out, or make the phase shorter".to_owned()
+    } else {
+        match load.length() {
+            Some(length) => format!(
+                "raise token_lifetime; with \"{}s\" no token ends before the phase",
+                course.lasting_s(length)
+            ),
+            None => "raise token_lifetime".to_owned(),
+        }
+    };
+    course
+        .epochs(Some(Duration::from_secs(seconds)))
+        .map(drop)
+        .map_err(|unlasting| PlanError::Tokens {
+            at: load.mix_at.clone(),
+            reason: match unlasting {
+                Unlasting::Short(least) => format!(
+                    "a token of {id} lives {life} s, and has to live {} s to be minted before the clock starts and sent after \
+                     that: {remedy}",
+                    least.as_secs() + 2
+                ),
+                Unlasting::Many(tokens) => format!(
+                    "tokens of {id} live {life} s, so that {tokens} would have to be minted for the length of the phase, and the \
+                     most is {TOKENS_LIMIT}: {remedy}"
+                ),
+            },
+        })
+}
+
+fn mix(load: &LoadPhase) -> impl Iterator<Item = &str> {
+    let named = load.mix.iter().filter(|(_, weight)| **weight > 0);
+    let genuine = load.mix.is_empty().then_some(GENUINE);
+    named.map(|(id, _)| id.as_str()).chain(genuine)
 }

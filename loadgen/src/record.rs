@@ -18,7 +18,7 @@ pub use conformance::{
 pub use machine::Machine;
 pub use phase::{
     BreachRecord, CounterRecord, EventRecord, GeneratorHealth, LimitRecord, MemorySample,
-    PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, WrongDecision,
+    PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord, WrongDecision,
 };
 pub use store::{RecordError, RecordStore};
 pub use timeline::{

@@ -251,7 +251,7 @@ impl Run<'_> {
             });
             return Ok(());
         }
-        if let Phase::Verification(load) | Phase::CacheHit(load) = phase {
+        if let Some(load) = phase.load() {
             decides(testbed, stop).await?;
             if self.record.calibration.is_none() {
                 progress.begin("calibration", None);
@@ -285,43 +285,30 @@ impl Run<'_> {
     ) -> Result<(PhaseRecord, Option<TestbedError>), Failure> {
         let (catalogue, run_started) = (&self.plan.catalogue, self.started);
         let timeline = &Arc::new(Timeline::default());
+        let samples = match phase {
+            Phase::ColdStart(plan) => Some(plan.samples),
+            _ => None,
+        };
+        progress.begin(phase.label(), samples);
+        let _live = phase.load().map(|_| progress.watch(timeline));
+        let seed = self.plan.scenario.seed;
+        let context = |testbed| LoadContext {
+            testbed,
+            catalogue,
+            run_started,
+            stop,
+            timeline,
+            seed,
+        };
         let record = match phase {
             Phase::ColdStart(plan) => {
-                progress.begin(phase.kind(), Some(plan.samples));
                 let advance = |_| progress.advance(1);
                 let cold = load::cold_start(plan, testbed, run_started, stop, advance).await;
                 return Ok((cold.record, cold.failure));
             }
-            Phase::Verification(plan) => {
-                progress.begin(phase.label(), None);
-                let _live = progress.watch(timeline);
-                load::verification(
-                    plan,
-                    LoadContext {
-                        testbed,
-                        catalogue,
-                        run_started,
-                        stop,
-                        timeline,
-                    },
-                )
-                .await?
-            }
-            Phase::CacheHit(plan) => {
-                progress.begin(phase.label(), None);
-                let _live = progress.watch(timeline);
-                load::cache_hit(
-                    plan,
-                    LoadContext {
-                        testbed,
-                        catalogue,
-                        run_started,
-                        stop,
-                        timeline,
-                    },
-                )
-                .await?
-            }
+            Phase::CacheHit(plan) => load::cache_hit(plan, context(testbed)).await?,
+            Phase::ExpiryStampede(plan) => load::expiry_stampede(plan, context(testbed)).await?,
+            Phase::Verification(plan) => load::verification(plan, context(testbed)).await?,
         };
         Ok((record, None))
     }
@@ -343,7 +330,7 @@ fn unfit(phase: &Phase, testbed: &Testbed) -> Option<&'static str> {
         Phase::ColdStart(_) if !testbed.can_start_cold() => {
             Some("no process was started for this target, so none can be started afresh")
         }
-        Phase::CacheHit(_) if testbed.gateway_counts().is_none() => {
+        Phase::CacheHit(_) | Phase::ExpiryStampede(_) if testbed.gateway_counts().is_none() => {
             Some("no gateway stands in front of this target, so there is no policy cache")
         }
         _ => None,

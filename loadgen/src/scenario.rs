@@ -18,12 +18,14 @@ use crate::real_issuer::RealIssuer;
 mod arrivals;
 mod course;
 mod phase;
+mod tokens;
 mod units;
 
 pub use arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, parse_stage};
-pub use course::{Change, Counted, Event, Limit};
+pub use course::{Change, Counted, Event, Expiring, Limit};
 use phase::RawPhase;
 pub use phase::{ColdStartPhase, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
+pub use tokens::{CachePlan, Popularity, TokenPlan};
 pub(crate) use units::{DurationText, WholeNumber};
 pub use units::{UnitError, parse_duration, parse_rate};
 
@@ -400,6 +402,68 @@ mod tests {
             ),
         ];
         refused(&table);
+    }
+
+    #[test]
+    fn tokens_and_events_that_do_not_go_together_are_refused() {
+        let phase = |kind: &str, keys: &str| {
+            format!(
+                "[[phase]]\nkind = \"{kind}\"\nusers = 1\nrate = \"10/s\"\nduration = \"9s\"\n{keys}\n"
+            )
+        };
+        let refused = |kind: &str, keys: &str, parts: &[&str]| {
+            let message = refusal(&phase(kind, keys));
+            for part in parts.iter().chain(&["t.toml:6"]) {
+                assert!(message.contains(part), "{part:?} is missing in: {message}");
+            }
+        };
+        let event = |keys: &str| format!("[[phase.event]]\nat = \"2s\"\n{keys}");
+        let expire = event("expire = \"policies\"");
+        refused(
+            "verification",
+            "population = 5",
+            &["population", "cache-hit"],
+        );
+        refused("verification", "popularity = \"uniform\"", &["popularity"]);
+        refused("cache-hit", &expire, &["expiry-stampede"]);
+        refused("expiry-stampede", "", &["expire = \"policies\""]);
+        refused(
+            "cache-hit",
+            "popularity = { zipf = 0 }",
+            &["zipf", "above 0"],
+        );
+        refused(
+            "cache-hit",
+            "population = 0",
+            &["population is 0", "200000"],
+        );
+        refused(
+            "cache-hit",
+            "token_lifetime = \"1500ms\"",
+            &["whole seconds"],
+        );
+        refused("cache-hit", "cache_ttl = \"61m\"", &["3600s"]);
+        refused("cache-hit", "cache_entries = 0", &["16384"]);
+        let hot = "popularity = { hot = { share = 1.5, of = 0.1 } }";
+        refused("cache-hit", hot, &["share 1.5", "0.9"]);
+        let mix = "population = 1\nmix = { a = 1, b = 1 }";
+        refused("cache-hit", mix, &["population is 1", "2 cases"]);
+        let over = event("sign = \"next\"\nover = \"1s\"");
+        refused("cache-hit", &over, &["over is for verification"]);
+        refused(
+            "verification",
+            &event("serve = \"rotated\"\nover = \"1s\""),
+            &["with sign"],
+        );
+        let withdrawn = "[[phase.event]]\nat = \"2500ms\"\nserve = \"withdrawn\"";
+        refused(
+            "verification",
+            &format!("{over}\n{withdrawn}"),
+            &["2.5s", "3s"],
+        );
+        let closed = "[[phase]]\nkind = \"verification\"\nusers = 1\nrequests = 9\n";
+        let message = refusal(&format!("{closed}{}", event("sign = \"next\"")));
+        assert!(message.contains("sign needs a rate"), "{message}");
     }
 
     #[test]

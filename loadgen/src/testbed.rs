@@ -11,7 +11,7 @@ use std::time::Duration;
 use mock_idp::{KeyOrigin, Minter, MockIdp, ServerCertificate, TlsKeyServer, UrlListener};
 
 use crate::issuer::{Issuer, IssuerError};
-use crate::scenario::Scenario;
+use crate::scenario::{CachePlan, Scenario};
 use crate::subject::{Placeholders, Subject};
 use crate::target::{HttpTarget, Target};
 
@@ -52,6 +52,7 @@ pub struct Testbed {
     running: Running,
     target: Target,
     invocation: String,
+    cache_ttl: Duration,
 }
 
 /// How a testbed of its own differs from that of the run.
@@ -72,6 +73,10 @@ pub struct GatewayCounts {
     pub invocations: u64,
     /// Requests decided from the policy cache.
     pub cache_hits: u64,
+    /// Requests that asked the policy cache in vain.
+    pub cache_misses: u64,
+    /// Invocations for a policy that another one had just fetched.
+    pub cache_repeats: u64,
 }
 
 impl Testbed {
@@ -162,6 +167,7 @@ impl Testbed {
             running,
             target,
             invocation,
+            cache_ttl: scenario.cache_ttl,
         })
     }
 
@@ -217,6 +223,8 @@ impl Testbed {
                 Some(GatewayCounts {
                     invocations: counters.invocations,
                     cache_hits: counters.cache_hits,
+                    cache_misses: counters.cache_misses,
+                    cache_repeats: counters.cache_repeats,
                 })
             }
             Running::Function(_) | Running::Server(_) | Running::Nothing => None,
@@ -252,7 +260,21 @@ impl Testbed {
         }
     }
 
-    /// Forgets every cached policy, so that a phase starts from nothing.
+    /// How long the gateway keeps a policy unless a phase says otherwise.
+    pub fn cache_ttl(&self) -> Duration {
+        self.cache_ttl
+    }
+
+    /// An empty policy cache, as a phase has it; what it does not say is as the scenario has it.
+    pub fn begin_policy_cache(&self, plan: CachePlan) {
+        if let Running::Lambda(gateway) = &self.running {
+            let ttl = plan.ttl.unwrap_or(self.cache_ttl);
+            let entries = plan.entries.unwrap_or(gateway::ENTRIES_MAX);
+            gateway.set_cache(gateway::PolicyCache::with_entries(ttl, entries));
+        }
+    }
+
+    /// Forgets every cached policy.
     pub fn flush_policy_cache(&self) {
         if let Running::Lambda(gateway) = &self.running {
             gateway.flush_cache();

@@ -175,10 +175,8 @@ fn a_snippet_names_only_what_there_is_and_its_tokens_can_be_minted() {
             Parsed::Scenario(scenario) => {
                 builtin::issuer(&scenario.issuer).expect("a built-in issuer");
                 builtin::subject(&scenario.target).expect("a built-in target");
-                for phase in &scenario.phases {
-                    if let Phase::CacheHit(load) | Phase::Verification(load) = phase {
-                        load.mix.keys().for_each(|id| known(id, line));
-                    }
+                for load in scenario.phases.iter().filter_map(Phase::load) {
+                    load.mix.keys().for_each(|id| known(id, line));
                 }
             }
             Parsed::Target(subject) => subject
@@ -210,6 +208,11 @@ const MISTAKES: &[(Format, &str)] = &[
     (Format::Scenario, "[conformance]\nlevel = 'typo'"),
     (Format::Scenario, "[[phase]]\ntypo = 1"),
     (Format::Scenario, "[[phase]]\nkind = 'typo'"),
+    (Format::Scenario, "[[phase]]\npopularity = 'typo'"),
+    (Format::Scenario, "[[phase]]\nlimits = { typo = 1 }"),
+    (Format::Scenario, "[[phase]]\nevent = [{ typo = 1 }]"),
+    (Format::Scenario, "[[phase]]\nevent = [{ expire = 'typo' }]"),
+    (Format::Scenario, "[[phase]]\nevent = [{ sign = 'typo' }]"),
     (Format::Target, "typo = 1"),
     (Format::Target, "kind = 'typo'"),
     (Format::Target, "features = ['typo']"),

@@ -20,7 +20,7 @@ pub(crate) struct Bindings<'a> {
     /// Seconds since the epoch.
     pub(crate) now: i64,
     /// `$issuer_jwk` and `$attacker_jwk`.
-    pub(crate) jwks: Vec<(&'static str, Value)>,
+    pub(crate) jwks: Vec<(&'static str, &'a Value)>,
     /// What has no value here, and why.
     pub(crate) lacking: Vec<(&'static str, Lacking)>,
 }
@@ -194,7 +194,7 @@ impl Bindings<'_> {
             ))));
         }
         if let Some((_, jwk)) = self.jwks.iter().find(|(known, _)| *known == name) {
-            return Ok(Some(jwk.clone()));
+            return Ok(Some((*jwk).clone()));
         }
         self.had(name)?;
         if let Some(count) = name.strip_prefix("fill:") {

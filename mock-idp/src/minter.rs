@@ -10,7 +10,8 @@ mod tampering;
 
 use std::borrow::Cow;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use aws_lc_rs::{hmac, signature};
 use serde_json::{Map, Value};
@@ -28,6 +29,9 @@ pub use genuine::{GenuineToken, GenuineTokenError, Lacking};
 
 /// RSA-2048: the only size that the key store makes.
 const MODULUS_BYTES: usize = 256;
+
+/// Tokens that a thread mints before it looks for more: 5 ms of work.
+const CHUNK_TOKENS: u64 = 16;
 
 /// A host of RFC 6761 §6.4, which nobody can reach.
 const NO_LISTENER: &str = "http://listener.invalid";
@@ -119,6 +123,16 @@ impl MintError {
     }
 }
 
+/// What recipes may say of the keys as JSON.
+#[derive(Debug)]
+struct ShownKeys {
+    attacker_ed25519_jwk: Value,
+    attacker_jwk: Value,
+    attacker_x5c: Value,
+    issuer_jwk: Value,
+    issuer_x5t_s256: Value,
+}
+
 /// Mints the tokens of one issuer. Cheap to clone, and shared between threads.
 #[derive(Clone, Debug)]
 pub struct Minter {
@@ -126,6 +140,8 @@ pub struct Minter {
     issuer: String,
     defaults: MintDefaults,
     keys: IssuerKeys,
+    /// The same for each token, and dear: a certificate is signed and digested for it.
+    shown: Arc<OnceLock<ShownKeys>>,
     /// Whose issuer's private key nobody here has; its tokens are made after this one.
     genuine: Option<Arc<GenuineToken>>,
 }
@@ -143,6 +159,7 @@ impl Minter {
             issuer,
             defaults,
             keys,
+            shown: Arc::default(),
             genuine: None,
         }
     }
@@ -176,10 +193,26 @@ impl Minter {
         }
     }
 
+    /// The same mint of tokens that live so many seconds, where their recipe leaves `exp` as it is.
+    #[must_use]
+    pub fn with_lifetime(&self, seconds: u32) -> Self {
+        let mut profile = IssuerProfile::clone(&self.profile);
+        profile.token.lifetime_s = seconds;
+        Self {
+            profile: Arc::new(profile),
+            ..self.clone()
+        }
+    }
+
     /// The same mint for a user of the profile: their subject, their claims and their scopes.
     pub fn for_user(&self, name: &str) -> Result<Self, UnknownUser> {
         let user = self.profile.user(name)?;
         Ok(self.with_defaults(self.defaults.clone().for_user(user)))
+    }
+
+    /// The exact text of the `iss` claim.
+    pub fn issuer(&self) -> &str {
+        &self.issuer
     }
 
     /// What a token says unless its recipe says otherwise.
@@ -216,42 +249,55 @@ impl Minter {
         self.mint_serial(recipe, now, Some(serial))
     }
 
-    /// The tokens of all serials of a range, in order, minted on up to `threads` threads (at least one).
+    /// The tokens of all serials of a range, in order, minted on up to `threads` threads (at least one), each of them
+    /// handed to `finish` where it was minted.
     ///
     /// Blocks for about 0.3 ms a token and thread: mint before a clock starts. Disjoint ranges give disjoint pools.
-    pub fn mint_pool(
+    pub fn mint_pool<T: Send, E: From<MintError> + Send>(
         &self,
         recipe: &Recipe,
         now: i64,
         serials: Range<u64>,
         threads: usize,
-    ) -> Result<Vec<String>, MintError> {
-        let count = serials.end.saturating_sub(serials.start);
+        finish: impl Fn(String) -> Result<T, E> + Sync,
+    ) -> Result<Vec<T>, E> {
+        let chunks = serials
+            .end
+            .saturating_sub(serials.start)
+            .div_ceil(CHUNK_TOKENS);
         let threads = u64::try_from(threads)
             .unwrap_or(u64::MAX)
-            .clamp(1, count.max(1));
-        let share = count.div_ceil(threads);
-        std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads)
-                .map(|worker| {
-                    let first = serials.start + (worker * share).min(count);
-                    let last = serials.start + ((worker + 1) * share).min(count);
-                    scope.spawn(move || {
-                        (first..last)
-                            .map(|serial| self.mint_numbered(recipe, now, serial))
-                            .collect::<Result<Vec<_>, _>>()
-                    })
-                })
-                .collect();
-            let mut pool = Vec::new();
+            .clamp(1, chunks.max(1));
+        // Whoever is free takes the next chunk: a core that others use as well holds up nobody.
+        let next = AtomicU64::new(0);
+        let work = || {
+            let mut minted = Vec::new();
+            loop {
+                let chunk = next.fetch_add(1, Ordering::Relaxed);
+                if chunk >= chunks {
+                    return Ok::<_, E>(minted);
+                }
+                let first = serials.start + chunk * CHUNK_TOKENS;
+                let last = serials.end.min(first + CHUNK_TOKENS);
+                let tokens = (first..last)
+                    .map(|serial| finish(self.mint_numbered(recipe, now, serial)?))
+                    .collect::<Result<Vec<T>, E>>()?;
+                minted.push((chunk, tokens));
+            }
+        };
+        let mut minted = std::thread::scope(|scope| {
+            let workers: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+            let mut minted = Vec::new();
             for worker in workers {
                 match worker.join() {
-                    Ok(tokens) => pool.extend(tokens?),
+                    Ok(chunks) => minted.extend(chunks?),
                     Err(panic) => std::panic::resume_unwind(panic),
                 }
             }
-            Ok(pool)
-        })
+            Ok::<_, E>(minted)
+        })?;
+        minted.sort_unstable_by_key(|(chunk, _)| *chunk);
+        Ok(minted.into_iter().flat_map(|(_, tokens)| tokens).collect())
     }
 
     pub(crate) fn mint_serial(
@@ -286,7 +332,7 @@ impl Minter {
     }
 
     fn bindings<'a>(&'a self, scope: &'a str, serial: &'a str, now: i64) -> Bindings<'a> {
-        let keys = &self.keys;
+        let shown = self.shown.get_or_init(|| self.show_keys());
         let listener = match self.defaults.listener.as_str() {
             "" => NO_LISTENER,
             url => url,
@@ -307,24 +353,34 @@ impl Minter {
             ],
             now,
             jwks: vec![
-                ("attacker_jwk", jwk_as_served(&self.profile, &keys.attacker)),
-                ("attacker_x5c", keys.attacker.x5c()),
-                ("attacker_ed25519_jwk", edwards_key::public_jwk()),
+                ("attacker_jwk", &shown.attacker_jwk),
+                ("attacker_x5c", &shown.attacker_x5c),
+                ("attacker_ed25519_jwk", &shown.attacker_ed25519_jwk),
             ],
             lacking: Vec::new(),
         };
         match &self.genuine {
             None => {
-                bindings.names.push(("kid", keys.signing.kid()));
-                bindings.names.push(("next_kid", keys.next.kid()));
-                let jwk = jwk_as_served(&self.profile, &keys.signing);
-                bindings.jwks.push(("issuer_jwk", jwk));
-                let thumbprint = keys.signing.x5t_s256();
+                bindings.names.push(("kid", self.keys.signing.kid()));
+                bindings.names.push(("next_kid", self.keys.next.kid()));
+                bindings.jwks.push(("issuer_jwk", &shown.issuer_jwk));
+                let thumbprint = &shown.issuer_x5t_s256;
                 bindings.jwks.push(("issuer_x5t_s256", thumbprint));
             }
             Some(genuine) => genuine.bind(&mut bindings),
         }
         bindings
+    }
+
+    fn show_keys(&self) -> ShownKeys {
+        let keys = &self.keys;
+        ShownKeys {
+            attacker_ed25519_jwk: edwards_key::public_jwk(),
+            attacker_jwk: jwk_as_served(&self.profile, &keys.attacker),
+            attacker_x5c: keys.attacker.x5c(),
+            issuer_jwk: jwk_as_served(&self.profile, &keys.signing),
+            issuer_x5t_s256: keys.signing.x5t_s256(),
+        }
     }
 
     /// The signature of `sign` over a signing input.

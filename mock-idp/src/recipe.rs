@@ -45,6 +45,34 @@ pub struct Recipe {
 }
 
 impl Recipe {
+    /// The same for an issuer that has changed to its next key: signed by that, and with its `kid`. A recipe that says
+    /// itself who signs or which key is named stays as it is.
+    #[must_use]
+    pub fn by_next_key(&self) -> Self {
+        let mut recipe = self.clone();
+        if let (Sign::Issuer, PartSource::Merge(header)) = (&self.sign, &mut recipe.header)
+            && !header.contains_key("kid")
+        {
+            header.insert("kid".to_owned(), Value::String("{next_kid}".to_owned()));
+            recipe.sign = Sign::Next;
+        }
+        recipe
+    }
+
+    /// For how many seconds a token of it lives from its minting on, at an issuer whose tokens live `lifetime_s`. `None` where
+    /// that cannot be told before it is minted.
+    pub fn lives_s(&self, lifetime_s: u32) -> Option<i64> {
+        let PartSource::Merge(claims) = &self.payload else {
+            return None;
+        };
+        match claims.get("exp") {
+            None => Some(lifetime_s.into()),
+            // A fraction of a second is not worth telling.
+            Some(Value::String(text)) => text.strip_prefix("$now")?.split('.').next()?.parse().ok(),
+            Some(_) => None,
+        }
+    }
+
     /// Whether the token, before its tampers, is just as the issuer makes it.
     pub(crate) fn is_of_the_issuer(&self) -> bool {
         let untouched = |part: &PartSource| *part == PartSource::default();
@@ -141,5 +169,24 @@ fn part_source(
             .map(PartSource::Bytes)
             .ok_or(RecipeError::Hex(hex.0)),
         (None, None, None) => Ok(PartSource::default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn how_long_a_token_lives_is_told_where_its_recipe_says_so() {
+        let lives = |text: &str| {
+            let recipe: Recipe = toml::from_str(text).expect(text);
+            recipe.lives_s(600)
+        };
+        assert_eq!(lives(""), Some(600));
+        assert_eq!(lives("claims = { exp = \"$now+60\" }"), Some(60));
+        assert_eq!(lives("claims = { exp = \"$now+60.5\" }"), Some(60));
+        assert_eq!(lives("claims = { exp = \"$now-60\" }"), Some(-60));
+        assert_eq!(lives("claims = { exp = \"text\" }"), None);
+        assert_eq!(lives("payload_text = \"{}\""), None);
     }
 }

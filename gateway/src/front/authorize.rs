@@ -1,6 +1,6 @@
 //! Identity, cache, authorizer, policy: steps of the order of evaluation from the route's authorizer on.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -22,23 +22,27 @@ pub(super) struct Authorize {
     authorizer: TokenAuthorizer,
     switches: Switches,
     cache: Mutex<PolicyCache>,
+    /// Whether the cache keeps anything; here, so that a request of an API without one takes no lock.
+    caches: AtomicBool,
     flights: Flights,
     hits: AtomicU64,
     misses: AtomicU64,
+    repeats: AtomicU64,
 }
 
 impl Authorize {
     pub(super) fn new(function: Function, authorizer: TokenAuthorizer, switches: Switches) -> Self {
-        let cache = Mutex::new(PolicyCache::new(authorizer.ttl()));
-        let (hits, misses) = (AtomicU64::new(0), AtomicU64::new(0));
+        let cache = PolicyCache::new(authorizer.ttl());
         Self {
             function,
             authorizer,
             switches,
-            cache,
+            caches: AtomicBool::new(cache.is_on()),
+            cache: Mutex::new(cache),
             flights: Flights::default(),
-            hits,
-            misses,
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+            repeats: AtomicU64::new(0),
         }
     }
 
@@ -50,12 +54,15 @@ impl Authorize {
         self.cache().clear();
     }
 
-    /// Hits and misses so far.
-    pub(super) fn cache_counts(&self) -> (u64, u64) {
-        (
-            self.hits.load(Ordering::Relaxed),
-            self.misses.load(Ordering::Relaxed),
-        )
+    /// Begins with an empty cache.
+    pub(super) fn set_cache(&self, cache: PolicyCache) {
+        self.caches.store(cache.is_on(), Ordering::Relaxed);
+        *self.cache() = cache;
+    }
+
+    /// Hits, misses, and misses that asked for what was being asked for already, so far.
+    pub(super) fn cache_counts(&self) -> [u64; 3] {
+        [&self.hits, &self.misses, &self.repeats].map(|count| count.load(Ordering::Relaxed))
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, PolicyCache> {
@@ -75,7 +82,7 @@ impl Authorize {
             Identity::Missing => return Decision::Refuse(Refusal::identity_missing()),
             Identity::Token(token) => token,
         };
-        let output = if self.authorizer.ttl().is_zero() {
+        let output = if !self.caches.load(Ordering::Relaxed) {
             trace.cache = CacheUse::Off;
             self.ask(token, method_arn, trace).await
         } else if let Some(cached) = self.cached(token) {
@@ -117,7 +124,9 @@ impl Authorize {
         trace.cache = CacheUse::Miss;
         self.misses.fetch_add(1, Ordering::Relaxed);
         let output = self.ask(token, method_arn, trace).await?;
-        self.cache().put(token, Arc::clone(&output), Instant::now());
+        let repeated = self.cache().put(token, Arc::clone(&output), Instant::now());
+        self.repeats
+            .fetch_add(u64::from(repeated), Ordering::Relaxed);
         Ok(output)
     }
 

@@ -115,13 +115,33 @@ async fn parallel_misses_invoke_each_or_once_as_the_switch_says() {
         for answer in three_at_once(&gateway).await {
             assert_eq!(answer.status, 200);
         }
+        let counters = gateway.counters();
         assert_eq!(
-            gateway.counters().invocations,
-            invocations,
+            (counters.invocations, counters.cache_repeats),
+            (invocations, invocations - 1),
             "{parallel_misses:?}"
         );
         gateway.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn a_cache_that_is_set_anew_begins_empty_and_holds_as_much_as_it_is_told() {
+    let gateway = start(RestApi::planets()).await;
+    let ask = async |token| cache(&get(&gateway, "/test/planets", token).await).to_owned();
+    assert_eq!(ask("allow").await, "miss");
+    gateway.set_cache(gateway::PolicyCache::with_entries(gateway::MAX_TTL, 1));
+    for (token, want) in [
+        ("allow", "miss"),
+        ("allow", "hit"),
+        ("deny", "miss"),
+        ("allow", "miss"),
+    ] {
+        assert_eq!(ask(token).await, want, "{token}");
+    }
+    gateway.set_cache(gateway::PolicyCache::new(Duration::ZERO));
+    assert_eq!(ask("allow").await, "off");
+    gateway.shutdown().await;
 }
 
 #[tokio::test]

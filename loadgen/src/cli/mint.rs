@@ -1,15 +1,24 @@
-//! `authbench mint`: one token on standard output, and nothing else there.
+//! `authbench mint`: one token on standard output and nothing else there, or many in a file.
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use clap::Args;
 use loadgen::builtin;
+use loadgen::clock::unix_now;
+use loadgen::conform::GENUINE;
 use loadgen::issuer::Issuer;
-use mock_idp::Recipe;
+use loadgen::load::{PoolHeader, write_pool};
+use mock_idp::{MintError, Minter, Recipe};
 use serde_json::{Map, Value, json};
 
 use super::{Failure, output};
 
 /// Where `authbench serve idp` listens by default, and so the issuer of minted tokens.
 pub(super) const DEFAULT_BASE: &str = "http://127.0.0.1:9000";
+
+/// Ten minutes of a core's signing, and 1 GB.
+const COUNT_MAX: u64 = 1_000_000;
 
 #[derive(Debug, Args)]
 pub(crate) struct MintArguments {
@@ -50,6 +59,15 @@ pub(crate) struct MintArguments {
     /// Print the JWKS that the token verifies against instead
     #[arg(long)]
     jwks: bool,
+    /// Write many tokens to this file instead, each another, on all cores: a pool for `load URL --token-pool` and for phases
+    #[arg(long, value_name = "FILE", requires = "count", conflicts_with_all = ["jwks", "user"])]
+    pool: Option<PathBuf>,
+    /// How many tokens the pool has
+    #[arg(long, value_name = "N", requires = "pool", value_parser = clap::value_parser!(u64).range(1..=COUNT_MAX))]
+    count: Option<u64>,
+    /// Issue the tokens at this time, seconds since the epoch: with the same seed, the same file [default: now]
+    #[arg(long, value_name = "SECONDS", requires = "pool")]
+    issued_at: Option<i64>,
 }
 
 fn parse_member(text: &str) -> Result<(String, Value), String> {
@@ -78,13 +96,59 @@ pub(crate) fn run(arguments: &MintArguments) -> Result<u8, Failure> {
         None => minter,
         Some(name) => minter.for_user(name).map_err(Failure::usage)?,
     };
+    if let (Some(file), Some(count)) = (&arguments.pool, arguments.count) {
+        return pool(&minter, arguments, file, count);
+    }
     let token = minter
         .mint(
             &recipe(arguments, minter.profile().token_lifetime_s())?,
-            loadgen::clock::unix_now(),
+            unix_now(),
         )
         .map_err(Failure::usage)?;
     output::print(&format!("{token}\n"))?;
+    Ok(0)
+}
+
+/// Mints a pool and says how long it took.
+fn pool(
+    minter: &Minter,
+    arguments: &MintArguments,
+    file: &Path,
+    count: u64,
+) -> Result<u8, Failure> {
+    let recipe = recipe(arguments, minter.profile().token_lifetime_s())?;
+    if arguments.case.is_none() && recipe.lives_s(1).is_none_or(|life| life <= 0) {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "--pool: tokens of baseline::valid are good ones; name the case of others by --case, such as \
+             rfc7519::exp-one-hour-past"
+        )));
+    }
+    let (began, now) = (Instant::now(), arguments.issued_at.unwrap_or_else(unix_now));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let tokens: Vec<String> = minter
+        .mint_pool(&recipe, now, 0..count, threads, Ok::<_, MintError>)
+        .map_err(Failure::usage)?;
+    let took = began.elapsed();
+    let lives = recipe.lives_s(minter.profile().token_lifetime_s());
+    let header = PoolHeader {
+        authbench_token_pool: PoolHeader::version(),
+        issuer: minter.issuer().to_owned(),
+        kid: minter.keys().signing.kid().to_owned(),
+        audience: arguments.audience.clone(),
+        scope: arguments.scope.clone(),
+        case: arguments.case.clone().unwrap_or_else(|| GENUINE.to_owned()),
+        seed: arguments.seed,
+        issued_at: now,
+        expires_at: lives.map(|seconds| now.saturating_add(seconds)),
+        count,
+    };
+    write_pool(file, &header, &tokens)
+        .map_err(|error| Failure::usage(anyhow::anyhow!("--pool {error}")))?;
+    output::print(&format!(
+        "{count} tokens in {} in {:.1} s on {threads} cores\n",
+        file.display(),
+        took.as_secs_f64()
+    ))?;
     Ok(0)
 }
 

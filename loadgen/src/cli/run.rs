@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use loadgen::builtin;
 use loadgen::conform::Catalogue;
+use loadgen::load::PoolFile;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{RecordStore, RunRecord};
-use loadgen::scenario::Scenario;
+use loadgen::scenario::{Phase, Scenario};
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
 
@@ -96,6 +97,7 @@ pub(crate) fn plan(scenario: Scenario, subject: Subject) -> Result<RunPlan, Fail
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
     let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
     check(&scenario, &catalogue)?;
+    check_pools(&scenario)?;
     RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)
 }
 
@@ -117,6 +119,42 @@ fn check(scenario: &Scenario, catalogue: &Catalogue) -> Result<(), Failure> {
         catalogue
             .check(file, &minter, loadgen::clock::unix_now())
             .map_err(Failure::usage)?;
+    }
+    Ok(())
+}
+
+/// Holds files of tokens against the issuer that the run will have. It listens where the scenario says, because its address is
+/// in every token.
+fn check_pools(scenario: &Scenario) -> Result<(), Failure> {
+    let with_files = scenario
+        .phases
+        .iter()
+        .filter_map(|phase| phase.load().map(|load| (phase, load)))
+        .filter_map(|(phase, load)| load.tokens.file.as_ref().map(|file| (phase, load, file)));
+    for (phase, load, file) in with_files {
+        let refuse = |reason: String| Failure::usage(anyhow::anyhow!("{}: {reason}", load.mix_at));
+        let Some(listen) = scenario.issuer_listen else {
+            return Err(refuse(
+                "token_pool needs issuer_listen, such as \"127.0.0.1:9000\": the issuer's address is in every token"
+                    .to_owned(),
+            ));
+        };
+        let issuer = super::mint::issuer(
+            &scenario.issuer,
+            &scenario.audience,
+            &scenario.scope,
+            scenario.seed,
+        )?;
+        let minter = issuer
+            .minter(&format!("http://{listen}"))
+            .map_err(Failure::testbed)?;
+        let pool = PoolFile::read(file).map_err(|error| refuse(format!("token_pool: {error}")))?;
+        let tokens = match phase {
+            Phase::Verification(_) => load.arrival.requests().unwrap_or_default(),
+            _ => load.tokens.population(),
+        };
+        pool.fits_phase(load, &minter, tokens)
+            .map_err(|error| refuse(format!("token_pool: {error}")))?;
     }
     Ok(())
 }

@@ -9,7 +9,7 @@ use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
 use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
-use crate::scenario::{ArrivalPlan, LoadPhase, PhaseEnd};
+use crate::scenario::{ArrivalPlan, CachePlan, LoadPhase, PhaseEnd, TokenPlan};
 use crate::stop::StopSignal;
 use crate::target::{RequestShape, Target};
 
@@ -33,6 +33,8 @@ pub async fn calibrate(
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     let bare = CaseRequest {
         authorization: Some("$absent".to_owned()),

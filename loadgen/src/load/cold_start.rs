@@ -86,6 +86,7 @@ pub async fn cold_start(
         timeline: Vec::new(),
         breaches: Vec::new(),
         ended_by_breach: false,
+        tokens: None,
     };
     ColdStarts {
         record,

@@ -1,16 +1,18 @@
-//! What goes on beside the users of a phase: what happens to the issuer, and how much memory the subject takes.
+//! What goes on beside the users of a phase: what happens to the issuer, to the cache and to the tokens, and how much memory the
+//! subject takes.
 //!
-//! Both are on the phase's own clock, so that a chart can draw them under the latencies that they caused.
+//! All of it is on the phase's own clock, so that a chart can draw it under the latencies that it caused.
 
-use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
+use super::memory::Memory;
 use super::phase::millis;
-use crate::record::{EventRecord, MemorySample};
-use crate::scenario::{Change, Event};
+use super::token_pool::TokenPool;
+use crate::record::EventRecord;
+use crate::scenario::{Change, Event, Expiring};
 use crate::testbed::Testbed;
 
 /// Between two samples of memory.
@@ -26,7 +28,7 @@ const START_LOOK: Duration = Duration::from_millis(1);
 #[derive(Debug, Default)]
 pub(super) struct Course {
     events: Mutex<Vec<EventRecord>>,
-    memory: Mutex<Vec<MemorySample>>,
+    memory: Mutex<Memory>,
 }
 
 impl Course {
@@ -34,23 +36,28 @@ impl Course {
     pub(super) async fn run(
         &self,
         events: &[Event],
+        pool: &TokenPool,
         arrival: &Arrival,
         testbed: &Testbed,
     ) -> Infallible {
         let started = started(arrival).await;
         let happening = self.happen(events, started, testbed);
-        tokio::join!(happening, self.sample(started, testbed)).0
+        let sampling = self.sample(started, testbed);
+        tokio::join!(happening, sampling, turn(pool, started)).0
     }
 
     async fn happen(&self, events: &[Event], started: Instant, testbed: &Testbed) -> Infallible {
         for event in events {
             tokio::time::sleep_until((started + event.at).into()).await;
             match &event.change {
+                Change::Expire(Expiring::Policies) => testbed.flush_policy_cache(),
                 Change::Fail(fault) => testbed.idp().fail_jwks(Some(fault.clone())),
                 Change::Serve(document) => {
                     testbed.idp().publish(*document);
                     testbed.idp().fail_jwks(None);
                 }
+                // An epoch of the pool begins, or its requests are signed so.
+                Change::Expire(Expiring::Tokens) | Change::SignNext(_) => {}
             }
             let happened = EventRecord {
                 after_ms: millis(started.elapsed()),
@@ -62,22 +69,13 @@ impl Course {
     }
 
     async fn sample(&self, started: Instant, testbed: &Testbed) -> Infallible {
-        // An environment of a function is at work or idle, and only idle ones are at hand: whoever was seen once is
-        // looked at until it is gone.
-        let mut seen = BTreeSet::new();
         let mut due = Duration::ZERO;
         loop {
-            seen.extend(testbed.process_ids());
-            if started.elapsed() >= due {
-                seen.retain(|process| resident_bytes(*process).is_some());
-                let resident: Vec<u64> = seen.iter().copied().filter_map(resident_bytes).collect();
-                if !resident.is_empty() {
-                    let sample = MemorySample {
-                        after_ms: millis(started.elapsed()),
-                        resident_bytes: resident.iter().sum(),
-                        processes: resident.len() as u64,
-                    };
-                    locked(&self.memory).push(sample);
+            {
+                let mut memory = locked(&self.memory);
+                memory.see(testbed.process_ids());
+                let after = started.elapsed();
+                if after >= due && memory.sample(after) {
                     due += SAMPLE_EVERY;
                 }
             }
@@ -85,24 +83,17 @@ impl Course {
         }
     }
 
-    /// Megabytes by which the memory has grown so far.
-    pub(super) fn growth_mb(&self) -> u64 {
-        growth_mb(&locked(&self.memory))
-    }
-
     /// What was seen. The issuer is as it was before: a phase's events end with it.
-    pub(super) fn end(
-        self,
-        events: &[Event],
-        testbed: &Testbed,
-    ) -> (Vec<EventRecord>, Vec<MemorySample>) {
-        if !events.is_empty() {
+    pub(super) fn end(self, events: &[Event], testbed: &Testbed) -> (Vec<EventRecord>, Memory) {
+        let of_issuer = |event: &Event| matches!(event.change, Change::Fail(_) | Change::Serve(_));
+        if events.iter().any(of_issuer) {
             testbed.idp().publish(mock_idp::JwksDocument::Default);
             testbed.idp().fail_jwks(None);
         }
-        let unlocked = PoisonError::into_inner;
         (
-            self.events.into_inner().unwrap_or_else(unlocked),
+            self.events
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
             self.memory
                 .into_inner()
                 .unwrap_or_else(PoisonError::into_inner),
@@ -110,13 +101,13 @@ impl Course {
     }
 }
 
-/// Megabytes by which the memory grew from the first sample to the largest, by process: environments that are added are no
-/// growth.
-pub(super) fn growth_mb(memory: &[MemorySample]) -> u64 {
-    let each = |sample: &MemorySample| sample.resident_bytes / sample.processes.max(1);
-    let first = memory.first().map_or(0, each);
-    let largest = memory.iter().map(each).max().unwrap_or(0);
-    largest.saturating_sub(first) / 1_000_000
+/// Lets the pool's epochs begin.
+async fn turn(pool: &TokenPool, started: Instant) -> Infallible {
+    for (number, epoch) in pool.epochs().iter().enumerate() {
+        tokio::time::sleep_until((started + epoch.from).into()).await;
+        pool.turn_to(number);
+    }
+    std::future::pending().await
 }
 
 async fn started(arrival: &Arrival) -> Instant {
@@ -130,38 +121,4 @@ async fn started(arrival: &Arrival) -> Instant {
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The resident set of a process, proc(5) `VmRSS`; `None` for one that has ended, and where there is no `/proc`.
-fn resident_bytes(process: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status
-        .lines()
-        .find_map(|line| line.strip_prefix("VmRSS:"))?;
-    let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kilobytes * 1024)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn this_process_has_memory_and_one_that_is_gone_has_none() {
-        assert!(resident_bytes(std::process::id()) > Some(1_000_000));
-        // Beyond the largest process id that Linux gives.
-        assert_eq!(resident_bytes(u32::MAX), None);
-    }
-
-    #[test]
-    fn a_process_that_is_added_is_no_growth() {
-        let sample = |megabytes: u64, processes| MemorySample {
-            after_ms: 0,
-            resident_bytes: megabytes * 1_000_000,
-            processes,
-        };
-        assert_eq!(growth_mb(&[sample(10, 1), sample(20, 2), sample(40, 4)]), 0);
-        assert_eq!(growth_mb(&[sample(10, 1), sample(34, 2), sample(24, 2)]), 7);
-        assert_eq!(growth_mb(&[]), 0);
-    }
 }

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
 use super::breach;
-use super::course::{self, Course};
+use super::course::Course;
 use super::cpu::process_cpu;
 use super::timeline::Timeline;
-use super::token_pool::{PoolError, TokenPool};
+use super::token_pool::{PoolError, PoolSource, TokenPool};
 use super::users::{Driven, LoadError, drive};
 use crate::conform::Catalogue;
 use crate::record::{CounterRecord, GeneratorHealth, LimitRecord, PhaseRecord, ThresholdRecord};
@@ -16,7 +16,7 @@ use crate::recorder::Distribution;
 use crate::scenario::{Counted, Limit, LoadPhase, Threshold};
 use crate::schedule::Schedule;
 use crate::stop::StopSignal;
-use crate::target::{Decision, Target};
+use crate::target::Target;
 use crate::testbed::{GatewayCounts, Testbed};
 
 /// A schedule kept worse than this says more about the generator than about the target.
@@ -24,9 +24,6 @@ pub(super) const LATENESS_LIMIT: Duration = Duration::from_millis(1);
 
 /// Less of the asked rate than this was not the asked load.
 const ACHIEVED_LIMIT: f64 = 0.99;
-
-/// Tokens of a cache-hit phase: few enough to prime at once, enough to touch every shard of a cache.
-const CACHE_POPULATION: u64 = 64;
 
 /// What every phase of a run needs.
 #[derive(Debug, Clone, Copy)]
@@ -41,6 +38,8 @@ pub struct LoadContext<'a> {
     pub stop: &'a StopSignal,
     /// What the users have seen so far, for whoever watches.
     pub timeline: &'a Arc<Timeline>,
+    /// The seed of what is drawn.
+    pub seed: u64,
 }
 
 /// A phase that could not be measured.
@@ -49,9 +48,9 @@ pub enum PhaseError {
     /// The pool cannot be made.
     #[error(transparent)]
     Pool(#[from] PoolError),
-    /// The pool's thread is gone.
-    #[error("the thread that mints tokens ended without an answer")]
-    PoolThread,
+    /// Whoever asks beforehand is gone.
+    #[error("a task that asks for tokens before the clock starts ended without an answer")]
+    PrimingTask,
     /// Users cannot be run.
     #[error(transparent)]
     Users(#[from] LoadError),
@@ -70,105 +69,86 @@ pub async fn verification(
     plan: &LoadPhase,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let count = plan.arrival.requests().ok_or(PoolError::Endless)?;
-    let pool = mint(plan, context, count)?;
-    context.testbed.flush_policy_cache();
+    let pool = minted(context, |source| TokenPool::once(plan, source))?;
+    context.testbed.begin_policy_cache(plan.cache);
     let mut record = measure("verification", plan, &pool, context).await?;
     "The authorizer decides: its keys are warm, and each token is seen for the first time."
         .clone_into(&mut record.definition);
-    if let Some(counter) = record
-        .counters
-        .iter_mut()
-        .find(|counter| counter.name == INVOCATIONS)
-    {
-        counter.required = Some(record.requests + record.wrong_decisions + record.errors);
-    }
+    let outlived = record.tokens.as_ref().map_or(0, |tokens| tokens.outlived);
+    let sent = record.requests + record.wrong_decisions + record.errors + outlived;
+    require(&mut record, INVOCATIONS, sent);
     Ok(record)
 }
 
-/// Requests that the gateway decides from its policy cache: the authorizer's counter must not move.
-pub async fn cache_hit(
-    plan: &LoadPhase,
-    context: LoadContext<'_>,
-) -> Result<PhaseRecord, PhaseError> {
-    let pool = mint(plan, context, CACHE_POPULATION)?;
-    context.testbed.flush_policy_cache();
-    // Stopped half-way, the phase ends before its first turn.
-    if let Some(primed) = context
-        .stop
-        .unless_raised(prime(&pool, context.testbed.target()))
-        .await
-    {
-        primed?;
+/// Says what a counter had to be.
+pub(super) fn require(record: &mut PhaseRecord, name: &str, required: u64) {
+    let mut counters = record.counters.iter_mut();
+    if let Some(counter) = counters.find(|counter| counter.name == name) {
+        counter.required = Some(required);
     }
-    let mut record = measure("cache-hit", plan, &pool, context).await?;
-    "The gateway decides from a cached policy; the authorizer is not asked."
-        .clone_into(&mut record.definition);
-    if let Some(counter) = record
-        .counters
-        .iter_mut()
-        .find(|counter| counter.name == INVOCATIONS)
-    {
-        counter.required = Some(0);
-    }
-    Ok(record)
 }
 
-const INVOCATIONS: &str = "authorizer invocations";
+/// A counter of the record; 0 where no gateway stands before the target.
+pub(super) fn counted(record: &PhaseRecord, name: &str) -> u64 {
+    let mut counters = record.counters.iter();
+    counters
+        .find(|counter| counter.name == name)
+        .map_or(0, |counter| counter.moved)
+}
 
-fn mint(
-    plan: &LoadPhase,
+pub(super) const INVOCATIONS: &str = "authorizer invocations";
+pub(super) const HITS: &str = "policy cache hits";
+pub(super) const MISSES: &str = "policy cache misses";
+pub(super) const REPEATS: &str = "repeated invocations";
+
+pub(super) fn minted(
     context: LoadContext<'_>,
-    count: u64,
+    mint: impl FnOnce(PoolSource<'_>) -> Result<TokenPool, PoolError>,
 ) -> Result<Arc<TokenPool>, PhaseError> {
-    let minter = context.testbed.minter();
-    let target = context.testbed.target();
+    let source = PoolSource {
+        minter: context.testbed.minter(),
+        catalogue: context.catalogue,
+        target: context.testbed.target(),
+        seed: context.seed,
+    };
     // Minting keeps every core busy; the runtime's other tasks wait for it, and nothing is being measured.
-    let pool = tokio::task::block_in_place(|| {
-        TokenPool::mint(minter, context.catalogue, &plan.mix, count, target)
-    })?;
+    let pool = tokio::task::block_in_place(|| mint(source))?;
     Ok(Arc::new(pool))
 }
 
-async fn prime(pool: &TokenPool, target: &Target) -> Result<(), PhaseError> {
-    let mut connection = target.connection();
-    for index in 0..pool.len() as u64 {
-        let entry = pool.entry(index);
-        let answer = connection.call(entry.request).await;
-        if answer.decision == Decision::Fault {
-            return Err(PhaseError::Prime {
-                class: entry.name.to_owned(),
-                answer: answer.summary(),
-            });
-        }
-    }
-    Ok(())
-}
-
-async fn measure(
+pub(super) async fn measure(
     kind: &str,
     plan: &LoadPhase,
     pool: &Arc<TokenPool>,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
     let testbed = context.testbed;
+    pool.is_in_time()?;
     let before = (testbed.gateway_counts(), testbed.idp().fetch_count());
     let arrival = Arc::new(Arrival::new(&plan.arrival));
     let course = Course::default();
     let fetches = || testbed.idp().fetch_count().saturating_sub(before.1);
-    let counted = |counted| match counted {
+    let of_gateway = |name: &str| {
+        let counters = moved(before.0, testbed.gateway_counts());
+        let counter = counters.iter().find(|counter| counter.name == name)?;
+        Some(counter.moved)
+    };
+    let so_far = |limited| match limited {
+        Counted::AuthorizerInvocations => of_gateway(INVOCATIONS),
+        Counted::CacheMisses => of_gateway(MISSES),
         Counted::JwksFetches => Some(fetches()),
-        Counted::MemoryGrowthMb => Some(course.growth_mb()),
-        Counted::Lost | Counted::WrongDecisions => None,
+        Counted::RepeatedInvocations => of_gateway(REPEATS),
+        // Growth is between the halves of a phase, which has to be over; the others are known by the users.
+        Counted::Lost | Counted::MemoryGrowthMb | Counted::WrongDecisions => None,
     };
     let clock = PhaseClock {
         arrival: &arrival,
         timeline: context.timeline,
-        counted: &counted,
+        counted: &so_far,
     };
     let measured = tokio::select! {
         measured = measure_by(clock, kind, plan, pool, testbed.target(), context.run_started, context.stop) => measured,
-        never = course.run(&plan.events, &arrival, testbed) => match never {},
+        never = course.run(&plan.events, pool, &arrival, testbed) => match never {},
     };
     let fetches = fetches();
     let (events, memory) = course.end(&plan.events, testbed);
@@ -179,19 +159,22 @@ async fn measure(
         moved: fetches,
         required: None,
     });
-    let limits = judge_limits(&plan.limits, |counted| match counted {
-        Counted::JwksFetches => fetches,
-        Counted::Lost => record.errors,
-        Counted::MemoryGrowthMb => course::growth_mb(&memory),
-        Counted::WrongDecisions => record.wrong_decisions,
-    });
-    Ok(PhaseRecord {
+    let mut record = PhaseRecord {
         counters,
         events,
-        memory,
-        limits,
         ..record
-    })
+    };
+    record.limits = judge_limits(&plan.limits, |limited| match limited {
+        Counted::AuthorizerInvocations => counted(&record, INVOCATIONS),
+        Counted::CacheMisses => counted(&record, MISSES),
+        Counted::JwksFetches => fetches,
+        Counted::Lost => record.errors,
+        Counted::MemoryGrowthMb => memory.growth_mb(),
+        Counted::RepeatedInvocations => counted(&record, REPEATS),
+        Counted::WrongDecisions => record.wrong_decisions,
+    });
+    record.memory = memory.into_trace();
+    Ok(record)
 }
 
 pub(super) fn judge_limits(
@@ -263,11 +246,22 @@ async fn measure_by(
     let generator = health(plan, &driven, cpu, clock.arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;
+    let tokens = pool.to_record(tally.outlived);
     let response = if plan.arrival.schedule().is_some() {
         tally.recorder.response()
     } else {
         tally.recorder.service()
     };
+    let mut series = tally.recorder.to_series(pool.class_names());
+    // Of all of them the distribution of all is.
+    if (1..tally.right).contains(&tally.misses.count()) {
+        let name = if plan.arrival.schedule().is_some() {
+            "response time"
+        } else {
+            "service time"
+        };
+        series.push(tally.misses.to_series(name, "policy cache miss"));
+    }
     Ok(PhaseRecord {
         kind: kind.to_owned(),
         name: plan.name.clone(),
@@ -280,7 +274,7 @@ async fn measure_by(
         wrong_decisions: tally.wrong,
         errors: tally.errors,
         requests_per_second: rate,
-        series: tally.recorder.to_series(pool.class_names()),
+        series,
         counters: Vec::new(),
         generator: Some(generator),
         thresholds: judge_thresholds(&plan.thresholds, &response),
@@ -291,6 +285,7 @@ async fn measure_by(
         breaches: clock.timeline.breaches().to_records(),
         ended_by_breach,
         wrong_samples: tally.samples,
+        tokens,
     })
 }
 
@@ -305,7 +300,9 @@ fn moved(before: Option<GatewayCounts>, after: Option<GatewayCounts>) -> Vec<Cou
     };
     vec![
         counter(INVOCATIONS, before.invocations, after.invocations),
-        counter("policy cache hits", before.cache_hits, after.cache_hits),
+        counter(HITS, before.cache_hits, after.cache_hits),
+        counter(MISSES, before.cache_misses, after.cache_misses),
+        counter(REPEATS, before.cache_repeats, after.cache_repeats),
     ]
 }
 
@@ -340,7 +337,7 @@ fn health(
     let (tally, elapsed) = (&driven.tally, driven.elapsed);
     let lateness_at = |quantile| Duration::from_nanos(tally.lateness.value_at_quantile(quantile));
     let lateness = lateness_at(0.99);
-    let sent = tally.right + tally.wrong + tally.errors;
+    let sent = tally.right + tally.wrong + tally.errors + tally.outlived;
     let achieved = per_second(sent, span(plan, driven));
     let asked = plan.arrival.schedule().map(Schedule::mean_rate);
     let invalid = asked.filter(|_| !interrupted).and_then(|rate| {
@@ -354,6 +351,15 @@ fn health(
             None
         }
     });
+    let invalid = if tally.outlived > 0 {
+        Some(format!(
+            "{} answers came to tokens that had ended by then, which says nothing of the target: raise token_lifetime, or \
+             make the phase shorter",
+            tally.outlived
+        ))
+    } else {
+        invalid
+    };
     let open = asked.is_some();
     GeneratorHealth {
         cpu_cores: if elapsed.is_zero() {

@@ -26,6 +26,10 @@ pub struct Tally {
     pub errors: u64,
     /// Right answers that the gateway gave from its cache.
     pub cache_hits: u64,
+    /// Latencies of the right answers for which it asked the authorizer, as thresholds take them.
+    pub misses: Distribution,
+    /// Answers to tokens that had come to their end by then, other than they would have had to be before.
+    pub outlived: u64,
     /// How late requests were sent; empty in a closed loop.
     pub lateness: Distribution,
     /// Requests that were sent later than 1 ms after they were due.
@@ -48,7 +52,10 @@ impl Tally {
             self.late_starts += u64::from(lateness > LATENESS_LIMIT);
             self.lateness_max = self.lateness_max.max(lateness);
         }
-        let judged = entry.wanted.judge(answer);
+        let mut judged = entry.wanted.judge(answer);
+        if judged == Judged::Wrong && entry.until.is_some_and(|until| answer.finished >= until) {
+            judged = Judged::Outlived;
+        }
         match judged {
             Judged::Right => {
                 self.right += 1;
@@ -57,12 +64,19 @@ impl Tally {
                 let response = turn
                     .intended
                     .map(|intended| answer.finished.saturating_duration_since(intended));
+                if answer.cache == CacheVerdict::Miss {
+                    self.misses.record(response.unwrap_or(service));
+                }
                 self.recorder
                     .record(entry.class, Sample { service, response });
                 return judged;
             }
             Judged::Wrong => self.wrong += 1,
             Judged::Lost => self.errors += 1,
+            Judged::Outlived => {
+                self.outlived += 1;
+                return judged;
+            }
         }
         if self.samples.len() < WRONG_SAMPLES {
             self.samples.push(WrongDecision {
@@ -81,6 +95,8 @@ impl Tally {
         self.wrong += other.wrong;
         self.errors += other.errors;
         self.cache_hits += other.cache_hits;
+        self.misses.merge(&other.misses);
+        self.outlived += other.outlived;
         self.lateness.merge(&other.lateness);
         self.lateness_max = self.lateness_max.max(other.lateness_max);
         self.late_starts += other.late_starts;

@@ -8,7 +8,9 @@ use super::phase::{judge_limits, measure_target};
 use super::token_pool::{TokenPool, Wanted};
 use crate::conform::Expectation;
 use crate::record::{PhaseRecord, SecondRecord};
-use crate::scenario::{ArrivalKeys, ArrivalPlan, Counted, Limit, LoadPhase, PhaseEnd};
+use crate::scenario::{
+    ArrivalKeys, ArrivalPlan, CachePlan, Counted, Limit, LoadPhase, PhaseEnd, TokenPlan,
+};
 use crate::stop::StopSignal;
 use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
 
@@ -48,6 +50,8 @@ async fn measured(
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     measure_target(
         "verification",
@@ -269,6 +273,8 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     let raise = async {
         while script.calls() < 1 {
@@ -316,6 +322,8 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        tokens: TokenPlan::default(),
+        cache: CachePlan::default(),
     };
     let raise = async {
         // Not after a time: attacks queue for the one place that goose has, and this one may wait for it.
@@ -355,7 +363,7 @@ fn a_limit_is_kept_up_to_its_number() {
     let judged = judge_limits(&limits, |counted| match counted {
         Counted::JwksFetches => 3,
         Counted::Lost => 2,
-        Counted::MemoryGrowthMb | Counted::WrongDecisions => 0,
+        _ => 0,
     });
     let kept: Vec<_> = judged
         .iter()

@@ -105,6 +105,8 @@ impl Second {
             }
             Judged::Wrong => self.wrong += 1,
             Judged::Lost => self.lost += 1,
+            // The phase is invalid, and says why.
+            Judged::Outlived => {}
         }
     }
 

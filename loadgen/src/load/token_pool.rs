@@ -1,14 +1,25 @@
 //! Requests with their tokens, minted on all cores before any clock starts.
+//!
+//! A pool sends each token once, or a population of them again and again; then it knows which epoch it is in, and looks it up
+//! by one load of an atomic. Neither takes a token beyond its end: see [`epochs`](super::epochs).
 
-use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
-use mock_idp::Minter;
-
-use crate::clock::unix_now;
-use crate::conform::{Catalogue, Expectation, GENUINE};
+use super::epochs::Epoch;
+use crate::conform::Expectation;
+use crate::record::TokensRecord;
 use crate::scenario::TOKENS_LIMIT;
-use crate::target::{Decision, Observation, PreparedRequest, RequestError, RequestShape, Target};
+use crate::target::{Decision, Observation, PreparedRequest, RequestError};
+
+use super::pool_file::PoolFileError;
+
+mod draw;
+mod mint;
+mod times;
+
+pub use mint::PoolSource;
 
 /// A pool that cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -32,9 +43,39 @@ pub enum PoolError {
     /// A case of the mix cannot be sent.
     #[error(transparent)]
     Request(#[from] RequestError),
+    /// Tokens that end before they can be sent.
+    #[error(
+        "a token of case {case} lives {life:?}, and has to live {least:?} to be minted and sent here: raise token_lifetime, \
+         lower the number of tokens, or leave the case out"
+    )]
+    Short {
+        /// The case's id.
+        case: String,
+        /// How long it lives.
+        life: Duration,
+        /// How long it would have to.
+        least: Duration,
+    },
+    /// The clock could not be started in time.
+    #[error(
+        "minting and asking beforehand took {took:?} of the {life:?} that the tokens live, more than {planned:?}: raise \
+         token_lifetime, or lower the number of tokens"
+    )]
+    Slow {
+        /// How long it took.
+        took: Duration,
+        /// How long they live.
+        life: Duration,
+        /// How long it may take.
+        planned: Duration,
+    },
+    /// A file of tokens that is none, or not the one of this run.
+    #[error("token_pool: {0}")]
+    File(#[from] PoolFileError),
     /// More tokens than are reasonable.
     #[error(
-        "the phase needs {0} tokens, each used once; the most is {TOKENS_LIMIT}: lower requests, or rate × duration"
+        "the phase needs {0} tokens; the most is {TOKENS_LIMIT}: lower requests, rate × duration, or the population, or raise \
+         token_lifetime"
     )]
     TooLarge(u64),
 }
@@ -59,6 +100,8 @@ pub enum Judged {
     Wrong,
     /// None.
     Lost,
+    /// Another answer, and the token had come to its end by then: nothing is said of the target.
+    Outlived,
 }
 
 impl Wanted {
@@ -92,8 +135,18 @@ impl fmt::Display for Wanted {
 /// A class of tokens: one conformance case.
 #[derive(Debug)]
 struct Class {
+    name: String,
     wanted: Wanted,
-    requests: Vec<PreparedRequest>,
+    requests: Vec<Ready>,
+    /// How many tokens take part at a time, where they are sent again; 0 where each is sent once.
+    population: usize,
+}
+
+/// A request, and for how long its token gets the decision that it has to get.
+#[derive(Debug)]
+struct Ready {
+    request: PreparedRequest,
+    until: Option<Instant>,
 }
 
 /// Requests in the order in which they are sent.
@@ -101,7 +154,27 @@ struct Class {
 pub struct TokenPool {
     classes: Vec<Class>,
     names: Vec<String>,
+    /// Classes, and numbers in them.
     order: Vec<(u32, u32)>,
+    epochs: Vec<Epoch>,
+    epoch: AtomicUsize,
+    made: Made,
+}
+
+/// How a pool was made, for the record and for the start of the clock.
+#[derive(Debug, Clone, Default)]
+struct Made {
+    popularity: String,
+    population: u64,
+    minted: u64,
+    /// Tokens of later epochs.
+    later: u64,
+    next_key: u64,
+    life: Option<Duration>,
+    /// When minting began, how long it took, and what may pass until the clock starts.
+    began: Option<Instant>,
+    took: Duration,
+    patience: Option<Duration>,
 }
 
 /// One request of a pool.
@@ -115,56 +188,34 @@ pub struct PoolEntry<'a> {
     pub name: &'a str,
     /// The answer that it must get.
     pub wanted: Wanted,
+    /// From when on that is no longer so.
+    pub until: Option<Instant>,
 }
 
 impl TokenPool {
-    /// Mints `count` tokens, each another, mixed by weight; the plain genuine token alone when the mix is empty.
-    pub fn mint(
-        minter: &Minter,
-        catalogue: &Catalogue,
-        mix: &BTreeMap<String, u32>,
-        count: u64,
-        target: &Target,
-    ) -> Result<Self, PoolError> {
-        if count > TOKENS_LIMIT {
-            return Err(PoolError::TooLarge(count));
-        }
-        let weights: Vec<(&str, u32)> = if mix.is_empty() {
-            vec![(GENUINE, 1)]
-        } else {
-            mix.iter()
-                .filter(|(_, weight)| **weight > 0)
-                .map(|(name, weight)| (name.as_str(), *weight))
-                .collect()
-        };
-        let order = interleave(&weights, count);
-        let mut classes = Vec::with_capacity(weights.len());
-        for (index, (name, _)) in weights.iter().enumerate() {
-            let of_class = order
-                .iter()
-                .filter(|(class, _)| *class as usize == index)
-                .count() as u64;
-            classes.push(mint_class(minter, catalogue, name, of_class, target)?);
-        }
-        let names = weights.iter().map(|(name, _)| (*name).to_owned()).collect();
-        Ok(Self {
-            classes,
-            names,
-            order,
-        })
-    }
-
     /// A pool of requests that take turns, at least one.
     pub fn of_requests(name: &str, requests: Vec<PreparedRequest>, wanted: Wanted) -> Self {
         let count = u32::try_from(requests.len()).unwrap_or(u32::MAX);
+        let ready = |request| Ready {
+            request,
+            until: None,
+        };
         Self {
-            classes: vec![Class { wanted, requests }],
+            classes: vec![Class {
+                name: name.to_owned(),
+                wanted,
+                requests: requests.into_iter().map(ready).collect(),
+                population: 0,
+            }],
             names: vec![name.to_owned()],
             order: (0..count).map(|number| (0, number)).collect(),
+            epochs: Vec::new(),
+            epoch: AtomicUsize::new(0),
+            made: Made::default(),
         }
     }
 
-    /// Number of requests.
+    /// Number of requests until it starts over.
     pub fn len(&self) -> usize {
         self.order.len()
     }
@@ -183,94 +234,77 @@ impl TokenPool {
     pub fn entry(&self, index: u64) -> PoolEntry<'_> {
         let place = usize::try_from(index).unwrap_or(usize::MAX) % self.order.len();
         let (class, number) = self.order[place];
-        let (class, number) = (class as usize, number as usize);
+        self.token(class as usize, number as usize)
+    }
+
+    /// A token of each class and each number in it, most popular first: what a cache is primed with.
+    pub(super) fn population(&self) -> impl Iterator<Item = PoolEntry<'_>> {
+        let largest = self.classes.iter().map(|class| class.population).max();
+        (0..largest.unwrap_or(0)).flat_map(move |number| {
+            let has = move |class: &usize| number < self.classes[*class].population;
+            (0..self.classes.len())
+                .filter(has)
+                .map(move |class| self.token(class, number))
+        })
+    }
+
+    fn token(&self, class: usize, number: usize) -> PoolEntry<'_> {
+        let of = &self.classes[class];
+        let ready = &of.requests[number + of.population * self.epoch.load(Ordering::Relaxed)];
         PoolEntry {
-            request: &self.classes[class].requests[number],
+            request: &ready.request,
             class,
-            name: &self.names[class],
-            wanted: self.classes[class].wanted,
+            name: &of.name,
+            wanted: of.wanted,
+            until: ready.until,
         }
     }
-}
 
-fn mint_class(
-    minter: &Minter,
-    catalogue: &Catalogue,
-    name: &str,
-    count: u64,
-    target: &Target,
-) -> Result<Class, PoolError> {
-    let case = catalogue
-        .find(name)
-        .ok_or_else(|| PoolError::Case(name.to_owned()))?;
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let tokens = minter
-        .mint_pool(&case.recipe, unix_now(), 0..count, threads)
-        .map_err(|error| PoolError::Mint {
-            case: name.to_owned(),
-            reason: error.to_string(),
-        })?;
-    let shape = RequestShape::from(&case.request);
-    let requests = tokens
-        .iter()
-        .map(|token| target.prepare(&shape, token))
-        .collect::<Result<_, _>>()?;
-    Ok(Class {
-        wanted: Wanted::Decision(case.expect),
-        requests,
-    })
-}
+    /// When which tokens are sent, of a population.
+    pub(super) fn epochs(&self) -> &[Epoch] {
+        &self.epochs
+    }
 
-/// Classes in smooth proportion: at each place the class that is furthest behind its share. Without a random generator
-/// the same mix gives the same order everywhere.
-fn interleave(weights: &[(&str, u32)], count: u64) -> Vec<(u32, u32)> {
-    let total: i64 = weights.iter().map(|(_, weight)| i64::from(*weight)).sum();
-    let mut credit = vec![0_i64; weights.len()];
-    let mut used = vec![0_u32; weights.len()];
-    (0..count)
-        .map(|_| {
-            for (credit, (_, weight)) in credit.iter_mut().zip(weights) {
-                *credit += i64::from(*weight);
-            }
-            let mut best = 0;
-            for class in 1..credit.len() {
-                if credit[class] > credit[best] {
-                    best = class;
-                }
-            }
-            credit[best] -= total;
-            let number = used[best];
-            used[best] += 1;
-            (u32::try_from(best).unwrap_or(0), number)
-        })
-        .collect()
-}
+    /// Sends the tokens of this epoch from here on. Nobody waits for it.
+    pub(super) fn turn_to(&self, epoch: usize) {
+        let last = self.epochs.len().saturating_sub(1);
+        self.epoch.store(epoch.min(last), Ordering::Relaxed);
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_mix_keeps_its_proportion_over_every_stretch() {
-        let order = interleave(
-            &[("valid", 85), ("expired", 5), ("aud", 5), ("scope", 5)],
-            1000,
-        );
-        for window in order.windows(100) {
-            let valid = window.iter().filter(|(class, _)| *class == 0).count();
-            assert!((83..=87).contains(&valid), "{valid} of 100 are valid");
-        }
-        let used = |class| {
-            order
-                .iter()
-                .filter(|(of, _)| *of == class)
-                .map(|(_, number)| *number)
-                .collect::<Vec<_>>()
+    /// Whether the clock may start now: later than planned, tokens would end while they are sent.
+    pub(super) fn is_in_time(&self) -> Result<(), PoolError> {
+        let Made {
+            began: Some(began),
+            life: Some(life),
+            patience: Some(planned),
+            ..
+        } = self.made
+        else {
+            return Ok(());
         };
-        assert_eq!(
-            used(1),
-            (0..50).collect::<Vec<_>>(),
-            "each token of a class is used once, in turn"
-        );
+        let took = began.elapsed();
+        if took > planned {
+            return Err(PoolError::Slow {
+                took,
+                life,
+                planned,
+            });
+        }
+        Ok(())
+    }
+
+    /// What the record says of the tokens.
+    pub(super) fn to_record(&self, outlived: u64) -> Option<TokensRecord> {
+        let made = &self.made;
+        (made.minted > 0).then(|| TokensRecord {
+            population: made.population,
+            popularity: made.popularity.clone(),
+            minted: made.minted,
+            minting_ms: super::phase::millis(made.took),
+            lifetime_s: made.life.map(|life| life.as_secs()),
+            refreshes: made.later,
+            by_next_key: made.next_key,
+            outlived,
+        })
     }
 }

@@ -8,7 +8,7 @@ use super::timeline::SecondRecord;
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PhaseRecord {
-    /// `cold-start`, `verification`, `cache-hit` or `calibration`.
+    /// `cold-start`, `verification`, `cache-hit`, `expiry-stampede` or `calibration`.
     pub kind: String,
     /// What the scenario calls it.
     #[serde(default)]
@@ -41,7 +41,7 @@ pub struct PhaseRecord {
     pub generator: Option<GeneratorHealth>,
     /// The thresholds that the scenario set for this phase.
     pub thresholds: Vec<ThresholdRecord>,
-    /// What happened to the issuer meanwhile.
+    /// What happened meanwhile.
     #[serde(default)]
     pub events: Vec<EventRecord>,
     /// The memory of the subject's processes, a sample a second; empty where nothing of it runs on this machine.
@@ -59,6 +59,9 @@ pub struct PhaseRecord {
     /// Whether the first of them ended the phase.
     #[serde(default)]
     pub ended_by_breach: bool,
+    /// The tokens that were sent; absent where none were minted for the phase.
+    #[serde(default)]
+    pub tokens: Option<TokensRecord>,
 }
 
 /// A threshold or limit that was broken while a phase ran.
@@ -69,6 +72,28 @@ pub struct BreachRecord {
     pub after_ms: u64,
     /// How, such as `p99 above 5.00 ms` or `3 wrong_decisions, 0 at most`.
     pub what: String,
+}
+
+/// The tokens of a phase.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokensRecord {
+    /// How many took part at a time; the number of requests where each was sent once.
+    pub population: u64,
+    /// How often each was sent: `each once`, `in turn`, `uniform`, `Zipf 1.1`, `90 % to 10 %`.
+    pub popularity: String,
+    /// How many were minted, all before the clock started.
+    pub minted: u64,
+    /// How long that took in milliseconds, with the making of their requests.
+    pub minting_ms: u64,
+    /// How long the one with the shortest life got the decision that it had to get, in seconds; absent where none ended.
+    pub lifetime_s: Option<u64>,
+    /// How many were issued for a later part of the phase: those before them came to their end, or an event said so.
+    pub refreshes: u64,
+    /// How many were signed by the issuer's next key.
+    pub by_next_key: u64,
+    /// Answers to tokens that had come to their end by then: they say nothing of the target, and the phase is invalid.
+    pub outlived: u64,
 }
 
 /// Something that happened during a phase.
@@ -97,7 +122,8 @@ pub struct MemorySample {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct LimitRecord {
-    /// What is counted: `jwks_fetches`, `lost`, `memory_growth_mb` or `wrong_decisions`.
+    /// What is counted: `authorizer_invocations`, `cache_misses`, `jwks_fetches`, `lost`, `memory_growth_mb`,
+    /// `repeated_invocations` or `wrong_decisions`.
     pub name: String,
     /// At most so much.
     pub most: u64,

@@ -131,6 +131,7 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         timeline: Vec::new(),
         breaches: Vec::new(),
         ended_by_breach: false,
+        tokens: None,
     }
 }
 

@@ -150,6 +150,7 @@ fn course(text: &mut String, phase: &PhaseRecord) {
             event.what
         );
     }
+    tokens(text, phase);
     for breach in &phase.breaches {
         let _ = writeln!(
             text,
@@ -170,6 +171,31 @@ fn course(text: &mut String, phase: &PhaseRecord) {
             limit.most
         );
     }
+}
+
+/// Which tokens were sent and what the cache made of them, where there is something to tell.
+fn tokens(text: &mut String, phase: &PhaseRecord) {
+    let Some(tokens) = &phase.tokens else {
+        return;
+    };
+    let is_plain = matches!(tokens.popularity.as_str(), "each once" | "in turn");
+    if is_plain
+        && tokens.refreshes == 0
+        && tokens.by_next_key == 0
+        && phase.kind != "expiry-stampede"
+    {
+        return;
+    }
+    let _ = writeln!(
+        text,
+        "{}: {} tokens {}, {} issued later, {} by the next key. {}",
+        phase.label(),
+        tokens.population,
+        tokens.popularity,
+        tokens.refreshes,
+        tokens.by_next_key,
+        phase.definition
+    );
 }
 
 /// One row a series: the totals of a load phase, all parts of a cold start.

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, RawSpacing, RawStage, beside};
-use super::course::{Counted, Event, Limit, RawEvent, events, limits};
+use super::course::{Change, Counted, Event, Expiring, Limit, RawEvent, events, limits};
+use super::tokens::{CachePlan, Popularity, RawTokens, TokenPlan};
 use super::units::{DurationText, RateText, WholeNumber};
+use crate::conform::GENUINE;
 
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;
@@ -29,6 +31,8 @@ pub enum Phase {
     CacheHit(LoadPhase),
     /// A fresh process for each sample.
     ColdStart(ColdStartPhase),
+    /// Requests that the gateway decides from its cache, until all of it expires at once.
+    ExpiryStampede(LoadPhase),
     /// Requests that the authorizer decides, keys warm, each token new.
     Verification(LoadPhase),
 }
@@ -53,11 +57,18 @@ impl Phase {
 
     /// What the scenario calls it, or the word of the record.
     pub fn label(&self) -> &str {
-        let name = match self {
-            Self::CacheHit(load) | Self::Verification(load) => load.name.as_deref(),
-            Self::ColdStart(_) => None,
-        };
+        let name = self.load().and_then(|load| load.name.as_deref());
         name.unwrap_or(self.kind())
+    }
+
+    /// What virtual users do; `None` for cold starts.
+    pub fn load(&self) -> Option<&LoadPhase> {
+        match self {
+            Self::CacheHit(load) | Self::ExpiryStampede(load) | Self::Verification(load) => {
+                Some(load)
+            }
+            Self::ColdStart(_) => None,
+        }
     }
 
     /// The word of the record.
@@ -65,6 +76,7 @@ impl Phase {
         match self {
             Self::CacheHit(_) => "cache-hit",
             Self::ColdStart(_) => "cold-start",
+            Self::ExpiryStampede(_) => "expiry-stampede",
             Self::Verification(_) => "verification",
         }
     }
@@ -96,12 +108,16 @@ pub struct LoadPhase {
     pub thresholds: Vec<Threshold>,
     /// What it is called in reports, beside its kind.
     pub name: Option<String>,
-    /// What happens to the issuer meanwhile, in the order of their times.
+    /// What happens meanwhile, in the order of their times.
     pub events: Vec<Event>,
     /// How much of what is counted there may be.
     pub limits: Vec<Limit>,
     /// Whether the first threshold or limit that is broken ends the phase.
     pub fail_fast: bool,
+    /// Which tokens are sent.
+    pub tokens: TokenPlan,
+    /// The cache that they meet.
+    pub cache: CachePlan,
 }
 
 /// A limit on one quantile.
@@ -139,7 +155,23 @@ impl LoadPhase {
             events: Vec::new(),
             limits: Vec::new(),
             fail_fast: false,
+            tokens: TokenPlan::default(),
+            cache: CachePlan::default(),
         })
+    }
+
+    /// The one case of which the tokens of a pool file are.
+    pub fn pool_case(&self) -> &str {
+        self.mix.keys().next().map_or(GENUINE, String::as_str)
+    }
+
+    /// When the last request is due; `None` for a closed loop that ends by a number.
+    pub fn length(&self) -> Option<Duration> {
+        match &self.arrival {
+            ArrivalPlan::Closed(PhaseEnd::Duration(length)) => Some(*length),
+            ArrivalPlan::Closed(PhaseEnd::Requests(_)) => None,
+            ArrivalPlan::Open(schedule) => Some(schedule.length()),
+        }
     }
 }
 
@@ -171,6 +203,7 @@ impl Threshold {
 enum RawKind {
     CacheHit,
     ColdStart,
+    ExpiryStampede,
     Verification,
 }
 
@@ -197,6 +230,12 @@ pub(super) struct RawPhase {
     #[serde(default)]
     limits: BTreeMap<Counted, WholeNumber>,
     fail_fast: Option<bool>,
+    token_lifetime: Option<DurationText>,
+    token_pool: Option<PathBuf>,
+    population: Option<WholeNumber>,
+    popularity: Option<Popularity>,
+    cache_ttl: Option<DurationText>,
+    cache_entries: Option<WholeNumber>,
 }
 
 impl RawPhase {
@@ -217,6 +256,9 @@ impl RawPhase {
             RawKind::CacheHit => self
                 .into_load("cache-hit", mix_at, source, seed)
                 .map(Phase::CacheHit),
+            RawKind::ExpiryStampede => self
+                .into_load("expiry-stampede", mix_at, source, seed)
+                .map(Phase::ExpiryStampede),
             RawKind::Verification => self
                 .into_load("verification", mix_at, source, seed)
                 .and_then(Phase::verification),
@@ -245,6 +287,13 @@ impl RawPhase {
         if self.fail_fast.is_some() {
             return Err(
                 "a cold-start phase has no fail_fast: its samples and its budget are its end"
+                    .to_owned(),
+            );
+        }
+        if !self.raw_tokens("").is_empty() {
+            return Err(
+                "a cold-start phase has no token_lifetime, token_pool, population, popularity, cache_ttl and cache_entries: \
+                 each sample is one genuine token, and no cache is asked"
                     .to_owned(),
             );
         }
@@ -288,6 +337,7 @@ impl RawPhase {
                 "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
             ));
         }
+        let tokens = self.raw_tokens(source);
         let users = self
             .users
             .ok_or_else(|| format!("a {kind} phase needs users, such as users = 4"))?
@@ -310,34 +360,119 @@ impl RawPhase {
                 .map(|(case, number)| (case, weight(number)))
                 .collect()
         });
-        let load = LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?;
-        if self.fail_fast == Some(true) && load.thresholds.is_empty() && self.limits.is_empty() {
+        let (tokens, cache) = tokens
+            .plans()
+            .map_err(|message| format!("a {kind} phase: {message}"))?;
+        let load = LoadPhase {
+            mix_at,
+            name: self.name,
+            events: events(self.events)?,
+            limits: limits(self.limits),
+            fail_fast: self.fail_fast.unwrap_or(false),
+            tokens,
+            cache,
+            ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?
+        };
+        if self.fail_fast == Some(true) && load.thresholds.is_empty() && load.limits.is_empty() {
             return Err(format!(
                 "a {kind} phase: fail_fast ends it at the first threshold or limit that is broken, and it has none"
             ));
         }
-        let events = events(self.events)?;
-        let length = match &load.arrival {
-            ArrivalPlan::Closed(PhaseEnd::Duration(length)) => Some(*length),
-            ArrivalPlan::Closed(PhaseEnd::Requests(_)) => None,
-            ArrivalPlan::Open(schedule) => Some(schedule.length()),
-        };
-        let length = length.unwrap_or(PHASE_MAX);
-        if let Some(event) = events.iter().find(|event| event.at >= length) {
-            return Err(format!(
-                "a {kind} phase: an event is at {:?}, and the phase is over after {length:?}: it would never happen",
-                event.at
-            ));
-        }
-        Ok(LoadPhase {
-            mix_at,
-            name: self.name,
-            events,
-            limits: limits(self.limits),
-            fail_fast: self.fail_fast.unwrap_or(false),
-            ..load
-        })
+        check_events(kind, &load)?;
+        check_tokens(kind, &load)?;
+        Ok(load)
     }
+
+    /// What is said of tokens and of the cache; `source` is the file, beside which pools are.
+    fn raw_tokens(&self, source: &str) -> RawTokens {
+        RawTokens {
+            lifetime: self.token_lifetime,
+            population: self.population,
+            popularity: self.popularity,
+            file: self.token_pool.clone().map(|path| beside(source, path)),
+            cache_ttl: self.cache_ttl,
+            cache_entries: self.cache_entries,
+        }
+    }
+}
+
+/// Whether every event can happen, and means something in a phase of this kind.
+fn check_events(kind: &str, load: &LoadPhase) -> Result<(), String> {
+    let length = load.length().unwrap_or(PHASE_MAX);
+    if let Some(event) = load.events.iter().find(|event| event.at >= length) {
+        return Err(format!(
+            "a {kind} phase: an event is at {:?}, and the phase is over after {length:?}: it would never happen",
+            event.at
+        ));
+    }
+    let expires = |event: &Event| matches!(event.change, Change::Expire(_));
+    let is_stampede = kind == "expiry-stampede";
+    if is_stampede != load.events.iter().any(expires) {
+        return Err(if is_stampede {
+            "an expiry-stampede phase needs an event that says what expires, such as { at = \"2s\", expire = \"policies\" }"
+        } else {
+            "an event with expire makes an expiry-stampede: give the phase that kind"
+        }
+        .to_owned());
+    }
+    for event in &load.events {
+        if let Change::SignNext(over) = event.change {
+            if kind == "verification" && load.arrival.schedule().is_none() {
+                return Err(
+                    "an event with sign needs a rate, stages or a replay: tokens are minted before the clock starts, and a closed \
+                     loop does not say when each of them is sent"
+                        .to_owned(),
+                );
+            }
+            if kind != "verification" && !over.is_zero() {
+                return Err(format!(
+                    "over is for verification phases; the clients of a {kind} phase take their new tokens at once"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether what is said of tokens means something in a phase of this kind.
+fn check_tokens(kind: &str, load: &LoadPhase) -> Result<(), String> {
+    let tokens = &load.tokens;
+    if kind == "verification"
+        && (tokens.population.is_some() || tokens.popularity != Popularity::InTurn)
+    {
+        return Err(
+            "each token of a verification phase is new: population and popularity are for cache-hit and expiry-stampede"
+                .to_owned(),
+        );
+    }
+    if tokens.file.is_some() {
+        if load.mix.len() > 1 {
+            return Err(
+                "token_pool is a file of tokens of one case: leave the mix out, or name that case alone"
+                    .to_owned(),
+            );
+        }
+        let news = |event: &Event| {
+            matches!(
+                event.change,
+                Change::SignNext(_) | Change::Expire(Expiring::Tokens)
+            )
+        };
+        if tokens.lifetime.is_some() || load.events.iter().any(news) {
+            return Err(
+                "the tokens of a token_pool are minted: token_lifetime, sign and expire = \"tokens\" are for new ones"
+                    .to_owned(),
+            );
+        }
+    }
+    let classes = load.mix.values().filter(|weight| **weight > 0).count();
+    if tokens.population() < classes as u64 {
+        return Err(format!(
+            "population is {}, and the mix has {classes} cases: each needs a token at least",
+            tokens.population()
+        ));
+    }
+    Ok(())
 }
 
 fn thresholds(raw: BTreeMap<String, DurationText>) -> Result<Vec<Threshold>, String> {

@@ -156,7 +156,7 @@ impl GenuineToken {
             None => bindings.lacking.push(("kid", Lacking::KeyId)),
         }
         match &self.key {
-            Some((_, jwk)) => bindings.jwks.push(("issuer_jwk", jwk.clone())),
+            Some((_, jwk)) => bindings.jwks.push(("issuer_jwk", jwk)),
             None => bindings.lacking.push(("issuer_jwk", Lacking::PublicKey)),
         }
         bindings.lacking.extend([

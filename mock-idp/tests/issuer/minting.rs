@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use mock_idp::{MintError, Recipe};
+use mock_idp::{MintError, Minter, Recipe};
 use serde_json::json;
 
 use crate::fixture::{
@@ -142,19 +142,24 @@ fn the_same_arguments_give_the_same_bytes() {
     );
 }
 
+fn pool_of(
+    minter: &Minter,
+    recipe: &Recipe,
+    serials: std::ops::Range<u64>,
+    threads: usize,
+) -> Result<Vec<String>, MintError> {
+    minter.mint_pool(recipe, NOW, serials, threads, Ok)
+}
+
 #[test]
 fn a_thousand_numbered_tokens_all_differ_however_many_threads_mint_them() {
     for profile in [AUTH0, OKTA] {
         let minter = minter(profile);
-        let pool = minter
-            .mint_pool(&Recipe::default(), NOW, 0..1_000, 2)
-            .unwrap();
+        let pool = pool_of(&minter, &Recipe::default(), 0..1_000, 2).unwrap();
         assert_eq!(pool.len(), 1_000);
         assert_eq!(pool.iter().collect::<BTreeSet<_>>().len(), 1_000);
         for (first, last, threads) in [(0, 7, 3), (990, 1_000, 1), (5, 6, 100)] {
-            let again = minter
-                .mint_pool(&Recipe::default(), NOW, first..last, threads)
-                .unwrap();
+            let again = pool_of(&minter, &Recipe::default(), first..last, threads).unwrap();
             let (first, last) = (
                 usize::try_from(first).unwrap(),
                 usize::try_from(last).unwrap(),
@@ -165,19 +170,39 @@ fn a_thousand_numbered_tokens_all_differ_however_many_threads_mint_them() {
             pool[3],
             minter.mint_numbered(&Recipe::default(), NOW, 3).unwrap()
         );
-        assert!(
-            minter
-                .mint_pool(&Recipe::default(), NOW, 5..5, 2)
-                .unwrap()
-                .is_empty()
-        );
+        let none = pool_of(&minter, &Recipe::default(), 5..5, 2);
+        assert!(none.unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_token_lives_as_long_as_it_is_told_unless_its_recipe_says_otherwise() {
+    let minter = minter(AUTH0).with_lifetime(90);
+    let expiry = |recipe: &Recipe| claims(&minter.mint(recipe, NOW).unwrap())["exp"].clone();
+    assert_eq!(expiry(&Recipe::default()), json!(NOW + 90));
+    assert_eq!(
+        expiry(&recipe("claims = { exp = \"$now-3600\" }")),
+        json!(NOW - 3_600)
+    );
+}
+
+#[test]
+fn the_next_key_signs_what_the_issuer_signs_and_nothing_that_others_do() {
+    let minter = minter(AUTH0);
+    let kid = |recipe: &Recipe| header(&minter.mint(recipe, NOW).unwrap())["kid"].clone();
+    let next = json!(minter.keys().next.kid());
+    assert_eq!(kid(&Recipe::default().by_next_key()), next);
+    assert_eq!(kid(&recipe("claims = { aud = \"x\" }").by_next_key()), next);
+    for others in ["sign = \"attacker\"", "header = { kid = \"nobody\" }"] {
+        let recipe = recipe(others);
+        assert_eq!(recipe.by_next_key(), recipe);
     }
 }
 
 #[test]
 fn a_pool_reports_the_recipes_error() {
     let bad = recipe("claims = { exp = \"$nwo\" }");
-    let error = minter(OKTA).mint_pool(&bad, NOW, 0..10, 2).unwrap_err();
+    let error = pool_of(&minter(OKTA), &bad, 0..10, 2).unwrap_err();
     assert!(
         matches!(
             error,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::Args;
 use loadgen::conform::CaseRequest;
-use loadgen::load::{Timeline, UrlLoad, Wanted, load_url};
+use loadgen::load::{Needed, PoolFile, PoolFileError, Timeline, UrlLoad, Wanted, load_url};
 use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
 use loadgen::report;
@@ -34,7 +34,7 @@ pub(super) struct UrlArguments {
     /// The status that each answer must have [default: any 2xx]
     #[arg(long, value_name = "STATUS", requires = "at", value_parser = clap::value_parser!(u16).range(100..=999))]
     expect: Option<u16>,
-    /// A file with a token a line, which take turns; sent as `Authorization: Bearer` unless --header uses {token}
+    /// A file with a token a line, such as `authbench mint --pool` writes, which take turns; sent as `Authorization: Bearer` unless --header uses {token}
     #[arg(long, value_name = "FILE", requires = "at")]
     token_pool: Option<PathBuf>,
     /// Print one JSON object and nothing else
@@ -50,22 +50,19 @@ fn parse_header(text: &str) -> Result<(String, String), String> {
     Ok((name.trim().to_owned(), value.trim().to_owned()))
 }
 
-/// Every line but the empty ones.
-fn read_tokens(file: &Path) -> Result<Vec<String>, Failure> {
-    let text = std::fs::read_to_string(file)
-        .map_err(|error| usage(format!("--token-pool {}: {error}", file.display())))?;
-    let lines = text.lines().map(str::trim);
-    let tokens: Vec<String> = lines
-        .filter(|line| !line.is_empty())
-        .map(str::to_owned)
-        .collect();
-    if tokens.is_empty() {
-        return Err(usage(format!(
-            "--token-pool {}: no line holds a token",
-            file.display()
-        )));
-    }
-    Ok(tokens)
+/// The tokens of a file, which have to be good until the run is over where the file says what they are.
+fn read_tokens(file: &Path, length: Duration) -> Result<Vec<String>, Failure> {
+    let told = |error: PoolFileError| usage(format!("--token-pool {error}"));
+    let pool = PoolFile::read(file).map_err(told)?;
+    pool.fits(Needed {
+        issuer: None,
+        case: None,
+        tokens: 1,
+        now: loadgen::clock::unix_now(),
+        length,
+    })
+    .map_err(told)?;
+    Ok(pool.tokens().map(str::to_owned).collect())
 }
 
 pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
@@ -117,9 +114,21 @@ fn server(url: &str) -> Result<HttpTarget, Failure> {
 
 fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
     let flags = &arguments.at_url;
+    let seed = arguments.subject.issuer.seed;
+    let mut keys = arguments.arrivals.keys();
+    if keys.ends_by_default() {
+        keys.duration = Some(DEFAULT_DURATION);
+    }
+    let phase = LoadPhase::new(
+        arguments.users,
+        keys.plan(seed).map_err(usage)?,
+        BTreeMap::new(),
+        arguments.threshold.clone(),
+    )
+    .map_err(usage)?;
     let tokens = match &flags.token_pool {
         None => Vec::new(),
-        Some(file) => read_tokens(file)?,
+        Some(file) => read_tokens(file, phase.length().unwrap_or_default())?,
     };
     let names_token = |(_, value): &(String, String)| value.contains("{token}");
     let placed = flags.header.iter().any(names_token);
@@ -136,11 +145,6 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         ));
     }
     let bearer = !tokens.is_empty() && !placed;
-    let mut keys = arguments.arrivals.keys();
-    if keys.ends_by_default() {
-        keys.duration = Some(DEFAULT_DURATION);
-    }
-    let seed = arguments.subject.issuer.seed;
     Ok(UrlLoad {
         url: url.to_owned(),
         target: server(url)?,
@@ -154,13 +158,7 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
         phase: LoadPhase {
             fail_fast: arguments.fail_fast,
-            ..LoadPhase::new(
-                arguments.users,
-                keys.plan(seed).map_err(usage)?,
-                BTreeMap::new(),
-                arguments.threshold.clone(),
-            )
-            .map_err(usage)?
+            ..phase
         },
         seed,
     })

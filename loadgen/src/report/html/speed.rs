@@ -191,6 +191,7 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         lines.push((false, format!("after {after}: breached: {}", breach.what)));
     }
     lines.extend(memory(phase));
+    lines.extend(tokens(phase));
     let generator = phase.generator.as_ref();
     if let Some(invalid) = generator.and_then(|generator| generator.invalid.as_ref()) {
         lines.push((false, format!("INVALID: {invalid}")));
@@ -223,6 +224,20 @@ fn memory(phase: &PhaseRecord) -> Option<(bool, String)> {
         largest.processes,
     );
     Some((true, text))
+}
+
+/// Which tokens were sent.
+fn tokens(phase: &PhaseRecord) -> Option<(bool, String)> {
+    let tokens = phase.tokens.as_ref()?;
+    let life = match tokens.lifetime_s {
+        None => "none of which ends".to_owned(),
+        Some(seconds) => format!("the first of which ends after {seconds} s"),
+    };
+    let text = format!(
+        "{} tokens {}, {life}; {} minted before the clock started, {} of them issued for a later part of the phase, {} by the next key",
+        tokens.population, tokens.popularity, tokens.minted, tokens.refreshes, tokens.by_next_key,
+    );
+    Some((tokens.outlived == 0, text))
 }
 
 /// What was wrong, each kind once.
