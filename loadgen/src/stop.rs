@@ -6,9 +6,11 @@
 //! Waits on a target are raced against the signal ([`StopSignal::unless_raised`]): one that hangs must not hold up the
 //! end of the run.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Poll, Waker};
 
 use tokio::sync::Notify;
 
@@ -84,25 +86,52 @@ impl StopSignal {
 
     /// What a future gives; `None` as soon as the signal is raised, and the future is dropped then.
     pub async fn unless_raised<T>(&self, future: impl Future<Output = T>) -> Option<T> {
-        tokio::select! {
-            biased;
-            () = self.raised() => None,
-            output = future => Some(output),
-        }
+        let (mut raised, mut future) = (pin!(self.raised()), pin!(future));
+        // The wait for the signal takes a lock that all waits share, so it is polled once for a task and not each time.
+        let mut waiting: Option<Waker> = None;
+        poll_fn(|context| {
+            let waker = context.waker();
+            if !waiting.as_ref().is_some_and(|known| known.will_wake(waker)) {
+                if raised.as_mut().poll(context).is_ready() {
+                    return Poll::Ready(None);
+                }
+                waiting = Some(waker.clone());
+            } else if self.is_raised() {
+                return Poll::Ready(None);
+            }
+            future.as_mut().poll(context).map(Some)
+        })
+        .await
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::pending;
+
     use super::*;
 
     #[tokio::test]
     async fn a_signal_ends_a_wait_that_has_no_end() {
         let stop = StopSignal::default();
-        let (ended, ()) = tokio::join!(stop.unless_raised(std::future::pending::<()>()), async {
+        let (ended, ()) = tokio::join!(stop.unless_raised(pending::<()>()), async {
             stop.raise();
         });
         assert_eq!(ended, None);
+    }
+
+    /// The wait for the signal is known to one task's waker: another one has to make itself known.
+    #[tokio::test]
+    async fn a_signal_ends_a_wait_that_went_from_one_task_to_another() {
+        let stop = StopSignal::default();
+        let signal = stop.clone();
+        let mut wait = Box::pin(async move { signal.unless_raised(pending::<()>()).await });
+        let polled_here = poll_fn(|context| Poll::Ready(wait.as_mut().poll(context)));
+        assert!(polled_here.await.is_pending());
+        let elsewhere = tokio::spawn(wait);
+        tokio::task::yield_now().await;
+        stop.raise();
+        assert_eq!(elsewhere.await.expect("no panic"), None);
     }
 
     #[test]

@@ -8,32 +8,34 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::http::{HeaderMap, Response};
+use ::http::HeaderMap;
 use bytes::Bytes;
 use gateway::FunctionAnswer;
 
+use loss::Lost;
+
 pub(crate) use function::{WORDS_MAX, judge as judge_answer};
 
+mod deadline;
 mod event;
 mod function;
 mod http;
+mod http1;
 mod in_process;
 mod invoke;
-mod raw;
-mod reads_on;
+mod loss;
 mod request;
 mod scripted;
 mod template;
-mod wire;
 
 pub use event::EventForm;
 pub use function::{FunctionTarget, Invoker};
 pub use http::HttpTarget;
 pub use in_process::InProcessTarget;
 pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
+pub use loss::Loss;
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
-pub use wire::wire_bytes;
 
 /// The host that an event names in its headers: API Gateway's own form of it.
 const API_HOST: &str = "abcdef123.execute-api.us-east-1.amazonaws.com";
@@ -87,16 +89,15 @@ impl Target {
         shape: &RequestShape,
         token: &str,
     ) -> Result<PreparedRequest, RequestError> {
-        let (authority, path) = match self {
-            Self::Http(target) => (target.authority(), target.path()),
-            Self::Function(_) => (API_HOST, "/planets"),
-            Self::Scripted(_) => ("scripted", "/planets"),
-        };
-        let request = PreparedRequest::new(shape, token, authority, path)?;
-        Ok(match self {
-            Self::Function(target) => request.with_event(shape, target.form(), token),
-            Self::Http(_) | Self::Scripted(_) => request,
-        })
+        match self {
+            Self::Http(target) => {
+                PreparedRequest::new(shape, token, target.authority(), target.path())
+            }
+            Self::Function(target) => {
+                PreparedRequest::of_event(shape, token, API_HOST, "/planets", target.form())
+            }
+            Self::Scripted(_) => PreparedRequest::new(shape, token, "scripted", "/planets"),
+        }
     }
 
     /// Lets time pass for the target: waits, or puts its clock forward where that is ours. Returns how much of the time was
@@ -137,7 +138,8 @@ impl Connection {
     /// Opens what [`Self::call`] would open first, so that no sample pays for it. A failure shows in the next call.
     pub async fn warm_up(&mut self) {
         if let Self::Http(connection) = self {
-            connection.open().await;
+            // The next call finds out the same.
+            let _ = connection.open().await;
         }
     }
 
@@ -253,6 +255,8 @@ pub struct Observation {
     pub cold: bool,
     /// What went wrong, where no decision came.
     pub fault: Option<String>,
+    /// What kind of thing that was.
+    pub loss: Option<Loss>,
     /// When the request was handed to the connection; where the server had closed it, before another was opened.
     pub sent: Instant,
     /// When the last byte of the answer had been read.
@@ -288,16 +292,6 @@ impl Answer {
     }
 }
 
-impl From<Response<Bytes>> for Answer {
-    fn from(response: Response<Bytes>) -> Self {
-        let (head, body) = response.into_parts();
-        Self {
-            headers: head.headers,
-            body,
-        }
-    }
-}
-
 impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Answer").finish_non_exhaustive()
@@ -306,14 +300,15 @@ impl fmt::Debug for Answer {
 
 impl Observation {
     /// A request without an answer.
-    fn lost(fault: impl Into<String>, sent: Instant) -> Self {
+    fn lost(lost: Lost, sent: Instant) -> Self {
         Self {
             decision: Decision::Fault,
             status: None,
             rule: None,
             cache: CacheVerdict::None,
             cold: false,
-            fault: Some(fault.into()),
+            fault: Some(lost.reason),
+            loss: Some(lost.loss),
             sent,
             finished: Instant::now(),
             answer: None,

@@ -11,7 +11,7 @@ use loadgen::clock::unix_now;
 use loadgen::conform::{Case, Cause, Grade};
 use loadgen::target::{
     EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, HttpTarget, Invoker,
-    RequestShape, Target, wire_bytes,
+    RequestShape, Target,
 };
 use serde_json::{Map, Value};
 
@@ -123,10 +123,7 @@ fn request(
     let target = Target::Http(HttpTarget::new(AUTHORITY, "/planets").into());
     let shape = RequestShape::from(case).with_second(second);
     let request = target.prepare(&shape, token).map_err(Failure::usage)?;
-    let bytes = super::runtime()?
-        .block_on(wire_bytes(&request))
-        .map_err(|reason| Failure::testbed(anyhow::anyhow!("the request: {reason}")))?;
-    let shown = shown(&bytes);
+    let shown = shown(request.bytes());
     let _ = writeln!(text, "\nthe request\n{}", shown.trim_end_matches('\n'));
     Ok(())
 }

@@ -350,6 +350,7 @@ fn a_declared_overreach_is_known_and_gone_when_there_is_none() {
         cache: crate::target::CacheVerdict::None,
         cold: false,
         fault: None,
+        loss: None,
         sent: now,
         finished: now,
         answer: None,

@@ -46,7 +46,8 @@ impl Silence {
     /// Takes note of an answer; true when the target is to be given up.
     pub(super) fn hears(&self, lost: bool, answer: &Observation) -> bool {
         if !lost {
-            if self.fell.swap(false, Ordering::Relaxed) {
+            // Looked at before it is written: a write would take the line from all other users with each answer.
+            if self.fell.load(Ordering::Relaxed) && self.fell.swap(false, Ordering::Relaxed) {
                 *self.row.lock().unwrap_or_else(PoisonError::into_inner) = None;
             }
             return false;
@@ -87,6 +88,7 @@ mod tests {
                     cache: CacheVerdict::None,
                     cold: false,
                     fault: None,
+                    loss: None,
                     sent,
                     finished: sent + Duration::from_secs(*waited),
                     answer: None,

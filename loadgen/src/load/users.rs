@@ -2,8 +2,8 @@
 //!
 //! Goose launches the users and ends them; it does not time a request, because its clock starts late and its buckets
 //! are coarse. Each user runs one transaction that takes turns from the shared schedule until there are no more, over a
-//! connection that it holds, into a tally that nobody else touches. The last user to come to the end of the schedule
-//! ends the attack; the signal ends every user at once, wherever it waits.
+//! connection that it holds, into a tally that few share. The last user to come to the end of the schedule ends the attack;
+//! the signal ends every user at once, wherever it waits.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +31,9 @@ const UNUSED_HOST: &str = "http://127.0.0.1/";
 /// A user whose session is over waits for the others; goose looks for its own end this often, too.
 const IDLE: Duration = Duration::from_millis(20);
 
+/// Users share so many tallies: each is some 100 KB, and users on different threads should seldom meet at one.
+const TALLIES: usize = 32;
+
 /// Goose's switch for ending an attack is one for the process, so there is one attack at a time.
 static ATTACK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
@@ -55,12 +58,49 @@ struct Shared {
     ready: Barrier,
     users: usize,
     running: AtomicUsize,
-    tally: Mutex<Tally>,
+    /// One for each user, or for some.
+    tallies: Vec<Mutex<Tally>>,
     timeline: Arc<Timeline>,
     clock: Mutex<Clock>,
     in_flight: InFlight,
     silence: Silence,
     stop: StopSignal,
+}
+
+impl Shared {
+    fn new(
+        target: &Target,
+        pool: &Arc<TokenPool>,
+        arrival: Arc<Arrival>,
+        users: usize,
+        timeline: &Arc<Timeline>,
+        stop: &StopSignal,
+    ) -> Self {
+        let tallies = (0..users.min(TALLIES)).map(|_| Mutex::default());
+        Self {
+            target: target.clone(),
+            pool: Arc::clone(pool),
+            arrival,
+            ready: Barrier::new(users),
+            users,
+            running: AtomicUsize::new(users),
+            tallies: tallies.collect(),
+            timeline: Arc::clone(timeline),
+            clock: Mutex::default(),
+            in_flight: InFlight::default(),
+            silence: Silence::new(users),
+            stop: stop.clone(),
+        }
+    }
+
+    fn take_tally(&self) -> Tally {
+        let mut all = Tally::default();
+        for tally in &self.tallies {
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            all.merge(std::mem::take(&mut *tally));
+        }
+        all
+    }
 }
 
 /// What the users of one phase saw.
@@ -110,28 +150,18 @@ pub async fn drive(
     timeline: &Arc<Timeline>,
     stop: &StopSignal,
 ) -> Result<Driven, LoadError> {
-    let shared = Arc::new(Shared {
-        target: target.clone(),
-        pool: Arc::clone(pool),
-        arrival,
-        ready: Barrier::new(users),
-        users,
-        running: AtomicUsize::new(users),
-        tally: Mutex::default(),
-        timeline: Arc::clone(timeline),
-        clock: Mutex::default(),
-        in_flight: InFlight::default(),
-        silence: Silence::new(users),
-        stop: stop.clone(),
-    });
+    let shared = Shared::new(target, pool, arrival, users, timeline, stop);
+    let shared = Arc::new(shared);
     let for_users = Arc::clone(&shared);
+    let numbers = AtomicUsize::new(0);
     let session: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
         let shared = Arc::clone(&for_users);
+        let number = numbers.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move {
             if user.get_session_data::<SessionOver>().is_some() {
                 tokio::time::sleep(IDLE).await;
             } else {
-                run_user(&shared).await;
+                run_user(&shared, number).await;
                 user.set_session_data(SessionOver);
                 if shared.running.fetch_sub(1, Ordering::AcqRel) == 1 {
                     goose::trigger_killswitch("the schedule is over");
@@ -150,7 +180,7 @@ pub async fn drive(
     Box::pin(attack.execute())
         .await
         .map_err(|error| LoadError::Goose(Box::new(error)))?;
-    let tally = std::mem::take(&mut *shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
+    let tally = shared.take_tally();
     let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
     let since_start = |end: Option<Instant>| {
         clock
@@ -168,28 +198,21 @@ pub async fn drive(
     })
 }
 
-async fn run_user(shared: &Shared) {
-    let mut tally = Tally::default();
+async fn run_user(shared: &Shared, number: usize) {
     let mut seconds = shared.timeline.user();
     // Raced as a whole and not call by call: a signal costs no request anything, and what was counted stays.
     let _: Option<()> = shared
         .stop
-        .unless_raised(take_turns(shared, &mut tally, &mut seconds))
+        .unless_raised(take_turns(shared, number, &mut seconds))
         .await;
     seconds.hand_over();
     let finished = Instant::now();
-    {
-        let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.finished = clock.finished.max(Some(finished));
-    }
-    shared
-        .tally
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner)
-        .merge(tally);
+    let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
+    clock.finished = clock.finished.max(Some(finished));
 }
 
-async fn take_turns(shared: &Shared, tally: &mut Tally, seconds: &mut UserTimeline<'_>) {
+async fn take_turns(shared: &Shared, number: usize, seconds: &mut UserTimeline<'_>) {
+    let tally = &shared.tallies[number % shared.tallies.len()];
     let mut connection = shared.target.connection();
     connection.warm_up().await;
     shared.ready.wait().await;
@@ -214,7 +237,10 @@ async fn take_turns(shared: &Shared, tally: &mut Tally, seconds: &mut UserTimeli
         if counted {
             shared.in_flight.end();
         }
-        let judged = tally.add(turn, entry, &answer);
+        let judged = {
+            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
+            tally.add(turn, entry, &answer)
+        };
         let due = turn.intended.unwrap_or(answer.sent);
         seconds.add(due, answer.finished, judged);
         if shared.silence.hears(judged == Judged::Lost, &answer) {

@@ -11,6 +11,7 @@ use tokio::sync::Semaphore;
 use super::event::{Event, EventForm};
 use super::in_process::InProcessTarget;
 use super::invoke::{Endpoint, EndpointConnection};
+use super::loss::{Loss, Lost};
 use super::{CacheVerdict, Decision, Observation, PreparedRequest, Said};
 use crate::clock::unix_now;
 
@@ -120,11 +121,11 @@ impl FunctionConnection {
                 let seen = judged.observation(sent, invoked.finished, invoked.cold);
                 (seen, Said::Answer(invoked.answer))
             }
-            Err(reason) => (Observation::lost(reason, sent), Said::Nothing),
+            Err(lost) => (Observation::lost(lost, sent), Said::Nothing),
         }
     }
 
-    async fn invoke(&mut self, event: &Event) -> Result<Invoked, String> {
+    async fn invoke(&mut self, event: &Event) -> Result<Invoked, Lost> {
         let now = |answer| Invoked {
             answer,
             finished: Instant::now(),
@@ -136,7 +137,7 @@ impl FunctionConnection {
                 let invocation = function
                     .invoke(event.payload.clone())
                     .await
-                    .map_err(|error| error.to_string())?;
+                    .map_err(|error| Lost::new(Loss::NoDecision, error.to_string()))?;
                 Ok(Invoked {
                     answer: invocation.answer().clone(),
                     finished: invocation.answered(),
@@ -145,7 +146,7 @@ impl FunctionConnection {
             }
             Invoker::Endpoint(_) => match &mut self.endpoint {
                 Some(connection) => connection.invoke(event.payload.clone()).await.map(now),
-                None => Err("no connection".to_owned()),
+                None => Err(Lost::new(Loss::Unreachable, "no connection")),
             },
         }
     }
@@ -208,6 +209,7 @@ impl Judged {
             rule: Some(self.rule.to_owned()),
             cache: CacheVerdict::None,
             cold,
+            loss: self.fault.is_some().then_some(Loss::NoDecision),
             fault: self.fault,
             sent,
             finished,

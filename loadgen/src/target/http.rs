@@ -3,26 +3,22 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::{HeaderMap, Response};
-use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-use super::reads_on::ReadsOn;
-use super::{Answer, CacheVerdict, Decision, Observation, PreparedRequest, raw};
+use super::deadline::Deadline;
+use super::http1::{Head, Http1, Received};
+use super::loss::{Loss, Lost};
+use super::{Answer, Decision, Observation, PreparedRequest};
 
 /// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
 /// needs a third of that is not answering.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The longest wait for a connection. Targets of this tool are on loopback or one network hop away.
-pub(super) const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The most that is read of one answer's body: a protected resource's error page has no reason to be longer.
-pub(super) const BODY_LIMIT: usize = 1024 * 1024;
+/// The most that is kept of one answer's body: a protected resource's error page has no reason to be longer.
+const BODY_LIMIT: usize = 1024 * 1024;
 
 /// A server on a socket.
 #[derive(Debug)]
@@ -67,6 +63,10 @@ impl HttpTarget {
         self.behind_gateway
     }
 
+    async fn connect(&self) -> Result<Http1<TcpStream>, Lost> {
+        socket(&self.authority).await.map(Http1::new)
+    }
+
     /// `host:port`.
     pub fn authority(&self) -> &str {
         &self.authority
@@ -82,179 +82,166 @@ impl HttpTarget {
 #[derive(Debug)]
 pub struct HttpConnection {
     target: Arc<HttpTarget>,
-    sender: Option<SendRequest<Empty<Bytes>>>,
-    failure: Option<String>,
+    kept: Option<Http1<TcpStream>>,
+    deadline: Deadline,
 }
 
 impl HttpConnection {
     pub(super) fn new(target: Arc<HttpTarget>) -> Self {
         Self {
             target,
-            sender: None,
-            failure: None,
+            kept: None,
+            deadline: Deadline::new(),
         }
     }
 
-    /// Makes sure that there is a connection that can take a request; remembers why not.
-    pub(super) async fn open(&mut self) {
-        if let Some(sender) = &mut self.sender {
-            if sender.ready().await.is_ok() {
-                return;
+    /// Makes sure that there is a connection that can take a request.
+    pub(super) async fn open(&mut self) -> Result<(), Lost> {
+        if let Some(kept) = &mut self.kept {
+            if kept.is_idle().await {
+                return Ok(());
             }
-            self.sender = None;
+            self.kept = None;
         }
-        match tokio::time::timeout(CONNECT_TIMEOUT, connect(&self.target.authority)).await {
-            Ok(Ok(sender)) => self.sender = Some(sender),
-            Ok(Err(reason)) => self.failure = Some(reason),
-            Err(_) => self.failure = Some(format!("no connection within {CONNECT_TIMEOUT:?}")),
-        }
+        self.kept = Some(self.target.connect().await?);
+        Ok(())
     }
 
     /// Asks once. A connection that the server has closed is opened again after the clock has started: a client of this
     /// server waits for it, too, so it is in the service time, and no lateness of the generator.
     pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
-        if let Some(bytes) = request.raw() {
-            return self.call_raw(bytes, request.keeps_answer()).await;
-        }
-        let message = request.to_http();
         let sent = Instant::now();
-        self.open().await;
-        let Some(sender) = &mut self.sender else {
-            return Observation::lost(self.failure.take().unwrap_or_default(), sent);
-        };
-        let patience = self.target.answer_timeout;
         let keep = request.keeps_answer();
-        match tokio::time::timeout(patience, exchange(sender, message, keep)).await {
-            Ok(Ok((response, finished))) => observe(response, keep, sent, finished),
-            Ok(Err(reason)) => {
-                self.sender = None;
-                Observation::lost(reason, sent)
-            }
-            Err(_) => {
-                self.sender = None;
-                Observation::lost(format!("no answer within {patience:?}"), sent)
-            }
+        match self.exchange(request, keep, sent).await {
+            Ok(received) => observe(received, keep, sent),
+            Err(lost) => Observation::lost(lost, sent),
         }
     }
 
-    /// Asks once over a connection of its own, which is closed afterwards: what is left on it after odd bytes is nobody's.
-    async fn call_raw(&self, bytes: &Bytes, keep: bool) -> Observation {
-        let sent = Instant::now();
-        let stream =
-            match tokio::time::timeout(CONNECT_TIMEOUT, socket(&self.target.authority)).await {
-                Ok(Ok(stream)) => stream,
-                Ok(Err(reason)) => return Observation::lost(reason, sent),
-                Err(_) => {
-                    return Observation::lost(
-                        format!("no connection within {CONNECT_TIMEOUT:?}"),
-                        sent,
-                    );
-                }
-            };
+    async fn exchange(
+        &mut self,
+        request: &PreparedRequest,
+        keep: bool,
+        sent: Instant,
+    ) -> Result<Received, Lost> {
+        // What is left on a connection after odd bytes is nobody's: they get one of their own.
+        let mut alone = None;
+        let connection = if request.is_alone() {
+            alone.insert(self.target.connect().await?)
+        } else {
+            self.open().await?;
+            self.kept
+                .as_mut()
+                .ok_or_else(|| Lost::new(Loss::Unreachable, "no connection"))?
+        };
         let patience = self.target.answer_timeout;
-        match tokio::time::timeout(patience, raw::exchange(stream, bytes)).await {
-            Ok(Ok((response, finished))) => observe(response, keep, sent, finished),
-            Ok(Err(reason)) => Observation::lost(reason, sent),
-            Err(_) => Observation::lost(format!("no answer within {patience:?}"), sent),
+        let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
+        let answered = match self.deadline.until(sent + patience, exchange).await {
+            Some(answered) => answered,
+            None => Err(Lost::new(
+                Loss::TimedOut,
+                format!("no answer within {patience:?}"),
+            )),
+        };
+        if alone.is_none() && !answered.as_ref().is_ok_and(|received| received.reusable) {
+            self.kept = None;
         }
+        answered
     }
 }
 
 /// A connected socket. A request is one small write; waiting to fill a segment would be measured as the target's latency.
-async fn socket(authority: &str) -> Result<TcpStream, String> {
-    let stream = TcpStream::connect(authority)
-        .await
-        .map_err(|error| error.to_string())?;
+pub(super) async fn socket(authority: &str) -> Result<TcpStream, Lost> {
+    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(authority));
+    let Ok(connected) = connecting.await else {
+        let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
+        return Err(Lost::new(Loss::Unreachable, reason));
+    };
+    let stream = connected.map_err(|error| Lost::connecting(&error))?;
     stream
         .set_nodelay(true)
-        .map_err(|error| error.to_string())?;
+        .map_err(|error| Lost::connecting(&error))?;
     Ok(stream)
 }
 
-/// A connection to `host:port` for requests with bodies of one kind.
-pub(super) async fn connect<B>(authority: &str) -> Result<SendRequest<B>, String>
-where
-    B: hyper::body::Body<Data = Bytes> + Send + 'static,
-    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
-{
-    let stream = socket(authority).await?;
-    let (sender, connection) = http1::handshake(TokioIo::new(ReadsOn(stream)))
-        .await
-        .map_err(|error| error.to_string())?;
-    tokio::spawn(connection);
-    Ok(sender)
-}
-
-/// Sends and reads to the last byte, which is kept where somebody asks for it; the instant is taken before anything is
-/// looked at.
-async fn exchange(
-    sender: &mut SendRequest<Empty<Bytes>>,
-    message: http::Request<Empty<Bytes>>,
-    keep: bool,
-) -> Result<(Response<Bytes>, Instant), String> {
-    let response: Response<Incoming> = sender
-        .send_request(message)
-        .await
-        .map_err(|error| error.to_string())?;
-    let (head, body) = response.into_parts();
-    let mut body = Limited::new(body, BODY_LIMIT);
-    let mut kept = Vec::new();
-    while let Some(frame) = body.frame().await {
-        match frame {
-            Ok(frame) => {
-                if let Some(data) = frame.data_ref().filter(|_| keep) {
-                    kept.extend_from_slice(data);
-                }
-            }
-            // A server that refuses an oversized request by 431 or 413 may close while the rest is still being sent,
-            // which takes the body with it. The status has said what there was to say.
-            Err(_) if head.status.is_client_error() => break,
-            Err(error) => return Err(format!("the answer's body: {error}")),
-        }
-    }
-    let finished = Instant::now();
-    Ok((Response::from_parts(head, kept.into()), finished))
-}
-
-fn observe(response: Response<Bytes>, keep: bool, sent: Instant, finished: Instant) -> Observation {
-    let status = response.status().as_u16();
-    let headers = response.headers();
-    let decision = Decision::from_status(status);
+fn observe(received: Received, keep: bool, sent: Instant) -> Observation {
+    let Received {
+        head,
+        body,
+        finished,
+        ..
+    } = received;
+    let decision = Decision::from_status(head.status);
+    let fault = (decision == Decision::Fault).then(|| no_decision(&head));
     Observation {
         decision,
-        status: Some(status),
-        rule: text(headers, "x-standin-decision").map(str::to_owned),
-        cache: match text(headers, "x-standin-cache") {
-            Some("hit") => CacheVerdict::Hit,
-            Some("miss") => CacheVerdict::Miss,
-            _ => CacheVerdict::None,
-        },
-        cold: text(headers, "x-standin-environment") == Some("cold"),
-        fault: (decision == Decision::Fault).then(|| no_decision(&response)),
+        status: Some(head.status),
+        rule: head.rule,
+        cache: head.cache,
+        cold: head.cold,
+        loss: fault.is_some().then_some(Loss::NoDecision),
+        fault,
         sent,
         finished,
-        answer: keep.then(|| Box::new(Answer::from(response))),
+        answer: keep.then(|| {
+            Box::new(Answer {
+                headers: head.fields,
+                body,
+            })
+        }),
     }
 }
 
 /// What an answer is that is no decision. A redirect is told with its way, without the query, which may hold anything.
-fn no_decision<B>(response: &Response<B>) -> String {
-    let location =
-        text(response.headers(), "location").filter(|_| response.status().is_redirection());
-    match location.map(|url| url.split(['?', '#']).next().unwrap_or(url)) {
+fn no_decision(head: &Head) -> String {
+    match head
+        .location
+        .as_deref()
+        .map(|url| url.split(['?', '#']).next().unwrap_or(url))
+    {
         Some(url) => format!("a redirect to {url}, as pages for browsers do to log in"),
         None => "not a decision about the token".to_owned(),
     }
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name).and_then(|value| value.to_str().ok())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+
     use super::*;
     use crate::target::{RequestShape, Target};
+
+    /// Reads a little, refuses and closes, which resets the connection under what is still being sent.
+    fn refuse_early(listener: &TcpListener) {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut beginning = [0; 1024];
+        stream.read_exact(&mut beginning).expect("a beginning");
+        let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+        stream.write_all(answer.as_bytes()).expect("an answer");
+    }
+
+    #[tokio::test]
+    async fn the_answer_of_a_server_that_closes_early_is_read() {
+        // More than the sockets' buffers take, so that writing is not over when the answer comes. Whether it fails before the
+        // answer is read is up to the scheduler, hence more than one try.
+        const LENGTH: usize = 16 * 1024 * 1024;
+        const TRIES: usize = 20;
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
+        let address = listener.local_addr().expect("an address").to_string();
+        let server = std::thread::spawn(move || {
+            (0..TRIES).for_each(|_| refuse_early(&listener));
+        });
+        let target = Target::Http(Arc::new(HttpTarget::new(address, "/planets")));
+        let request = target
+            .prepare(&RequestShape::default(), &"t".repeat(LENGTH))
+            .expect("a request");
+        for _ in 0..TRIES {
+            let answer = target.connection().call(&request).await;
+            assert_eq!(answer.decision, Decision::Deny, "{:?}", answer.fault);
+        }
+        server.join().expect("the server");
+    }
 
     /// A listener whose queue is full drops what asks for a connection: setting one up takes as long as it may.
     #[tokio::test]

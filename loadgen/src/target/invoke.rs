@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use gateway::FunctionAnswer;
-use http::{Method, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::client::conn::http1::SendRequest;
 use serde::Deserialize;
+use tokio::net::TcpStream;
 
-use super::http::{CONNECT_TIMEOUT, connect};
+use super::http::socket;
+use super::http1::{Http1, Received};
+use super::loss::{Loss, Lost};
 
 /// The path of every function that the Runtime Interface Emulator runs.
 pub const EMULATOR_PATH: &str = "/2015-03-31/functions/function/invocations";
@@ -49,7 +49,7 @@ pub struct Endpoint {
 #[derive(Debug)]
 pub(super) struct EndpointConnection {
     endpoint: Endpoint,
-    sender: Option<SendRequest<Full<Bytes>>>,
+    kept: Option<Http1<TcpStream>>,
 }
 
 /// The fields of a failure that the runtimes report.
@@ -64,58 +64,54 @@ impl EndpointConnection {
     pub(super) fn new(endpoint: Endpoint) -> Self {
         Self {
             endpoint,
-            sender: None,
+            kept: None,
         }
     }
 
     /// Invokes once. The error is the endpoint's, and none of the function.
-    pub(super) async fn invoke(&mut self, event: Bytes) -> Result<FunctionAnswer, String> {
-        let request = Request::builder()
-            .method(Method::POST)
-            .uri(&self.endpoint.path)
-            .header(header::HOST, &self.endpoint.authority)
-            .header(header::CONTENT_TYPE, "application/json")
-            .body(Full::new(event))
-            .map_err(|error| error.to_string())?;
+    pub(super) async fn invoke(&mut self, event: Bytes) -> Result<FunctionAnswer, Lost> {
+        let mut request = format!(
+            "POST {} HTTP/1.1\r\nhost: {}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+            self.endpoint.path,
+            self.endpoint.authority,
+            event.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(&event);
         let started = Instant::now();
-        let answer = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(request)).await;
-        if !matches!(answer, Ok(Ok(_))) {
-            self.sender = None;
-        }
-        answer.map_err(|_| format!("no answer within {:.1?}", started.elapsed()))?
-    }
-
-    async fn exchange(&mut self, request: Request<Full<Bytes>>) -> Result<FunctionAnswer, String> {
-        let mut open = None;
-        if let Some(mut sender) = self.sender.take()
-            && sender.ready().await.is_ok()
-        {
-            open = Some(sender);
-        }
-        let mut sender = match open {
-            Some(sender) => sender,
-            None => tokio::time::timeout(CONNECT_TIMEOUT, connect(&self.endpoint.authority))
-                .await
-                .map_err(|_| format!("no connection within {CONNECT_TIMEOUT:?}"))??,
-        };
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| error.to_string())?;
-        let (head, body) = response.into_parts();
-        let body = Limited::new(body, ANSWER_BYTES_MAX)
-            .collect()
-            .await
-            .map_err(|error| format!("the answer's body: {error}"))?
-            .to_bytes();
-        self.sender = Some(sender);
-        if head.status != StatusCode::OK {
+        let exchange = tokio::time::timeout(ANSWER_TIMEOUT, self.exchange(&request)).await;
+        let received = exchange.unwrap_or_else(|_| {
+            let reason = format!("no answer within {:.1?}", started.elapsed());
+            Err(Lost::new(Loss::TimedOut, reason))
+        })?;
+        let (status, body) = (received.head.status, received.body);
+        if status != 200 {
             let words =
                 gateway::redacted(&String::from_utf8_lossy(&body), super::function::WORDS_MAX);
-            let status = head.status.as_u16();
-            return Err(format!("the invoke endpoint answers {status} {words}"));
+            let reason = format!("the invoke endpoint answers {status} {words}");
+            return Err(Lost::new(Loss::NoDecision, reason));
         }
-        Ok(read(body, head.headers.contains_key(FUNCTION_ERROR)))
+        Ok(read(
+            body,
+            received.head.fields.contains_key(FUNCTION_ERROR),
+        ))
+    }
+
+    /// The connection is kept when its answer has come, and given up with a wait that is given up.
+    async fn exchange(&mut self, request: &[u8]) -> Result<Received, Lost> {
+        let mut open = None;
+        if let Some(mut kept) = self.kept.take()
+            && kept.is_idle().await
+        {
+            open = Some(kept);
+        }
+        let mut connection = match open {
+            Some(connection) => connection,
+            None => Http1::new(socket(&self.endpoint.authority).await?),
+        };
+        let received = connection.exchange(request, Some(ANSWER_BYTES_MAX)).await?;
+        self.kept = received.reusable.then_some(connection);
+        Ok(received)
     }
 }
 

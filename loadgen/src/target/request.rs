@@ -1,7 +1,7 @@
 //! A request before and after its token is filled in. Everything is parsed here, before any clock starts.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 
 use super::event::{Caller, Event, EventForm};
 use super::template::Values;
@@ -103,72 +103,65 @@ pub enum RequestError {
     Text(String),
 }
 
-/// A request that only has to be written to the socket.
+/// A request that only has to be written to the socket, or given to the function.
 #[derive(Debug, Clone)]
 pub struct PreparedRequest {
     message: Message,
-    authorization: Option<String>,
-    /// What a function is asked by in place of the request.
-    event: Option<Event>,
     keep_answer: bool,
 }
 
-/// What goes to the socket, and who writes it.
+/// What is sent, and how.
 #[derive(Debug, Clone)]
 enum Message {
-    /// An HTTP library does, in its own spelling.
-    Http {
-        method: Method,
-        uri: Uri,
-        headers: HeaderMap,
-    },
-    /// We do, byte by byte.
-    Raw(Bytes),
+    /// The bytes of a request that some case wrote as it likes: alone on their connection.
+    Alone(Bytes),
+    /// The event of a function; none where API Gateway would not ask it.
+    Event(Option<Event>),
+    /// The bytes of a request like any, on a connection that others share.
+    Plain(Bytes),
 }
 
 impl PreparedRequest {
-    /// Fills a shape.
+    /// Fills a shape, for a socket.
     pub(super) fn new(
         shape: &RequestShape,
         token: &str,
         authority: &str,
         path: &str,
     ) -> Result<Self, RequestError> {
-        let case = &shape.case;
-        let path = &format!("{path}{}", shape.below);
-        let values = Values {
-            token,
-            second: shape.second.as_deref(),
-            authority,
-            path,
-            length: 0,
-        };
-        if let Some(lines) = &case.raw {
-            let message = Message::Raw(raw(case, lines, values)?);
-            return Ok(Self {
-                message,
-                authorization: None,
-                event: None,
-                keep_answer: false,
-            });
-        }
-        if case.body.is_some() {
-            return Err(RequestError::BodyWithoutRaw);
-        }
-        let authorization = match case.authorization.as_deref() {
-            None => Some(format!("Bearer {token}").into_bytes()),
-            Some("$absent") => None,
-            Some(value) => Some(values.fill(value)?),
-        };
-        let message = Message::Http {
-            method: method(case)?,
-            uri: uri(case, values)?,
-            headers: headers(case, authorization.as_deref(), values)?,
+        let message = match Parts::fill(shape, token, authority, path)? {
+            Written::Raw(bytes) => Message::Alone(bytes),
+            Written::Parts(parts) => Message::Plain(parts.to_bytes()),
         };
         Ok(Self {
             message,
-            authorization: authorization.map(|value| String::from_utf8_lossy(&value).into_owned()),
-            event: None,
+            keep_answer: false,
+        })
+    }
+
+    /// Fills a shape, for a function: a request that a case wrote byte by byte has no event.
+    pub(super) fn of_event(
+        shape: &RequestShape,
+        token: &str,
+        authority: &str,
+        path: &str,
+        form: EventForm,
+    ) -> Result<Self, RequestError> {
+        let event = match Parts::fill(shape, token, authority, path)? {
+            Written::Raw(_) => None,
+            Written::Parts(parts) => {
+                let caller = Caller {
+                    method: parts.method.as_str(),
+                    path: parts.uri.path(),
+                    query: parts.uri.query().unwrap_or_default(),
+                    headers: &parts.headers,
+                    authorization: parts.authorization.as_deref(),
+                };
+                Event::new(&caller, form, shape.event.as_ref(), token)
+            }
+        };
+        Ok(Self {
+            message: Message::Event(event),
             keep_answer: false,
         })
     }
@@ -186,64 +179,101 @@ impl PreparedRequest {
         self.keep_answer
     }
 
-    /// Makes the event of it, for a function; a request that we write ourselves has no event.
-    pub(super) fn with_event(mut self, shape: &RequestShape, form: EventForm, token: &str) -> Self {
-        if let Message::Http {
-            method,
-            uri,
-            headers,
-        } = &self.message
-        {
-            let caller = Caller {
-                method: method.as_str(),
-                path: uri.path(),
-                query: uri.query().unwrap_or_default(),
-                headers,
-                authorization: self.authorization.as_deref(),
-            };
-            self.event = Event::new(&caller, form, shape.event.as_ref(), token);
-        }
-        self
-    }
-
-    /// The bytes to write, where we write them.
-    pub(super) fn raw(&self) -> Option<&Bytes> {
+    /// What a connection writes for it, to the last byte; nothing for a function.
+    pub fn bytes(&self) -> &[u8] {
         match &self.message {
-            Message::Http { .. } => None,
-            Message::Raw(bytes) => Some(bytes),
+            Message::Alone(bytes) | Message::Plain(bytes) => bytes,
+            Message::Event(_) => &[],
         }
     }
 
-    /// The request with its headers and no body, for one send; one that we write ourselves has none of it.
-    pub(super) fn to_http(&self) -> Request<http_body_util::Empty<Bytes>> {
-        let mut request = Request::new(http_body_util::Empty::new());
-        if let Message::Http {
-            method,
-            uri,
-            headers,
-        } = &self.message
-        {
-            *request.method_mut() = method.clone();
-            *request.uri_mut() = uri.clone();
-            *request.headers_mut() = headers.clone();
-        }
-        request
+    /// Whether it has to have a connection of its own, which is closed afterwards.
+    pub(super) fn is_alone(&self) -> bool {
+        matches!(self.message, Message::Alone(_))
     }
 
     /// The event, where a function is asked, and API Gateway would ask it.
     pub(super) fn event(&self) -> Option<&Event> {
-        self.event.as_ref()
+        match &self.message {
+            Message::Event(event) => event.as_ref(),
+            Message::Alone(_) | Message::Plain(_) => None,
+        }
     }
 
     /// The event's bytes, for people who want to see them.
     pub fn event_bytes(&self) -> Option<&[u8]> {
-        self.event.as_ref().map(|event| event.payload.as_ref())
+        self.event().map(|event| event.payload.as_ref())
     }
 
     /// The ARN that the answer's policy is evaluated for, and the form of the event.
     pub(crate) fn asked_for(&self) -> Option<(EventForm, &str)> {
-        let event = self.event.as_ref()?;
+        let event = self.event()?;
         Some((event.form, &event.method_arn))
+    }
+}
+
+/// A filled shape, before it is known where it goes.
+enum Written {
+    Parts(Parts),
+    Raw(Bytes),
+}
+
+/// The parts of a request that the case did not write byte by byte.
+struct Parts {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    authorization: Option<String>,
+}
+
+impl Parts {
+    /// Fills a shape; what a case wrote byte by byte has no parts.
+    fn fill(
+        shape: &RequestShape,
+        token: &str,
+        authority: &str,
+        path: &str,
+    ) -> Result<Written, RequestError> {
+        let case = &shape.case;
+        let path = &format!("{path}{}", shape.below);
+        let values = Values {
+            token,
+            second: shape.second.as_deref(),
+            authority,
+            path,
+            length: 0,
+        };
+        if let Some(lines) = &case.raw {
+            return raw(case, lines, values).map(Written::Raw);
+        }
+        if case.body.is_some() {
+            return Err(RequestError::BodyWithoutRaw);
+        }
+        let authorization = match case.authorization.as_deref() {
+            None => Some(format!("Bearer {token}").into_bytes()),
+            Some("$absent") => None,
+            Some(value) => Some(values.fill(value)?),
+        };
+        Ok(Written::Parts(Self {
+            method: method(case)?,
+            uri: uri(case, values)?,
+            headers: headers(case, authorization.as_deref(), values)?,
+            authorization: authorization.map(|value| String::from_utf8_lossy(&value).into_owned()),
+        }))
+    }
+
+    /// The message (RFC 9112 §3 and §5), written once, so that nothing is left to do when it is sent.
+    fn to_bytes(&self) -> Bytes {
+        let mut bytes = Vec::new();
+        bytes.extend_from_slice(format!("{} {} HTTP/1.1\r\n", self.method, self.uri).as_bytes());
+        for (name, value) in &self.headers {
+            bytes.extend_from_slice(name.as_str().as_bytes());
+            bytes.extend_from_slice(b": ");
+            bytes.extend_from_slice(value.as_bytes());
+            bytes.extend_from_slice(b"\r\n");
+        }
+        bytes.extend_from_slice(b"\r\n");
+        bytes.into()
     }
 }
 
@@ -308,9 +338,10 @@ fn headers(
         value("host", values.authority.as_bytes())?,
     );
     if let Some(authorization) = authorization {
-        let mut value = value("authorization", authorization)?;
-        value.set_sensitive(true);
-        headers.insert(http::header::AUTHORIZATION, value);
+        headers.insert(
+            http::header::AUTHORIZATION,
+            value("authorization", authorization)?,
+        );
     }
     for (name, text) in &case.headers {
         let field: HeaderName = name.parse().map_err(|_| RequestError::Header {
@@ -356,10 +387,26 @@ mod tests {
         let request = PreparedRequest::new(&shape, "a.b.c", "h:1", "/p").expect("a request");
         let wanted = "POST /p HTTP/1.1\r\nhOST: h:1\r\nAUTHORIZATION : Bearer d.e.f\r\n \0\r\n\
                       Content-Length: 18\r\n\r\naccess_token=a.b.c";
-        assert_eq!(
-            request.raw().map(|bytes| &bytes[..]),
-            Some(wanted.as_bytes())
-        );
+        assert!(request.is_alone());
+        assert_eq!(request.bytes(), wanted.as_bytes());
+    }
+
+    #[test]
+    fn a_plain_request_is_written_to_its_last_byte() {
+        let case = CaseRequest {
+            authorization: Some("bearer {token}é".to_owned()),
+            query: Some("a={token}".to_owned()),
+            headers: vec![("X-Twice".to_owned(), "1".to_owned())],
+            method: Some("DELETE".to_owned()),
+            ..CaseRequest::default()
+        };
+        let shape = RequestShape::from(&case);
+        let request = PreparedRequest::new(&shape, "x.y.z", "127.0.0.1:8080", "/planets");
+        let wanted = "DELETE /planets?a=x.y.z HTTP/1.1\r\nhost: 127.0.0.1:8080\r\nauthorization: bearer x.y.zé\r\n\
+                      x-twice: 1\r\n\r\n";
+        let request = request.expect("a request");
+        assert_eq!(String::from_utf8_lossy(request.bytes()), wanted);
+        assert!(!request.is_alone());
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::{CacheVerdict, Decision, Observation};
+use super::{CacheVerdict, Decision, Loss, Observation};
 
 /// One scripted answer.
 #[derive(Debug, Clone, Copy)]
@@ -55,6 +55,7 @@ impl ScriptedTarget {
             cache: CacheVerdict::None,
             cold: false,
             fault: (decision == Decision::Fault).then(|| "scripted".to_owned()),
+            loss: (decision == Decision::Fault).then_some(Loss::NoDecision),
             sent,
             finished: Instant::now(),
             answer: None,
