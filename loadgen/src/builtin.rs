@@ -45,6 +45,7 @@ pub const TARGETS: &[BuiltinFile] = builtin!(
     "authbench",
     "authbench-direct",
     "authbench-routes",
+    "authbench-two-issuers",
     "authlib",
     "aws-jwt-verify",
     "express-oauth2-jwt-bearer",

@@ -274,6 +274,7 @@ impl Subject {
         let kind = raw.into_kind(folder).map_err(meaning)?;
         features.extend(echo.is_some().then_some(Feature::PrincipalEcho));
         features.extend(kind.names("{ca_file}").then_some(Feature::TrustedCa));
+        features.extend(kind.names("{other_issuer}").then_some(Feature::TwoIssuers));
         // The routes are those of the API in front, whatever the function makes of them.
         features.extend(kind.is_function().then_some(Feature::Routes));
         Ok(Self {

@@ -144,6 +144,8 @@ impl Testbed {
                 .as_ref()
                 .map_or(jwks_uri, TlsKeyServer::jwks_uri)
                 .to_owned(),
+            other_issuer: idp.other_issuer(),
+            other_jwks_uri: idp.other_jwks_uri(),
             port: String::new(),
             public_key_pem: minter.keys().signing.public_key_pem(),
             scope: scenario.scope.clone(),

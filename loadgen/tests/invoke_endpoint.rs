@@ -313,3 +313,27 @@ async fn behind_the_gateway_cached_policies_are_asked_by_method_and_path() {
         assert!(!hidden || reason.contains("ask = \"direct\""), "{reason}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_trusted_issuers_each_signs_for_itself_alone() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let arguments = [
+        "--target",
+        "authbench-two-issuers",
+        "--filter",
+        "another-trusted-issuer",
+    ];
+    let (output, cases) = conform(folder.path(), &arguments).await;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert_eq!(cases.len(), 3);
+    for case in &cases {
+        assert_eq!(
+            case.outcome,
+            Outcome::Pass,
+            "{}: {:?}",
+            case.id,
+            case.reason
+        );
+    }
+}

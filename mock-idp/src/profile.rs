@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use crate::fill::{Bindings, FillError};
-use crate::server::OPEN_REDIRECT;
+use crate::server::{OPEN_REDIRECT, OTHER_JWKS};
 
 /// How one issuer's tokens and endpoints look. Parsed from TOML; nothing in it is invalid afterwards.
 #[derive(Clone, Debug, Deserialize)]
@@ -323,11 +323,11 @@ impl IssuerProfile {
         Ok(())
     }
 
-    /// One path answers one question; `/healthz` and `/open-redirect` are the stand-in's own.
+    /// One path answers one question; the last three are the stand-in's own.
     fn check_paths(&self) -> Result<(), ProfileError> {
         let mut paths = self.discovery_paths();
         paths.extend([self.jwks_path(), self.token_path()]);
-        paths.extend(["/healthz", OPEN_REDIRECT].map(str::to_owned));
+        paths.extend(["/healthz", OPEN_REDIRECT, OTHER_JWKS].map(str::to_owned));
         for path in &paths {
             self.check_expanded("paths", path)?;
             if !path.starts_with('/') {
@@ -340,7 +340,7 @@ impl IssuerProfile {
         } else {
             Err(self.wrong(
                 "paths",
-                "must differ from each other, from /healthz and from /open-redirect",
+                "must differ from each other, from /healthz, from /open-redirect and from /other-issuer/jwks.json",
             ))
         }
     }

@@ -23,6 +23,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
+use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -35,6 +36,7 @@ pub use tls_key_server::{ServerCertificate, TlsKeyServer};
 pub use url_listener::{ListenerHit, UrlListener};
 
 use crate::jwks_document::JwksDocument;
+use crate::key_length::KeyLength;
 use crate::minter::{IssuerKeys, MintDefaults, Minter};
 use crate::profile::IssuerProfile;
 use fetch_log::FetchLog;
@@ -151,8 +153,15 @@ enum Route {
     Health,
     Jwks,
     OpenRedirect,
+    OtherJwks,
     Token,
 }
+
+/// Another issuer on the same host, with a key of its own: whom a verifier may be told to trust as well.
+const OTHER_ISSUER: &str = "/other-issuer";
+
+/// Where its keys are.
+pub(crate) const OTHER_JWKS: &str = "/other-issuer/jwks.json";
 
 /// Leads wherever its query says: what a URL that begins like the issuer's may yet come to (CWE-601).
 pub(crate) const OPEN_REDIRECT: &str = "/open-redirect";
@@ -205,6 +214,16 @@ impl MockIdp {
     /// Where the keys are.
     pub fn jwks_uri(&self) -> &str {
         &self.site.jwks_uri
+    }
+
+    /// The `iss` of another issuer on the same host, whose one key is that of 4,096 bits.
+    pub fn other_issuer(&self) -> String {
+        format!("{}{OTHER_ISSUER}", self.base)
+    }
+
+    /// Where the other issuer's key is.
+    pub fn other_jwks_uri(&self) -> String {
+        format!("{}{OTHER_JWKS}", self.base)
     }
 
     /// Where tokens are asked for.
@@ -319,6 +338,8 @@ impl Site {
             Some(Route::Health)
         } else if path == OPEN_REDIRECT {
             Some(Route::OpenRedirect)
+        } else if path == OTHER_JWKS {
+            Some(Route::OtherJwks)
         } else {
             None
         }
@@ -337,7 +358,13 @@ impl Site {
         Ok(match route {
             Route::Token if *method == Method::POST => self.tokens.answer(request).await,
             Route::Token => not_allowed("POST"),
-            Route::Discovery | Route::Health | Route::Jwks | Route::OpenRedirect if !reads => {
+            Route::Discovery
+            | Route::Health
+            | Route::Jwks
+            | Route::OpenRedirect
+            | Route::OtherJwks
+                if !reads =>
+            {
                 not_allowed("GET, HEAD")
             }
             Route::Discovery => json_response(StatusCode::OK, self.discovery.clone()),
@@ -345,6 +372,10 @@ impl Site {
                 json_response(StatusCode::OK, Bytes::from_static(br#"{"status":"ok"}"#))
             }
             Route::Jwks => return self.jwks(received).await,
+            Route::OtherJwks => {
+                let keys = json!({ "keys": [KeyLength::Bits4096.public_jwk()] });
+                json_response(StatusCode::OK, Bytes::from(keys.to_string()))
+            }
             Route::OpenRedirect => {
                 let query = request.uri().query().unwrap_or_default();
                 fault::redirect(query.strip_prefix("to=").unwrap_or("/"))

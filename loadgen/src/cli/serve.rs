@@ -146,6 +146,8 @@ async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, F
         ca_file: String::new(),
         issuer: arguments.issuer,
         jwks_uri: arguments.jwks_uri,
+        other_issuer: String::new(),
+        other_jwks_uri: String::new(),
         port: String::new(),
         public_key_pem: String::new(),
         scope: arguments.scope,

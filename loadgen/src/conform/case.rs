@@ -281,6 +281,8 @@ pub enum Feature {
     Scope,
     /// It trusts the certificate authority of `{ca_file}`, which its file names.
     TrustedCa,
+    /// It trusts another issuer as well, `{other_issuer}`, which its file names.
+    TwoIssuers,
 }
 
 impl Feature {
@@ -298,6 +300,7 @@ impl Feature {
             Self::Routes => "routes",
             Self::Scope => "scope",
             Self::TrustedCa => "trusted-ca",
+            Self::TwoIssuers => "two-issuers",
         }
     }
 }

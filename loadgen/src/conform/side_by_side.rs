@@ -238,8 +238,10 @@ impl SideBySide {
         let unheard = testbed.tls().is_some_and(|keys| keys.handshakes() == 0);
         testbed.shutdown().await;
         match judged {
-            // Whoever does not go there has not looked at a certificate.
-            Ok(judged) if unheard && judged.outcome == Outcome::Pass => {
+            // Whoever does not go there has not looked at a certificate, good or bad.
+            Ok(judged)
+                if unheard && matches!(judged.outcome, Outcome::Pass | Outcome::UnexpectedDeny) =>
+            {
                 Ok(skipped(&sequence.case, NO_HANDSHAKE))
             }
             judged => judged,
@@ -318,7 +320,8 @@ fn jobs(cases: Vec<Case>, mut sequences: Vec<Sequence>) -> Vec<Job> {
 
 const CANNOT_START: &str = "the issuer's keys have to change for it, and a server that was there already cannot be started afresh";
 
-const NO_HANDSHAKE: &str = "the target refuses the token without having asked for the keys over TLS: it was not asked about a certificate";
+const NO_HANDSHAKE: &str =
+    "the target has not asked for the keys over TLS: it was not asked about a certificate";
 
 const REAL_ISSUER: &str = "the issuer's keys have to change for it, and the issuer is a real one";
 

@@ -21,6 +21,7 @@ mod fetch;
 mod found_by;
 mod front;
 mod policy;
+mod rsa_key;
 mod tls;
 mod verifier;
 mod wire;
@@ -32,12 +33,13 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(4);
 
 /// The verifier is asked all that an HTTP server can be.
-const EVERY_FEATURE: [Feature; 5] = [
+const EVERY_FEATURE: [Feature; 6] = [
     Feature::KeySet,
     Feature::PrincipalEcho,
     Feature::Routes,
     Feature::Scope,
     Feature::TrustedCa,
+    Feature::TwoIssuers,
 ];
 
 /// Verifiers at the same time.
@@ -122,6 +124,8 @@ fn trust(idp: &MockIdp, issuer: &Issuer) -> Trust {
     Trust {
         issuer: idp.issuer().to_owned(),
         jwks_uri: idp.jwks_uri().to_owned(),
+        other_issuer: idp.other_issuer(),
+        other_jwks_uri: idp.other_jwks_uri(),
         audience: issuer.audience.clone(),
         scope: issuer.scope.join(" "),
     }

@@ -13,6 +13,10 @@ pub struct Placeholders {
     pub issuer: String,
     /// `{jwks_uri}`: where the issuer's keys are.
     pub jwks_uri: String,
+    /// `{other_issuer}`: another issuer that the authorizer has to trust, byte for byte.
+    pub other_issuer: String,
+    /// `{other_jwks_uri}`: where the other issuer's keys are.
+    pub other_jwks_uri: String,
     /// `{port}`: where an HTTP target has to listen, on 127.0.0.1; empty for a Lambda.
     pub port: String,
     /// `{public_key_pem}`: the issuer's public key as SPKI in PEM (RFC 7468 §13), several lines; empty where the issuer is
@@ -26,7 +30,7 @@ pub struct Placeholders {
 #[derive(Debug, thiserror::Error)]
 #[error(
     "placeholder {{{name}}} in {text:?} is unknown; there are {{audience}}, {{authbench}}, {{ca_file}}, {{issuer}}, \
-     {{jwks_uri}}, {{port}}, {{public_key_pem}} and {{scope}}"
+     {{jwks_uri}}, {{other_issuer}}, {{other_jwks_uri}}, {{port}}, {{public_key_pem}} and {{scope}}"
 )]
 pub struct PlaceholderError {
     name: String,
@@ -75,6 +79,8 @@ impl Placeholders {
             "ca_file" => &self.ca_file,
             "issuer" => &self.issuer,
             "jwks_uri" => &self.jwks_uri,
+            "other_issuer" => &self.other_issuer,
+            "other_jwks_uri" => &self.other_jwks_uri,
             "port" => &self.port,
             "public_key_pem" => &self.public_key_pem,
             "scope" => &self.scope,
@@ -102,6 +108,8 @@ mod tests {
             ca_file: "/ca.pem".into(),
             issuer: "https://i/".into(),
             jwks_uri: "https://i/keys".into(),
+            other_issuer: "https://o/".into(),
+            other_jwks_uri: "https://o/keys".into(),
             port: "81".into(),
             public_key_pem: "-----BEGIN".into(),
             scope: "read".into(),

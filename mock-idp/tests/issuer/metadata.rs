@@ -94,6 +94,7 @@ async fn other_paths_and_methods_are_refused() {
     let idp = start(AUTH0).await;
     for (head, status, allow) in [
         ("GET /healthz", 200, None),
+        ("GET /other-issuer/jwks.json", 200, None),
         ("GET /open-redirect?to=http://127.0.0.1:1/", 302, None),
         ("GET /", 404, None),
         ("GET /.well-known/jwks.json/", 404, None),

@@ -165,6 +165,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc8725::iss-other-tenant",
         ],
     ),
+    (
+        Flaw::KeysOfAnyIssuer,
+        &[
+            "rfc8725::key-of-another-trusted-issuer",
+            "rfc8725::our-key-for-another-trusted-issuer",
+        ],
+    ),
     (Flaw::LastDecision, &["cache::two-users-interleaved"]),
     (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
     (Flaw::LastOfSeveral, &["rfc9110::two-fields-good-last"]),
@@ -217,6 +224,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (Flaw::OldCertificates, &["tls::certificate-expired"]),
+    (Flaw::OneIssuerAlone, &["rfc8725::another-trusted-issuer"]),
     (
         Flaw::OneOddKeySpoilsAll,
         &[
