@@ -295,8 +295,16 @@ impl Testbed {
             .take(usize::try_from(new_fetches).unwrap_or(0))
             .next_back()
         {
-            let span = sample.decided.saturating_duration_since(fetch.answered);
-            sample.spans.push(("after the keys", span));
+            // Within INIT, or within the first decision.
+            let began = if fetch.received < sample.asked {
+                sample.there
+            } else {
+                sample.asked
+            };
+            let to = fetch.answered.saturating_duration_since(began);
+            let after = sample.decided.saturating_duration_since(fetch.answered);
+            sample.spans.push(("to the keys", to));
+            sample.spans.push(("after the keys", after));
         }
         Ok(sample)
     }

@@ -160,6 +160,7 @@ fn every_phase_counts(record: &RunRecord) {
             "process start",
             "init",
             "first decision",
+            "to the keys",
             "after the keys"
         ]
     );
