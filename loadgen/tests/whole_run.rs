@@ -164,6 +164,12 @@ fn every_phase_counts(record: &RunRecord) {
             "after the keys"
         ]
     );
+    let keys = &record.phases[0].series[4];
+    assert!(
+        keys.min_ns > 10_000,
+        "a fetch takes longer than {} ns",
+        keys.min_ns
+    );
     assert!(record.calibration.is_some());
 }
 
