@@ -4,6 +4,7 @@
 
 pub mod bounds;
 pub mod cold_start;
+pub mod mint;
 
 use std::future::Future as _;
 use std::pin::pin;
@@ -14,7 +15,9 @@ use authorizer::{Authorizer, AuthorizerError, JwkSet, Settings, Verifier};
 use aws_lc_rs::signature as lc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use mock_idp::{IssuerKeys, IssuerProfile, KeyStore, MintDefaults, MockIdp, MockIdpConfig, Recipe};
+use mock_idp::{
+    IssuerKeys, IssuerProfile, KeyStore, MintDefaults, Minter, MockIdp, MockIdpConfig, Recipe,
+};
 use serde_json::{Value, json};
 use tokio::runtime::{EnterGuard, Runtime};
 
@@ -241,6 +244,13 @@ fn config(keys: &std::path::Path) -> MockIdpConfig {
         },
         clients: Vec::new(),
     }
+}
+
+/// A mint without an issuer that listens; `keys` is where test keys are cached.
+fn minter(keys: &std::path::Path) -> Minter {
+    let config = config(keys);
+    let issuer = config.profile.issuer("http://127.0.0.1:9000");
+    Minter::new(config.profile, issuer, config.defaults, config.keys)
 }
 
 /// `token_cache` is the number of entries; nothing for no cache.

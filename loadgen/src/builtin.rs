@@ -31,7 +31,7 @@ macro_rules! builtin {
 }
 
 /// The run scenarios.
-pub const SCENARIOS: &[BuiltinFile] = builtin!("", "quick", "three-phases", "trouble");
+pub const SCENARIOS: &[BuiltinFile] = builtin!("", "phases", "quick", "three-phases", "trouble");
 
 /// The issuer profiles.
 pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
@@ -237,6 +237,7 @@ pub fn catalogue_with(paths: &[String]) -> Result<Catalogue, LookupError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::RunPlan;
 
     fn names_in(folder: &str) -> Vec<String> {
         let path = Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -289,26 +290,34 @@ mod tests {
     }
 
     #[test]
+    fn the_scenario_of_all_phases_has_each_kind_and_a_threshold_on_each() {
+        let phases = scenario("phases").expect("a built-in scenario").phases;
+        for kind in ["cache-hit", "cold-start", "expiry-stampede", "verification"] {
+            let is_there = phases.iter().any(|phase| phase.kind() == kind);
+            assert!(is_there, "no phase is a {kind}");
+        }
+        let mut minute = std::time::Duration::ZERO;
+        for load in phases.iter().filter_map(crate::scenario::Phase::load) {
+            assert!(!load.thresholds.is_empty(), "{}: no threshold", load.mix_at);
+            let wrong = crate::scenario::Counted::WrongDecisions;
+            let is_limited = load.limits.iter().any(|limit| limit.counted == wrong);
+            assert!(is_limited, "{}: no limit on wrong decisions", load.mix_at);
+            minute += load.length().expect("an open loop");
+        }
+        assert!(minute <= std::time::Duration::from_mins(1), "{minute:?}");
+    }
+
+    #[test]
     fn a_scenario_names_only_what_there_is() {
-        let catalogue = catalogue().expect("the built-in cases");
         for file in SCENARIOS {
+            let catalogue = catalogue().expect("the built-in cases");
             let scenario = scenario(file.name).expect("a built-in scenario");
             issuer(&scenario.issuer).unwrap_or_else(|error| panic!("{}: {error}", file.name));
             subject(&scenario.target).unwrap_or_else(|error| panic!("{}: {error}", file.name));
-            for phase in &scenario.phases {
-                if let crate::scenario::Phase::Verification(load)
-                | crate::scenario::Phase::CacheHit(load) = phase
-                {
-                    for case in load.mix.keys() {
-                        assert!(
-                            catalogue.find(case).is_some(),
-                            "{} mixes {case}, which there is not",
-                            file.name
-                        );
-                    }
-                }
-            }
+            let target = subject(&scenario.target).expect("it was looked up");
+            RunPlan::new(scenario, target, catalogue).unwrap_or_else(|error| panic!("{error}"));
         }
+        let catalogue = catalogue().expect("the built-in cases");
         for file in TARGETS {
             let target = subject(file.name).expect("a built-in target");
             let command = target.command();

@@ -317,8 +317,18 @@ impl Testbed {
             .take(usize::try_from(new_fetches).unwrap_or(0))
             .next_back()
         {
-            let span = sample.decided.saturating_duration_since(fetch.answered);
-            sample.spans.push(("after the keys", span));
+            // The keys are fetched within one of the parts: while the process starts, in INIT, or for the first decision.
+            let part = sample
+                .began
+                .iter()
+                .rev()
+                .find(|part| **part <= fetch.received);
+            if let Some(part) = part {
+                let to = fetch.answered.saturating_duration_since(*part);
+                sample.spans.push(("to the keys", to));
+            }
+            let after = sample.decided.saturating_duration_since(fetch.answered);
+            sample.spans.push(("after the keys", after));
         }
         Ok(sample)
     }

@@ -173,8 +173,15 @@ fn every_phase_counts(record: &RunRecord) {
             "process start",
             "init",
             "first decision",
+            "to the keys",
             "after the keys"
         ]
+    );
+    let keys = &record.phases[0].series[4];
+    assert!(
+        keys.min_ns > 10_000,
+        "a fetch takes longer than {} ns",
+        keys.min_ns
     );
     assert!(record.calibration.is_some());
 }

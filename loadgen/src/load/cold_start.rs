@@ -16,11 +16,12 @@ use crate::target::Decision;
 use crate::testbed::{ColdSample, Testbed, TestbedError};
 
 /// The series in the order of the reports.
-const SERIES: [&str; 5] = [
+const SERIES: [&str; 6] = [
     "total",
     "process start",
     "init",
     "first decision",
+    "to the keys",
     "after the keys",
 ];
 

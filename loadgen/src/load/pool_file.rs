@@ -1,7 +1,7 @@
 //! Files of tokens: what was minted once is read back instead of minted again.
 //!
 //! The first line says what the tokens are, as JSON; each further line is one token. The same settings give the same bytes. A
-//! file is read in one piece, and its tokens are slices of that ([ADR 8](../../../docs/adr/0008-token-pools-are-read-whole.md)).
+//! file is read in one piece, and its tokens are slices of that ([ADR 9](../../../docs/adr/0009-token-pools-are-read-whole.md)).
 
 use std::fmt;
 use std::io::{self, BufWriter, Write as _};

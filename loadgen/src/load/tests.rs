@@ -194,6 +194,51 @@ async fn the_timeline_adds_up_to_the_phase() {
     }
 }
 
+/// Whoever refuses a token that has ended is right, and whoever lets it in has a leeway: neither is a finding about the target.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_target_is_not_blamed_for_tokens_that_have_ended() {
+    let refused = ScriptedAnswer {
+        status: 401,
+        latency: Duration::ZERO,
+    };
+    let target = Target::Scripted(Arc::new(ScriptedTarget::new(vec![FAST, refused])));
+    let request = target
+        .prepare(&RequestShape::default(), "token")
+        .expect("a plain request");
+    let ended = Instant::now();
+    for (until, outcome) in [
+        (
+            ended,
+            (20, 0, Some("20 answers came to tokens that had ended")),
+        ),
+        (ended + Duration::from_hours(1), (20, 20, None)),
+    ] {
+        let pool = Arc::new(pool_of(request.clone()).ending(until));
+        let arrival = ArrivalPlan::Closed(PhaseEnd::Requests(40));
+        let plan = LoadPhase::new(1, arrival, BTreeMap::new(), Vec::new()).expect("a phase");
+        let record = measure_target(
+            "verification",
+            &plan,
+            &pool,
+            &target,
+            Instant::now(),
+            &Arc::default(),
+            &StopSignal::default(),
+        )
+        .await
+        .expect("a scripted target can be measured");
+        let invalid = record.generator.and_then(|generator| generator.invalid);
+        let (right, wrong, why) = outcome;
+        assert_eq!((record.requests, record.wrong_decisions), (right, wrong));
+        assert_eq!(invalid.is_some(), why.is_some(), "{invalid:?}");
+        assert!(
+            invalid
+                .unwrap_or_default()
+                .starts_with(why.unwrap_or_default())
+        );
+    }
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_rate_that_the_users_cannot_keep_is_invalid() {
     let slow = ScriptedAnswer {

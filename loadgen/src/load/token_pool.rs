@@ -215,6 +215,17 @@ impl TokenPool {
         }
     }
 
+    /// The same, with tokens whose decision is no longer theirs from an instant on.
+    #[cfg(test)]
+    pub(super) fn ending(mut self, until: Instant) -> Self {
+        let requests = self
+            .classes
+            .iter_mut()
+            .flat_map(|class| &mut class.requests);
+        requests.for_each(|ready| ready.until = Some(until));
+        self
+    }
+
     /// Number of requests until it starts over.
     pub fn len(&self) -> usize {
         self.order.len()

@@ -80,6 +80,8 @@ fn function_target(invoker: Invoker, form: EventForm) -> Target {
 pub struct ColdSample {
     /// What passed between which instants, by the names of the record's series; `total` first.
     pub spans: Vec<(&'static str, Duration)>,
+    /// When its parts began, in their order.
+    pub began: Vec<Instant>,
     /// When the decision was there.
     pub decided: Instant,
     /// What the genuine token got; none at all from a process that crashed, or whose INIT ran out of time.
@@ -270,7 +272,9 @@ pub(super) async fn cold_function(
         .refusal()
         .map_or(200, gateway::decision::Refusal::status);
     let mut spans = Vec::new();
+    let mut began = Vec::new();
     if let Some(cold) = invocation.cold_start() {
+        began.extend([cold.spawned, cold.connected, invocation.dispatched()]);
         spans.push(("total", invocation.answered() - cold.spawned));
         spans.push(("process start", cold.connected - cold.spawned));
         spans.push(("init", cold.ready - cold.connected));
@@ -281,6 +285,7 @@ pub(super) async fn cold_function(
     }
     Ok(ColdSample {
         spans,
+        began,
         decided: invocation.answered(),
         decision: Decision::from_status(status),
         answer: format!("{status} by {}", decided.rule()),
@@ -306,6 +311,7 @@ impl RunningServer {
                 ("process start", ready - spawned),
                 ("first decision", observation.finished - observation.sent),
             ],
+            began: vec![spawned, observation.sent],
             decided: observation.finished,
             decision: observation.decision,
             answer: observation.summary(),

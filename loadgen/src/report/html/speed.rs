@@ -137,7 +137,7 @@ fn breakdown(page: &mut String, phase: &PhaseRecord) {
             "The parts of a cold start, by their medians",
             &parts,
         ));
-        page.push_str("<p class=\"muted\">Medians of the parts; they do not add up to the median of the whole exactly. The keys are fetched within init or within the first decision; “after the keys” runs from the moment the issuer handed them out to the decision.</p>");
+        page.push_str("<p class=\"muted\">Medians of the parts; they do not add up to the median of the whole exactly. The keys are fetched within one of the parts; “to the keys” runs from the start of that part until the issuer had handed them out, “after the keys” from there to the decision.</p>");
     }
 }
 
