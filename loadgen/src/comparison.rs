@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use crate::exit::Exit;
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{Machine, RecordError, RecordStore, RunRecord, RunStatus};
@@ -40,6 +41,8 @@ pub struct Compared {
     pub rounds: Vec<RunRecord>,
     /// Why it took part in no further round.
     pub dropped: Option<String>,
+    /// Whether one of its records is not where it was meant to be.
+    pub misplaced: bool,
 }
 
 /// What came out of all of them.
@@ -80,8 +83,8 @@ impl Comparison {
         format!("round-{}", round + 1)
     }
 
-    /// Measures every target once a round; `begin` hears of each turn. Only a record that cannot be written is an error: it
-    /// ends the comparison, which would measure for nobody.
+    /// Measures every target once a round; `begin` hears of each turn. Only a record that cannot be written before its turn is
+    /// an error: it ends the comparison, which would measure for nobody.
     pub async fn measure(
         &mut self,
         entrants: &[Entrant],
@@ -105,9 +108,11 @@ impl Comparison {
                 } else {
                     &entrant.others
                 };
-                let record = crate::run::run(plan, &store, progress, stop).await?;
-                store.write("report.html", report::html(&record).as_bytes())?;
-                compared.add(record);
+                let finished = crate::run::run(plan, &store, progress, stop).await?;
+                let html = report::html(&finished.record);
+                let written = finished.write("report.html", html.as_bytes(), progress);
+                compared.misplaced |= finished.misplaced || !written;
+                compared.add(finished.record);
             }
         }
         self.leave_out_the_unasked();
@@ -128,7 +133,10 @@ impl Comparison {
     /// One code for all: that of the cause which overrules the others in one run, too. Nobody measured is nothing known.
     pub fn exit_code(&self) -> u8 {
         let rounds = self.targets.iter().flat_map(|target| &target.rounds);
-        let codes: Vec<u8> = rounds.map(|record| record.verdict.exit_code).collect();
+        let mut codes: Vec<u8> = rounds.map(|record| record.verdict.exit_code).collect();
+        if self.targets.iter().any(|target| target.misplaced) {
+            codes.push(Exit::TestbedFailed.code());
+        }
         let stopped = |left: &LeftOut| matches!(left.why, LeftOutReason::Stopped);
         verdict::worst(&codes, self.left_out.iter().any(stopped)).code()
     }
@@ -140,6 +148,7 @@ impl Compared {
             name: entrant.name.clone(),
             rounds: Vec::new(),
             dropped: None,
+            misplaced: false,
         }
     }
 

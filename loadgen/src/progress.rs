@@ -88,6 +88,16 @@ impl Progress {
         }
     }
 
+    /// Says something that cannot wait, also where nothing else is shown.
+    pub fn note(&self, text: &str) {
+        // A closed standard error must not end the run.
+        let say = || writeln!(std::io::stderr(), "authbench: {text}");
+        let _ = match self.step.as_ref().and_then(|step| step.bar.as_ref()) {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        };
+    }
+
     /// Shows a phase of load while it runs, until what is returned is dropped: in the step's bar, or as a plain line each five
     /// seconds.
     pub fn watch(&self, timeline: &Arc<Timeline>) -> Live {

@@ -20,7 +20,7 @@ pub use phase::{
     BreachRecord, CounterRecord, EventRecord, GeneratorHealth, LimitRecord, MemorySample,
     PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord, WrongDecision,
 };
-pub use store::{RecordError, RecordStore};
+pub use store::{RecordError, RecordStore, Rescued, Unplaced};
 pub use timeline::{
     LATENCY_BUCKETS, LatencyCounts, LatencyCountsError, SecondRecord, bucket_start_ns,
     latency_bucket,

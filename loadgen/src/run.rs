@@ -1,7 +1,7 @@
 //! One run, from a parsed scenario to a saved record. The main flow of the bench.
 //!
 //! The record is saved after every step, before anything is printed: a run that is stopped or that fails half-way keeps
-//! what it measured.
+//! what it measured. A save that fails does not end the run, for there are more, and the last one is not given up.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -11,12 +11,13 @@ use mock_idp::JwksDocument;
 use crate::conform::{
     Case, Conformance, Feature, Sequence, SideBySide, Unasked, diagnose, fingerprint,
 };
+use crate::exit::Exit;
 use crate::load::{self, LoadContext, PhaseError, Timeline};
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{
-    CaseRecord, ConformanceRecord, IssuerSummary, PhaseRecord, RecordError, RecordStore, RunRecord,
-    RunStatus, ScenarioSummary, SkippedPhase, SubjectSummary,
+    CaseRecord, ConformanceRecord, IssuerSummary, PhaseRecord, RecordError, RecordStore, Rescued,
+    RunRecord, RunStatus, ScenarioSummary, SkippedPhase, SubjectSummary,
 };
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
@@ -33,8 +34,6 @@ use answering::{decides, no_decision, still_decides};
 enum Failure {
     #[error(transparent)]
     Phase(#[from] PhaseError),
-    #[error(transparent)]
-    Record(#[from] RecordError),
     #[error("stopped by a signal")]
     Stopped,
     #[error(transparent)]
@@ -43,35 +42,85 @@ enum Failure {
     Unasked(#[from] Unasked),
 }
 
-/// Runs a plan. Only a record that cannot be written is an error; everything else is in the record.
+/// A run that is over.
+#[derive(Debug)]
+pub struct Finished {
+    /// What came out.
+    pub record: RunRecord,
+    /// The folder that holds it: the one that was meant, or another one where that could not be written, or none.
+    pub store: Option<RecordStore>,
+    /// Whether it is not where it was meant to be.
+    pub misplaced: bool,
+}
+
+impl Finished {
+    /// The exit code: the verdict's, unless the record is not where it was meant to be.
+    pub fn exit_code(&self) -> u8 {
+        if self.misplaced {
+            Exit::TestbedFailed.code()
+        } else {
+            self.record.verdict.exit_code
+        }
+    }
+
+    /// Writes a report beside the record; false where it cannot be written, which is said. The record has everything.
+    pub fn write(&self, name: &str, content: &[u8], progress: &Progress) -> bool {
+        let Some(store) = &self.store else {
+            return false;
+        };
+        let written = store.write(name, content);
+        if let Err(error) = written {
+            progress.note(&format!("{:#}", anyhow::Error::from(error)));
+            return false;
+        }
+        true
+    }
+
+    /// Keeps a record that is complete, and says so where it cannot be kept where it was meant to be.
+    pub fn keep(record: RunRecord, store: &RecordStore, progress: &Progress) -> Self {
+        let kept = store.keep(&record);
+        if let Err(rescued) = &kept {
+            progress.note(&rescued.to_string());
+        }
+        let misplaced = kept.is_err();
+        let store = match kept.map_err(|rescued| *rescued) {
+            Ok(()) => Some(store.clone()),
+            Err(Rescued { place, .. }) => place.ok(),
+        };
+        Self {
+            record,
+            store,
+            misplaced,
+        }
+    }
+}
+
+/// Runs a plan. Only a record that cannot be written before anything is measured is an error; everything else is in the record.
 pub async fn run(
     plan: &RunPlan,
     store: &RecordStore,
     progress: &mut Progress,
     stop: &StopSignal,
-) -> Result<RunRecord, RecordError> {
+) -> Result<Finished, RecordError> {
     let mut run = Run {
         plan,
         store,
         record: begin(plan),
         started: Instant::now(),
+        complained: false,
     };
-    run.save()?;
+    store.save(&run.record)?;
     let ended = run.steps(progress, stop).await;
     progress.finish();
-    let failure = match ended {
-        Ok(()) => None,
-        Err(Failure::Record(error)) => return Err(error),
-        Err(failure) => Some(failure),
-    };
+    let failure = ended.err();
     run.record.status = match &failure {
         _ if stop.is_raised() => RunStatus::Interrupted,
         Some(_) => RunStatus::Failed,
         None => RunStatus::Complete,
     };
     run.record.verdict = verdict::of(&run.record, failure.map(with_causes));
-    run.save()?;
-    Ok(run.record)
+    run.note_time();
+    Ok(Finished::keep(run.record, store, progress))
 }
 
 /// A failure and its causes on one line.
@@ -84,13 +133,26 @@ struct Run<'a> {
     store: &'a RecordStore,
     record: RunRecord,
     started: Instant,
+    /// Whether it has been said that the record cannot be saved.
+    complained: bool,
 }
 
 impl Run<'_> {
-    fn save(&mut self) -> Result<(), RecordError> {
+    fn note_time(&mut self) {
         self.record.elapsed_ms =
             u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.store.save(&self.record)
+    }
+
+    /// Saves what there is so far. What does not arrive is in memory still, and goes with the next save.
+    fn save(&mut self, progress: &Progress) {
+        self.note_time();
+        if let Err(error) = self.store.save(&self.record)
+            && !self.complained
+        {
+            self.complained = true;
+            let error = anyhow::Error::from(error);
+            progress.note(&format!("{error:#}; the run goes on, and tries again"));
+        }
     }
 
     async fn steps(&mut self, progress: &mut Progress, stop: &StopSignal) -> Result<(), Failure> {
@@ -120,7 +182,7 @@ impl Run<'_> {
     ) -> Result<(), Failure> {
         if let Some(plan) = &self.plan.scenario.conformance {
             self.conform(plan, testbed, progress, stop).await?;
-            self.save()?;
+            self.save(progress);
         }
         if let Some(reason) = self
             .record
@@ -136,7 +198,7 @@ impl Run<'_> {
                 break;
             }
             self.phase(phase, testbed, progress, stop).await?;
-            self.save()?;
+            self.save(progress);
         }
         Ok(())
     }
@@ -190,7 +252,7 @@ impl Run<'_> {
                     ..record
                 });
                 if judged && !stop.is_raised() {
-                    self.save()?;
+                    self.save(progress);
                     let rest = (own_keys, sequences);
                     self.side_by_side(rest, (subject, features), testbed, progress, stop)
                         .await?;
@@ -269,7 +331,7 @@ impl Run<'_> {
             return Err(failure.into());
         }
         if lost > 0 {
-            self.save()?;
+            self.save(progress);
             let after = (answered > 0).then(|| phase.kind());
             still_decides(after, testbed, stop).await?;
         }

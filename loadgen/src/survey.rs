@@ -7,6 +7,7 @@ use crate::exit::Exit;
 use crate::plan::RunPlan;
 use crate::progress::Progress;
 use crate::record::{RecordError, RecordStore, RunRecord};
+use crate::run::Finished;
 use crate::stop::StopSignal;
 use crate::subject::Subject;
 use crate::testbed::{self, TestbedError};
@@ -19,6 +20,8 @@ pub struct Surveyed {
     pub name: String,
     /// What came out.
     pub record: RunRecord,
+    /// Whether its record is not where it was meant to be.
+    pub misplaced: bool,
 }
 
 /// A target that was left out.
@@ -93,8 +96,8 @@ pub async fn install<'a>(
 }
 
 impl Survey {
-    /// Asks one target after the other; `begin` hears of each before its turn. Only a record that cannot be written is an
-    /// error: it ends the survey, which would measure for nobody.
+    /// Asks one target after the other; `begin` hears of each before its turn. Only a record that cannot be written before its
+    /// target is asked is an error: it ends the survey, which would measure for nobody.
     pub async fn ask(
         &mut self,
         planned: Vec<Planned>,
@@ -109,9 +112,18 @@ impl Survey {
                 continue;
             }
             begin(&name);
-            let record = crate::run::run(&plan, &store, progress, stop).await?;
-            store.write("report.html", report::html(&record).as_bytes())?;
-            self.surveyed.push(Surveyed { name, record });
+            let finished = crate::run::run(&plan, &store, progress, stop).await?;
+            let Finished {
+                record, misplaced, ..
+            } = &finished;
+            let written = finished.write("report.html", report::html(record).as_bytes(), progress);
+            let misplaced = *misplaced || !written;
+            let record = finished.record;
+            self.surveyed.push(Surveyed {
+                name,
+                record,
+                misplaced,
+            });
         }
         Ok(())
     }
@@ -130,12 +142,13 @@ impl Survey {
                 found.not_judged.is_some() || verdict::counting_failures(found).next().is_some()
             })
         });
+        let misplaced = self.surveyed.iter().any(|target| target.misplaced);
         let stopped = |left: &LeftOut| matches!(left.why, LeftOutReason::Stopped);
         if ended_with(Exit::Interrupted) || self.left_out.iter().any(stopped) {
             Exit::Interrupted
         } else if wrong {
             Exit::Nonconformant
-        } else if self.surveyed.is_empty() || ended_with(Exit::TestbedFailed) {
+        } else if self.surveyed.is_empty() || misplaced || ended_with(Exit::TestbedFailed) {
             Exit::TestbedFailed
         } else if ended_with(Exit::Invalid) {
             Exit::Invalid

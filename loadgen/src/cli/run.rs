@@ -7,10 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use loadgen::builtin;
 use loadgen::conform::Catalogue;
+use loadgen::exit::Exit;
 use loadgen::load::PoolFile;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
-use loadgen::record::{RecordStore, RunRecord};
+use loadgen::run::Finished;
 use loadgen::scenario::{Phase, Scenario};
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
@@ -85,11 +86,10 @@ pub(crate) fn execute(
     let store = folder.create(plan.name())?;
     let stop = StopSignal::on_ctrl_c().map_err(Failure::testbed)?;
     let mut progress = Progress::on_stderr();
-    let record = super::runtime()?
+    let finished = super::runtime()?
         .block_on(loadgen::run::run(&plan, &store, &mut progress, &stop))
         .map_err(Failure::testbed)?;
-    present(&record, &store)?;
-    Ok(record.verdict.exit_code)
+    present(&finished, &progress)
 }
 
 /// Reads everything that a scenario names, so that no mistake in it is left when something is started.
@@ -159,18 +159,25 @@ fn check_pools(scenario: &Scenario) -> Result<(), Failure> {
     Ok(())
 }
 
-pub(super) fn present(record: &RunRecord, store: &RecordStore) -> Result<(), Failure> {
-    let html = store
-        .write("report.html", loadgen::report::html(record).as_bytes())
-        .map_err(Failure::testbed)?;
+/// Writes the report beside the record, and prints; the exit code.
+pub(super) fn present(finished: &Finished, progress: &Progress) -> Result<u8, Failure> {
+    let record = &finished.record;
+    let html = loadgen::report::html(record);
+    let written = finished.write("report.html", html.as_bytes(), progress);
     output::print(&loadgen::report::terminal(record, output::style()))?;
-    output::print(&format!(
-        "\nrecord  {}\nreport  {}\n",
-        store.record_path().display(),
-        html.display()
-    ))?;
+    if let Some(store) = &finished.store {
+        output::print(&format!("\nrecord  {}\n", store.record_path().display()))?;
+        if written {
+            let html = store.folder().join("report.html");
+            output::print(&format!("report  {}\n", html.display()))?;
+        }
+    }
     summarize(&loadgen::report::markdown(record));
-    Ok(())
+    Ok(if written {
+        finished.exit_code()
+    } else {
+        Exit::TestbedFailed.code()
+    })
 }
 
 /// Adds a text to a job's summary, where GitHub Actions shows it. A summary that cannot be written is a remark: the record

@@ -128,10 +128,10 @@ impl SurveyArguments {
         let mut progress = Progress::on_stderr();
         let begin = |name: &str| output::note(&format!("asking {name}, one of {count} targets"));
         let asked = survey.ask(planned, &mut progress, stop, begin);
-        super::runtime()?
-            .block_on(asked)
-            .map_err(Failure::testbed)?;
-        self.present(&survey, &folder)?;
+        let asked = super::runtime()?.block_on(asked).map_err(Failure::testbed);
+        // What was found before is told in either case.
+        let presented = self.present(&survey, &folder);
+        asked.and(presented)?;
         Ok(survey)
     }
 
@@ -143,10 +143,11 @@ impl SurveyArguments {
 
     fn present(&self, survey: &Survey, folder: &RecordStore) -> Result<(), Failure> {
         let tables = loadgen::report::survey(survey);
+        output::print(&tables)?;
         let saved = folder
             .write("survey.md", tables.as_bytes())
             .map_err(Failure::testbed)?;
-        output::print(&format!("{tables}\ntables  {}\n", saved.display()))?;
+        output::print(&format!("\ntables  {}\n", saved.display()))?;
         super::run::summarize(&tables);
         match &self.markdown {
             None => Ok(()),

@@ -1,6 +1,8 @@
 //! Where records live on disk. A save is a write to a temporary file and a rename, so that a run that is killed in
-//! the middle of a save leaves the previous one whole.
+//! the middle of a save leaves the previous one whole. A disk that is full, or a folder that is gone, costs nothing that was
+//! measured: see [`RecordStore::keep`].
 
+use std::fmt;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -40,6 +42,48 @@ pub enum RecordError {
         /// The system's reason.
         source: io::Error,
     },
+}
+
+/// A record that could not be kept where it was meant to be, and where it is instead.
+#[derive(Debug)]
+pub struct Rescued {
+    /// Why.
+    pub error: RecordError,
+    /// The folder that holds it.
+    pub place: Result<RecordStore, Unplaced>,
+}
+
+/// A record that no folder takes: it is said instead.
+#[derive(Debug)]
+pub struct Unplaced {
+    /// Why the other folder did not take it.
+    pub error: RecordError,
+    /// The whole record as one line of JSON.
+    pub json: String,
+}
+
+/// For standard error: why, and where the record is, or the record itself.
+impl fmt::Display for Rescued {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let why = with_causes(&self.error);
+        match &self.place {
+            Ok(store) => write!(f, "{why}\nthe record is {}", store.record_path().display()),
+            Err(unplaced) => {
+                let other = with_causes(&unplaced.error);
+                let json = &unplaced.json;
+                write!(
+                    f,
+                    "{why}; {other}\nthe record, for a file of yours:\n{json}"
+                )
+            }
+        }
+    }
+}
+
+/// An error and its causes on one line.
+fn with_causes(error: &RecordError) -> String {
+    let causes: Vec<String> = anyhow::Chain::new(error).map(ToString::to_string).collect();
+    causes.join(": ")
 }
 
 /// The folder of one run.
@@ -115,13 +159,40 @@ impl RecordStore {
     pub fn write(&self, name: &str, content: &[u8]) -> Result<PathBuf, RecordError> {
         let path = self.folder.join(name);
         let part = self.folder.join(format!("{name}.part"));
-        fs::write(&part, content)
-            .and_then(|()| fs::rename(&part, &path))
-            .map_err(|source| RecordError::Write {
+        let attempt = || fs::write(&part, content).and_then(|()| fs::rename(&part, &path));
+        let written = attempt().or_else(|error| match error.kind() {
+            // Somebody has tidied up meanwhile.
+            io::ErrorKind::NotFound => fs::create_dir_all(&self.folder).and_then(|()| attempt()),
+            _ => Err(error),
+        });
+        written.map_err(|source| {
+            // Half of a file takes room on a disk that has none.
+            let _ = fs::remove_file(&part);
+            RecordError::Write {
                 path: path.clone(),
                 source,
-            })?;
+            }
+        })?;
         Ok(path)
+    }
+
+    /// Saves a record that has nothing behind it any more, in a folder for temporary files where this one does not take it.
+    pub fn keep(&self, record: &RunRecord) -> Result<(), Box<Rescued>> {
+        let Err(error) = self.save(record) else {
+            return Ok(());
+        };
+        let name = self.folder.file_name().unwrap_or_default();
+        let folder = std::env::temp_dir().join("authbench-rescued").join(name);
+        let placed = Self::create_beside(&folder).and_then(|store| {
+            store.save(record)?;
+            Ok(store)
+        });
+        let place = placed.map_err(|error| Unplaced {
+            error,
+            // Figures that are no numbers are all that JSON cannot say, and the record has been in JSON before.
+            json: serde_json::to_string(record).unwrap_or_default(),
+        });
+        Err(Box::new(Rescued { error, place }))
     }
 
     /// Reads a record from its file, or from the folder that holds it.

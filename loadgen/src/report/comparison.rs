@@ -404,6 +404,7 @@ mod tests {
             name: name.to_owned(),
             rounds: micros.iter().copied().map(round).collect(),
             dropped: None,
+            misplaced: false,
         }
     }
 

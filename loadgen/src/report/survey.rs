@@ -195,6 +195,7 @@ mod tests {
         Surveyed {
             name: name.to_owned(),
             record,
+            misplaced: false,
         }
     }
 

@@ -11,6 +11,7 @@ use loadgen::load::{Needed, PoolFile, PoolFileError, Timeline, UrlLoad, Wanted, 
 use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
 use loadgen::report;
+use loadgen::run::Finished;
 use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
 use loadgen::subject::{Subject, SubjectKind};
@@ -85,23 +86,24 @@ pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
     drop(live);
     progress.clear();
     let record = record.map_err(Failure::testbed)?;
-    if let Some(store) = &store {
-        store.save(&record).map_err(Failure::testbed)?;
+    let Some(store) = store else {
+        print(&record, arguments.at_url.json)?;
+        return Ok(record.verdict.exit_code);
+    };
+    let finished = Finished::keep(record, &store, &progress);
+    if arguments.at_url.json {
+        print(&finished.record, true)?;
+        return Ok(finished.exit_code());
     }
-    print(&record, arguments.at_url.json, store.as_ref())?;
-    Ok(record.verdict.exit_code)
+    run::present(&finished, &progress)
 }
 
-fn print(
-    record: &RunRecord,
-    json: bool,
-    store: Option<&loadgen::record::RecordStore>,
-) -> Result<(), Failure> {
-    match (json, store) {
-        (true, _) => output::print(&report::load_json(record)),
-        (false, Some(store)) => run::present(record, store),
-        (false, None) => output::print(&report::terminal(record, output::style())),
-    }
+fn print(record: &RunRecord, json: bool) -> Result<(), Failure> {
+    output::print(&if json {
+        report::load_json(record)
+    } else {
+        report::terminal(record, output::style())
+    })
 }
 
 fn server(url: &str) -> Result<HttpTarget, Failure> {

@@ -78,8 +78,10 @@ pub(super) fn run(scenario: Scenario, arguments: &RunArguments) -> Result<u8, Fa
     };
     let mut progress = Progress::on_stderr();
     let measured = comparison.measure(&entrants, &mut progress, &stop, begin);
-    runtime()?.block_on(measured).map_err(Failure::testbed)?;
-    present(&comparison, &store, arguments)?;
+    let measured = runtime()?.block_on(measured).map_err(Failure::testbed);
+    // What was measured before is told in either case.
+    let presented = present(&comparison, &store, arguments);
+    measured.and(presented)?;
     Ok(comparison.exit_code())
 }
 
@@ -118,9 +120,9 @@ fn present(
         let path = store.write(name, text.as_bytes());
         path.map_err(Failure::testbed)
     };
+    output::print(&report::comparison_terminal(&table, output::style()))?;
     let json = written("comparison.json", &json)?;
     let page = written("comparison.md", &markdown)?;
-    output::print(&report::comparison_terminal(&table, output::style()))?;
     output::print(&format!(
         "\ntable   {}\n        {}\nrecords {}\n",
         page.display(),
