@@ -184,6 +184,9 @@ fn about(case: &Case, expected: &str) -> String {
     if let Some(within) = case.within {
         rows.push(("within", format!("{within:?}")));
     }
+    if let Some(most) = case.memory_growth_mb {
+        rows.push(("memory", format!("{most} MB more at most")));
+    }
     if let Some((name, holds)) = &case.answer_holds {
         rows.push(("answer", format!("has a {name} that holds {holds}")));
     }
@@ -260,17 +263,25 @@ fn shown(bytes: &[u8]) -> String {
 fn decoded(text: &mut String, title: &str, token: &str) {
     let parts: Vec<&str> = token.split('.').collect();
     let _ = writeln!(text, "{title}, of {} parts", parts.len());
+    let header = parts.first().and_then(|part| BASE64URL.decode(part).ok());
+    let header = header.and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let encrypted = header.is_some_and(|header| header.get("enc").is_some());
     for (index, part) in parts.iter().take(PARTS_SHOWN).enumerate() {
-        let name = match index {
-            0 => "header".to_owned(),
-            1 => "payload".to_owned(),
-            2 => "signature".to_owned(),
-            other => format!("part {}", other + 1),
+        // RFC 7516 §7.1 and RFC 7515 §7.1.
+        let name = match (encrypted, index) {
+            (_, 0) => "header".to_owned(),
+            (true, 1) => "encrypted key".to_owned(),
+            (true, 2) => "nonce".to_owned(),
+            (true, 3) => "ciphertext".to_owned(),
+            (true, 4) => "tag".to_owned(),
+            (_, 1) => "payload".to_owned(),
+            (_, 2) => "signature".to_owned(),
+            (_, other) => format!("part {}", other + 1),
         };
         let what = match BASE64URL.decode(part) {
             _ if part.is_empty() => "empty".to_owned(),
             Err(error) => format!("not base64url ({error}): {}", shown(part.as_bytes())),
-            Ok(bytes) if index < 2 => json(&bytes),
+            Ok(bytes) if index == 0 || name == "payload" => json(&bytes),
             Ok(bytes) => format!("{} bytes", bytes.len()),
         };
         let _ = writeln!(text, "  {name}  {}", what.replace('\n', "\n  "));
