@@ -115,12 +115,12 @@ fn a_population_larger_than_the_cache_has_a_hit_rate_and_an_expiry_a_stampede() 
     // A tenth of the requests goes to 36 tokens, of which fewer than half are cached, and what they put displaces others.
     assert!((40..=250).contains(&misses), "{misses} misses");
     assert_eq!(phases[0]["limits"][0]["kept"], false);
-    let missed = phases[0]["series"].as_array().expect("series");
-    let missed = missed
+    let series = phases[0]["series"].as_array().expect("series");
+    let of_misses = series
         .iter()
         .find(|series| series["class"] == "policy cache miss");
     assert_eq!(
-        number(missed.expect("a series of the misses"), "/count"),
+        number(of_misses.expect("a series of the misses"), "/count"),
         misses
     );
 
