@@ -35,14 +35,14 @@ pub struct Verdict {
 pub fn measure(keys: &Path, cores: usize) -> Result<Verdict, String> {
     let key = RsaKeyPair::generate(KeySize::Rsa2048).map_err(|error| error.to_string())?;
     let minter = crate::minter(keys);
-    let (mut alone, mut raw, mut minted, mut ratios) = (vec![], vec![], vec![], vec![]);
+    let (mut alone, mut raw, mut pools, mut ratios) = (vec![], vec![], vec![], vec![]);
     for _ in 0..ROUNDS {
         alone.push(signatures_per_second(&key, 1));
         let signed = signatures_per_second(&key, cores);
         let tokens =
             tokens_per_second(&minter, signed, cores).map_err(|error| error.to_string())?;
         raw.push(signed);
-        minted.push(tokens);
+        pools.push(tokens);
         ratios.push(tokens / signed);
     }
     let ratio = median(&mut ratios);
@@ -50,7 +50,7 @@ pub fn measure(keys: &Path, cores: usize) -> Result<Verdict, String> {
     for (row, per_second) in [
         ("raw RS256, one core", median(&mut alone)),
         ("raw RS256, all cores", median(&mut raw)),
-        ("pool, all cores", median(&mut minted)),
+        ("pool, all cores", median(&mut pools)),
     ] {
         let _ = writeln!(table, "{row:<22} {per_second:>9.0}/s");
     }

@@ -81,6 +81,34 @@ fn tokens_are_replaced_before_they_end_and_after_the_keys_have_changed() {
 }
 
 #[test]
+fn each_class_of_token_gets_its_own_decision() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let classes = [
+        "baseline::valid",
+        "rfc6750::scope-missing",
+        "rfc7515::signature-bit-flipped",
+        "rfc7515::unknown-kid-attacker-key",
+        "rfc7519::aud-wrong",
+        "rfc7519::exp-one-hour-past",
+    ];
+    let mix: Vec<String> = classes
+        .iter()
+        .map(|class| format!("\"{class}\" = 1"))
+        .collect();
+    let phase = format!(
+        "target = \"in-process\"\n[[phase]]\nkind = \"verification\"\nusers = 2\nrequests = 120\nmix = {{ {} }}\n",
+        mix.join(", ")
+    );
+    let (record, told) = run(folder.path(), &phase);
+    assert_eq!(record["verdict"]["word"], "good", "{told}");
+    let series = record["phases"][0]["series"].as_array().expect("series");
+    for class in classes {
+        let of_class = series.iter().find(|series| series["class"] == class);
+        assert_eq!(number(of_class.expect(class), "/count"), 20, "{class}");
+    }
+}
+
+#[test]
 fn a_population_larger_than_the_cache_has_a_hit_rate_and_an_expiry_a_stampede() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (record, told) = run(
@@ -115,12 +143,12 @@ fn a_population_larger_than_the_cache_has_a_hit_rate_and_an_expiry_a_stampede() 
     // A tenth of the requests goes to 36 tokens, of which fewer than half are cached, and what they put displaces others.
     assert!((40..=250).contains(&misses), "{misses} misses");
     assert_eq!(phases[0]["limits"][0]["kept"], false);
-    let missed = phases[0]["series"].as_array().expect("series");
-    let missed = missed
+    let series = phases[0]["series"].as_array().expect("series");
+    let of_misses = series
         .iter()
         .find(|series| series["class"] == "policy cache miss");
     assert_eq!(
-        number(missed.expect("a series of the misses"), "/count"),
+        number(of_misses.expect("a series of the misses"), "/count"),
         misses
     );
 

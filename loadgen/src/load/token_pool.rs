@@ -17,6 +17,7 @@ use super::pool_file::PoolFileError;
 
 mod draw;
 mod mint;
+mod rotation;
 mod times;
 
 pub use mint::PoolSource;

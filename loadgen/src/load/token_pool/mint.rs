@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use mock_idp::{MintError, Minter, Recipe};
 
 use super::draw::{Order, again, once};
+use super::rotation::Rotation;
 use super::times::life;
 use super::{Class, Made, PoolError, Ready, TokenPool, Wanted};
 use crate::clock::unix_now;
 use crate::conform::{Case, Catalogue, GENUINE};
 use crate::load::epochs::{Course, Epoch, Unlasting, at};
 use crate::load::pool_file::PoolFile;
-use crate::scenario::{Change, Event, LoadPhase, TOKENS_LIMIT};
+use crate::scenario::{LoadPhase, TOKENS_LIMIT};
 use crate::schedule::Schedule;
 use crate::target::{RequestShape, Target};
 
@@ -384,36 +385,4 @@ fn not_minted(case: &Case, error: &MintError) -> PoolError {
 /// When a request is due; of a closed loop all that is known is that it is after the start.
 fn offset(schedule: Option<&Schedule>, index: u64) -> Duration {
     schedule.map_or(Duration::ZERO, |schedule| schedule.offset(index))
-}
-
-/// Which of the two keys the next request's token is signed with: the share of the next one grows in a straight line.
-struct Rotation {
-    change: Option<(Duration, Duration)>,
-    owed: f64,
-}
-
-impl Rotation {
-    fn of(events: &[Event]) -> Self {
-        let change = events.iter().find_map(|event| match event.change {
-            Change::SignNext(over) => Some((event.at, over)),
-            _ => None,
-        });
-        Self { change, owed: 0.0 }
-    }
-
-    fn takes(&mut self, offset: Duration) -> bool {
-        let Some((at, over)) = self.change.filter(|(at, _)| offset >= *at) else {
-            return false;
-        };
-        let passed = offset.saturating_sub(at);
-        if passed >= over {
-            return true;
-        }
-        self.owed += passed.as_secs_f64() / over.as_secs_f64();
-        let is_due = self.owed >= 1.0;
-        if is_due {
-            self.owed -= 1.0;
-        }
-        is_due
-    }
 }
