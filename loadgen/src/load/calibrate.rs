@@ -33,6 +33,7 @@ pub async fn calibrate(
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        dashboard: None,
     };
     let bare = CaseRequest {
         authorization: Some("$absent".to_owned()),

@@ -254,7 +254,7 @@ async fn measure_by(
     let over = stop.child();
     let arrival = Arc::clone(clock.arrival);
     let driven = tokio::select! {
-        driven = drive(target, pool, arrival, plan.users, clock.timeline, &over) => driven?,
+        driven = drive(target, pool, arrival, plan.users, clock.timeline, &over, plan.dashboard) => driven?,
         never = breach::watch(plan, clock.arrival, clock.timeline, clock.counted) => match never {},
     };
     let cpu = process_cpu().saturating_sub(cpu_before);
@@ -315,9 +315,14 @@ fn arrival_text(plan: &LoadPhase) -> String {
     } else {
         format!("{} users", plan.users)
     };
+    let beside = if plan.dashboard.is_some() {
+        ", goose's dashboard beside it"
+    } else {
+        ""
+    };
     match plan.arrival.schedule() {
-        None => format!("closed loop, {users}"),
-        Some(schedule) => format!("open loop, {schedule}, {users}"),
+        None => format!("closed loop, {users}{beside}"),
+        Some(schedule) => format!("open loop, {schedule}, {users}{beside}"),
     }
 }
 

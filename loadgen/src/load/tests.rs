@@ -48,6 +48,7 @@ async fn measured(
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        dashboard: None,
     };
     measure_target(
         "verification",
@@ -269,6 +270,7 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        dashboard: None,
     };
     let raise = async {
         while script.calls() < 1 {
@@ -316,6 +318,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         events: Vec::new(),
         limits: Vec::new(),
         fail_fast: false,
+        dashboard: None,
     };
     let raise = async {
         // Not after a time: attacks queue for the one place that goose has, and this one may wait for it.

@@ -2,9 +2,11 @@
 //!
 //! Goose launches the users and ends them; it does not time a request, because its clock starts late and its buckets
 //! are coarse. Each user runs one transaction that takes turns from the shared schedule until there are no more, over a
-//! connection that it holds, into a tally that nobody else touches. The last user to come to the end of the schedule
+//! connection that it holds, into a tally that nobody else touches. Goose's dashboard is served where somebody asks for it, and
+//! is fed with our figures. The last user to come to the end of the schedule
 //! ends the attack; the signal ends every user at once, wherever it waits.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -18,12 +20,15 @@ use super::arrival::Arrival;
 use super::silence::Silence;
 use super::tally::Tally;
 use super::timeline::{Timeline, UserTimeline};
-use super::token_pool::{Judged, TokenPool};
+use super::token_pool::{Judged, PoolEntry, TokenPool};
 use crate::stop::StopSignal;
-use crate::target::Target;
+use crate::target::{Observation, Target};
 
 /// Users are launched at once; the clock starts when the last of them is connected.
 const LAUNCH_RATE: &str = "10000";
+
+/// What goose's tables call the method of a request: it may be any, and hold a body.
+const METHOD: &str = "ASK";
 
 /// Goose wants a host. Requests do not go through its client, so this one is never asked.
 const UNUSED_HOST: &str = "http://127.0.0.1/";
@@ -61,6 +66,7 @@ struct Shared {
     in_flight: InFlight,
     silence: Silence,
     stop: StopSignal,
+    dashboard: Option<SocketAddr>,
 }
 
 /// What the users of one phase saw.
@@ -101,7 +107,8 @@ struct Clock {
 }
 
 /// Runs `users` users until the schedule ends or the signal is raised. A user that finds the target silent for too long
-/// raises it: `stop` is the phase's own. `timeline` holds what they have seen so far, also while they run.
+/// raises it: `stop` is the phase's own. `timeline` holds what they have seen so far, also while they run. Goose serves its
+/// dashboard at `dashboard` meanwhile.
 pub async fn drive(
     target: &Target,
     pool: &Arc<TokenPool>,
@@ -109,6 +116,7 @@ pub async fn drive(
     users: usize,
     timeline: &Arc<Timeline>,
     stop: &StopSignal,
+    dashboard: Option<SocketAddr>,
 ) -> Result<Driven, LoadError> {
     let shared = Arc::new(Shared {
         target: target.clone(),
@@ -123,6 +131,7 @@ pub async fn drive(
         in_flight: InFlight::default(),
         silence: Silence::new(users),
         stop: stop.clone(),
+        dashboard,
     });
     let for_users = Arc::clone(&shared);
     let session: TransactionFunction = Arc::new(move |user: &mut GooseUser| {
@@ -131,7 +140,7 @@ pub async fn drive(
             if user.get_session_data::<SessionOver>().is_some() {
                 tokio::time::sleep(IDLE).await;
             } else {
-                run_user(&shared).await;
+                run_user(&shared, user).await;
                 user.set_session_data(SessionOver);
                 if shared.running.fetch_sub(1, Ordering::AcqRel) == 1 {
                     goose::trigger_killswitch("the schedule is over");
@@ -143,7 +152,7 @@ pub async fn drive(
     let _attack = ATTACK.lock().await;
     let scenario =
         Scenario::new("authorized requests").register_transaction(Transaction::new(session));
-    let attack = GooseAttack::initialize_with_config(configuration(users))
+    let attack = GooseAttack::initialize_with_config(configuration(users, dashboard))
         .map_err(|error| LoadError::Goose(Box::new(error)))?
         .register_scenario(scenario);
     // Boxed: an attack is 20 KB of state, which every caller's future would carry.
@@ -168,13 +177,13 @@ pub async fn drive(
     })
 }
 
-async fn run_user(shared: &Shared) {
+async fn run_user(shared: &Shared, user: &mut GooseUser) {
     let mut tally = Tally::default();
     let mut seconds = shared.timeline.user();
     // Raced as a whole and not call by call: a signal costs no request anything, and what was counted stays.
     let _: Option<()> = shared
         .stop
-        .unless_raised(take_turns(shared, &mut tally, &mut seconds))
+        .unless_raised(take_turns(shared, user, &mut tally, &mut seconds))
         .await;
     seconds.hand_over();
     let finished = Instant::now();
@@ -189,7 +198,12 @@ async fn run_user(shared: &Shared) {
         .merge(tally);
 }
 
-async fn take_turns(shared: &Shared, tally: &mut Tally, seconds: &mut UserTimeline<'_>) {
+async fn take_turns(
+    shared: &Shared,
+    user: &mut GooseUser,
+    tally: &mut Tally,
+    seconds: &mut UserTimeline<'_>,
+) {
     let mut connection = shared.target.connection();
     connection.warm_up().await;
     shared.ready.wait().await;
@@ -217,14 +231,42 @@ async fn take_turns(shared: &Shared, tally: &mut Tally, seconds: &mut UserTimeli
         let judged = tally.add(turn, entry, &answer);
         let due = turn.intended.unwrap_or(answer.sent);
         seconds.add(due, answer.finished, judged);
+        if shared.dashboard.is_some() {
+            let latency = answer.finished.saturating_duration_since(due);
+            show(user, entry, latency, judged, &answer).await;
+        }
         if shared.silence.hears(judged == Judged::Lost, &answer) {
             shared.stop.raise();
         }
     }
 }
 
+/// Tells goose of an answer, for its dashboard. Its figures are ours, with the microseconds that its buckets keep; nothing that we
+/// report comes back from there.
+async fn show(
+    user: &mut GooseUser,
+    entry: PoolEntry<'_>,
+    latency: Duration,
+    judged: Judged,
+    answer: &Observation,
+) {
+    let (right, status) = (judged == Judged::Right, answer.status);
+    let error = (!right).then(|| answer.summary());
+    // It fails when goose is ending; what it is told then, nobody sees.
+    let _ = user
+        .record_custom_request_duration(
+            METHOD,
+            entry.name,
+            latency,
+            right,
+            status,
+            error.as_deref(),
+        )
+        .await;
+}
+
 /// Nothing of goose's own output, metrics or servers. Not `iterations`: with it goose prints to standard output.
-fn configuration(users: usize) -> GooseConfiguration {
+fn configuration(users: usize, dashboard: Option<SocketAddr>) -> GooseConfiguration {
     // Some fields are private to goose, so a literal is not possible.
     let mut configuration = GooseConfiguration::default();
     configuration.host = Some(UNUSED_HOST.to_owned());
@@ -235,5 +277,13 @@ fn configuration(users: usize) -> GooseConfiguration {
     configuration.no_error_summary = true;
     configuration.no_metrics = true;
     configuration.no_telnet = true;
+    if let Some(address) = dashboard {
+        configuration.dashboard = true;
+        configuration.dashboard_host = Some(address.ip().to_string());
+        configuration.dashboard_port = Some(address.port());
+        configuration.no_metrics = false;
+        // Not `no_reset_metrics`: with it goose prints to standard output. What it throws away instead are the first moments.
+        configuration.no_error_summary = false;
+    }
     configuration
 }

@@ -1,6 +1,7 @@
 //! The phases of a scenario: their keys, and which of them go together.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -102,6 +103,8 @@ pub struct LoadPhase {
     pub limits: Vec<Limit>,
     /// Whether the first threshold or limit that is broken ends the phase.
     pub fail_fast: bool,
+    /// Where goose serves its dashboard meanwhile. Of the command line alone: it costs, and is for somebody who looks.
+    pub dashboard: Option<SocketAddr>,
 }
 
 /// A limit on one quantile.
@@ -139,6 +142,7 @@ impl LoadPhase {
             events: Vec::new(),
             limits: Vec::new(),
             fail_fast: false,
+            dashboard: None,
         })
     }
 }
