@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::arrival::Arrival;
 use super::breach;
 use super::course::{self, Course};
-use super::cpu::process_cpu;
 use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool};
 use super::users::{Driven, LoadError, drive};
@@ -249,7 +248,6 @@ async fn measure_by(
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
     let started_after = run_started.elapsed();
-    let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
     let arrival = Arc::clone(clock.arrival);
@@ -257,10 +255,9 @@ async fn measure_by(
         driven = drive(target, pool, arrival, plan.users, clock.timeline, &over, plan.dashboard) => driven?,
         never = breach::watch(plan, clock.arrival, clock.timeline, clock.counted) => match never {},
     };
-    let cpu = process_cpu().saturating_sub(cpu_before);
     let ended_by_breach = clock.arrival.was_ended();
     let interrupted = over.is_raised() || ended_by_breach;
-    let generator = health(plan, &driven, cpu, clock.arrival.untaken(), interrupted);
+    let generator = health(plan, &driven, clock.arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;
     let response = if plan.arrival.schedule().is_some() {
@@ -335,13 +332,7 @@ fn span(plan: &LoadPhase, driven: &Driven) -> Duration {
     }
 }
 
-fn health(
-    plan: &LoadPhase,
-    driven: &Driven,
-    cpu: Duration,
-    untaken: u64,
-    interrupted: bool,
-) -> GeneratorHealth {
+fn health(plan: &LoadPhase, driven: &Driven, untaken: u64, interrupted: bool) -> GeneratorHealth {
     let (tally, elapsed) = (&driven.tally, driven.elapsed);
     let lateness_at = |quantile| Duration::from_nanos(tally.lateness.value_at_quantile(quantile));
     let lateness = lateness_at(0.99);
@@ -364,7 +355,7 @@ fn health(
         cpu_cores: if elapsed.is_zero() {
             0.0
         } else {
-            cpu.as_secs_f64() / elapsed.as_secs_f64()
+            driven.cpu.as_secs_f64() / elapsed.as_secs_f64()
         },
         asked_per_second: asked,
         achieved_per_second: open.then_some(achieved),

@@ -17,6 +17,7 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use tokio::sync::Barrier;
 
 use super::arrival::Arrival;
+use super::cpu::process_cpu;
 use super::silence::Silence;
 use super::tally::Tally;
 use super::timeline::{Timeline, UserTimeline};
@@ -78,6 +79,8 @@ pub struct Driven {
     pub elapsed: Duration,
     /// From the start of the clock until the last request was sent.
     pub sending: Duration,
+    /// Processor time of this process from the start of the clock until the last user was through.
+    pub cpu: Duration,
     /// The most requests that were in flight at the same time; 0 in a closed loop.
     pub in_flight_peak: u64,
 }
@@ -100,10 +103,40 @@ impl InFlight {
     }
 }
 
+/// When the phase began and was over, and the processor time of this process at both: connections are made before.
 #[derive(Debug, Default)]
 struct Clock {
-    started: Option<Instant>,
-    finished: Option<Instant>,
+    started: Option<(Instant, Duration)>,
+    finished: Option<(Instant, Duration)>,
+}
+
+impl Clock {
+    /// Every user says when the clock was started; the first one is the nearest to it.
+    fn begin(&mut self, started: Instant, cpu: Duration) {
+        self.started.get_or_insert((started, cpu));
+    }
+
+    /// Every user says when it is through; the last one ends the clock.
+    fn end(&mut self, finished: Instant, cpu: Duration) {
+        self.finished = self.finished.max(Some((finished, cpu)));
+    }
+
+    fn since_start(&self, end: Option<Instant>) -> Duration {
+        let started = self.started.map(|(started, _)| started);
+        let span = |(start, end): (Instant, Instant)| end.saturating_duration_since(start);
+        started.zip(end).map_or(Duration::ZERO, span)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.since_start(self.finished.map(|(finished, _)| finished))
+    }
+
+    fn cpu(&self) -> Duration {
+        let used = |((_, before), (_, after)): ((_, Duration), (_, Duration))| {
+            after.saturating_sub(before)
+        };
+        self.started.zip(self.finished).map_or(Duration::ZERO, used)
+    }
 }
 
 /// Runs `users` users until the schedule ends or the signal is raised. A user that finds the target silent for too long
@@ -161,17 +194,10 @@ pub async fn drive(
         .map_err(|error| LoadError::Goose(Box::new(error)))?;
     let tally = std::mem::take(&mut *shared.tally.lock().unwrap_or_else(PoisonError::into_inner));
     let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-    let since_start = |end: Option<Instant>| {
-        clock
-            .started
-            .zip(end)
-            .map_or(Duration::ZERO, |(start, end)| {
-                end.saturating_duration_since(start)
-            })
-    };
     Ok(Driven {
-        elapsed: since_start(clock.finished),
-        sending: since_start(tally.last_sent),
+        elapsed: clock.elapsed(),
+        sending: clock.since_start(tally.last_sent),
+        cpu: clock.cpu(),
         in_flight_peak: shared.in_flight.peak.load(Ordering::Relaxed),
         tally,
     })
@@ -186,10 +212,9 @@ async fn run_user(shared: &Shared, user: &mut GooseUser) {
         .unless_raised(take_turns(shared, user, &mut tally, &mut seconds))
         .await;
     seconds.hand_over();
-    let finished = Instant::now();
     {
         let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.finished = clock.finished.max(Some(finished));
+        clock.end(Instant::now(), process_cpu());
     }
     shared
         .tally
@@ -211,7 +236,7 @@ async fn take_turns(
     shared.timeline.start(started);
     {
         let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.started = Some(started);
+        clock.begin(started, process_cpu());
     }
     // Looked at here, too: calls that are refused at once never yield, and a race is decided where its futures wait.
     while !shared.stop.is_raised() {
@@ -286,4 +311,25 @@ fn configuration(users: usize, dashboard: Option<SocketAddr>) -> GooseConfigurat
         configuration.no_error_summary = false;
     }
     configuration
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_that_between_the_start_of_the_clock_and_its_end() {
+        let (mut clock, start) = (Clock::default(), Instant::now());
+        let second = Duration::from_secs;
+        assert_eq!(
+            (clock.elapsed(), clock.cpu()),
+            (Duration::ZERO, Duration::ZERO)
+        );
+        // Two users: what was used before the first of them began is not the phase's.
+        clock.begin(start, second(5));
+        clock.begin(start, second(6));
+        clock.end(start + second(4), second(8));
+        clock.end(start + second(3), second(7));
+        assert_eq!((clock.elapsed(), clock.cpu()), (second(4), second(3)));
+    }
 }
