@@ -103,6 +103,60 @@ fn a_breach_is_told_at_once_and_ends_a_load_that_is_to_fail_fast() {
     );
 }
 
+/// The body of an answer, `None` where nobody listens.
+fn fetched(address: SocketAddr, path: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer
+        .split_once("\r\n\r\n")
+        .map(|(_, body)| body.to_owned())
+}
+
+/// What goose shows is what was measured, and it is over with the load.
+#[test]
+fn gooses_dashboard_is_there_while_the_load_runs_when_it_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let url = format!("http://{}/", serve(|_| 200));
+    let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
+    let address = free.expect("a port");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_authbench"))
+        .args(["load", &url, "--users", "1", "--duration", "5s", "--json"])
+        .arg(format!("--goose-dashboard={address}"))
+        .current_dir(folder.path())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("authbench starts");
+    let mut shown = 0;
+    while child.try_wait().expect("its state").is_none() {
+        let snapshot = fetched(address, "/api/v1/snapshot").unwrap_or_default();
+        if let Ok(snapshot) = serde_json::from_str::<Value>(&snapshot) {
+            let row = &snapshot["requests"][0];
+            if row["name"] == "all" {
+                shown = shown.max(row["request_count"].as_u64().unwrap_or_default());
+            }
+        }
+    }
+    let output = child.wait_with_output().expect("its output");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains(&format!("http://{address}/")), "{said}");
+    let json: Value = serde_json::from_slice(&output.stdout).expect("our JSON and nothing else");
+    let measured = json["requests"].as_u64().expect("a number");
+    assert!(
+        (10..=measured).contains(&shown),
+        "{shown} of {measured} were shown"
+    );
+    let arrival = "closed loop, 1 user, goose's dashboard beside it";
+    assert_eq!(json["arrival"], arrival);
+    assert!(fetched(address, "/").is_none(), "it ends with the load");
+    let refused = load(&[&url, "--goose-dashboard=0.0.0.0:5118"]);
+    assert_eq!(refused.status.code(), Some(2));
+}
+
 #[test]
 fn every_answer_is_held_against_the_expected_status() {
     let url = format!(

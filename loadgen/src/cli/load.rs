@@ -1,15 +1,16 @@
 //! `authbench load`: a scenario of one or two phases of load.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use loadgen::scenario::{LoadPhase, Phase, Threshold, parse_duration};
 
-use super::Failure;
 use super::arrivals::ArrivalArguments;
 use super::record_folder::RecordFolder;
 use super::subject::SubjectArguments;
+use super::{Failure, output};
 
 mod at_url;
 
@@ -46,6 +47,10 @@ pub(crate) struct LoadArguments {
     /// End the load at the first threshold that is broken; what was measured is kept
     #[arg(long, requires = "threshold")]
     fail_fast: bool,
+    /// Serve goose's dashboard, which is experimental there, while the load runs. It costs: figures with it are not to be
+    /// compared with figures without. Goose leaves a report of its own in goose-runs
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, require_equals = true, default_missing_value = "127.0.0.1:5118", value_parser = parse_loopback)]
+    goose_dashboard: Option<SocketAddr>,
     #[command(flatten)]
     folder: RecordFolder,
 }
@@ -74,6 +79,30 @@ fn parse_threshold(text: &str) -> Result<Threshold, String> {
     )
 }
 
+/// Goose's dashboard shows figures to whoever can reach it.
+fn parse_loopback(text: &str) -> Result<SocketAddr, String> {
+    let address: SocketAddr = text
+        .parse()
+        .map_err(|_| format!("{text:?} is no address with a port, such as 127.0.0.1:5118"))?;
+    if !address.ip().is_loopback() || address.port() == 0 {
+        return Err(format!(
+            "{text} is no address of this machine alone with a port of its own; take one such as 127.0.0.1:5118"
+        ));
+    }
+    Ok(address)
+}
+
+impl LoadArguments {
+    /// Says where goose's dashboard will be, which goose itself does not.
+    fn announce(&self) {
+        if let Some(address) = self.goose_dashboard {
+            output::note(&format!(
+                "goose's dashboard is at http://{address}/ while the load runs"
+            ));
+        }
+    }
+}
+
 fn usage(message: String) -> Failure {
     Failure::usage(anyhow::anyhow!(message))
 }
@@ -93,8 +122,10 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
     let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
         .map_err(usage)?;
+    arguments.announce();
     let load = LoadPhase {
         fail_fast: arguments.fail_fast,
+        dashboard: arguments.goose_dashboard,
         ..load
     };
     let mut scenario = arguments.subject.scenario("load");

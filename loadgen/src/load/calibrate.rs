@@ -35,6 +35,7 @@ pub async fn calibrate(
         fail_fast: false,
         tokens: TokenPlan::default(),
         cache: CachePlan::default(),
+        dashboard: None,
     };
     let bare = CaseRequest {
         authorization: Some("$absent".to_owned()),

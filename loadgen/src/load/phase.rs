@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 use super::arrival::Arrival;
 use super::breach;
 use super::course::Course;
-use super::cpu::process_cpu;
 use super::timeline::Timeline;
 use super::token_pool::{PoolError, PoolSource, TokenPool};
 use super::users::{Driven, LoadError, drive};
@@ -232,18 +231,16 @@ async fn measure_by(
     stop: &StopSignal,
 ) -> Result<PhaseRecord, PhaseError> {
     let started_after = run_started.elapsed();
-    let cpu_before = process_cpu();
     // The phase's own: a target that is given up ends the phase, a signal ends the run and the phase with it.
     let over = stop.child();
     let arrival = Arc::clone(clock.arrival);
     let driven = tokio::select! {
-        driven = drive(target, pool, arrival, plan.users, clock.timeline, &over) => driven?,
+        driven = drive(target, pool, arrival, plan.users, clock.timeline, &over, plan.dashboard) => driven?,
         never = breach::watch(plan, clock.arrival, clock.timeline, clock.counted) => match never {},
     };
-    let cpu = process_cpu().saturating_sub(cpu_before);
     let ended_by_breach = clock.arrival.was_ended();
     let interrupted = over.is_raised() || ended_by_breach;
-    let generator = health(plan, &driven, cpu, clock.arrival.untaken(), interrupted);
+    let generator = health(plan, &driven, clock.arrival.untaken(), interrupted);
     let rate = per_second(driven.tally.right, span(plan, &driven));
     let Driven { tally, elapsed, .. } = driven;
     let tokens = pool.to_record(tally.outlived);
@@ -312,9 +309,14 @@ fn arrival_text(plan: &LoadPhase) -> String {
     } else {
         format!("{} users", plan.users)
     };
+    let beside = if plan.dashboard.is_some() {
+        ", goose's dashboard beside it"
+    } else {
+        ""
+    };
     match plan.arrival.schedule() {
-        None => format!("closed loop, {users}"),
-        Some(schedule) => format!("open loop, {schedule}, {users}"),
+        None => format!("closed loop, {users}{beside}"),
+        Some(schedule) => format!("open loop, {schedule}, {users}{beside}"),
     }
 }
 
@@ -327,13 +329,7 @@ fn span(plan: &LoadPhase, driven: &Driven) -> Duration {
     }
 }
 
-fn health(
-    plan: &LoadPhase,
-    driven: &Driven,
-    cpu: Duration,
-    untaken: u64,
-    interrupted: bool,
-) -> GeneratorHealth {
+fn health(plan: &LoadPhase, driven: &Driven, untaken: u64, interrupted: bool) -> GeneratorHealth {
     let (tally, elapsed) = (&driven.tally, driven.elapsed);
     let lateness_at = |quantile| Duration::from_nanos(tally.lateness.value_at_quantile(quantile));
     let lateness = lateness_at(0.99);
@@ -365,7 +361,7 @@ fn health(
         cpu_cores: if elapsed.is_zero() {
             0.0
         } else {
-            cpu.as_secs_f64() / elapsed.as_secs_f64()
+            driven.cpu.as_secs_f64() / elapsed.as_secs_f64()
         },
         asked_per_second: asked,
         achieved_per_second: open.then_some(achieved),

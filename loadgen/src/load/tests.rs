@@ -52,6 +52,7 @@ async fn measured(
         fail_fast: false,
         tokens: TokenPlan::default(),
         cache: CachePlan::default(),
+        dashboard: None,
     };
     measure_target(
         "verification",
@@ -320,6 +321,7 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
         fail_fast: false,
         tokens: TokenPlan::default(),
         cache: CachePlan::default(),
+        dashboard: None,
     };
     let raise = async {
         while script.calls() < 1 {
@@ -369,6 +371,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
         fail_fast: false,
         tokens: TokenPlan::default(),
         cache: CachePlan::default(),
+        dashboard: None,
     };
     let raise = async {
         // Not after a time: attacks queue for the one place that goose has, and this one may wait for it.

@@ -2,9 +2,11 @@
 //!
 //! Goose launches the users and ends them; it does not time a request, because its clock starts late and its buckets
 //! are coarse. Each user runs one transaction that takes turns from the shared schedule until there are no more, over a
-//! connection that it holds, into a tally that few share. The last user to come to the end of the schedule ends the attack;
-//! the signal ends every user at once, wherever it waits.
+//! connection that it holds, into a tally that few share. Goose's dashboard is served where somebody asks for it, and is fed
+//! with our figures. The last user to come to the end of the schedule ends the attack; the signal ends every user at once,
+//! wherever it waits.
 
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -15,15 +17,19 @@ use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use tokio::sync::Barrier;
 
 use super::arrival::Arrival;
+use super::cpu::process_cpu;
 use super::silence::Silence;
 use super::tally::Tally;
 use super::timeline::{Timeline, UserTimeline};
-use super::token_pool::{Judged, TokenPool};
+use super::token_pool::{Judged, PoolEntry, TokenPool};
 use crate::stop::StopSignal;
-use crate::target::Target;
+use crate::target::{Observation, Target};
 
 /// Users are launched at once; the clock starts when the last of them is connected.
 const LAUNCH_RATE: &str = "10000";
+
+/// What goose's tables call the method of a request: it may be any, and hold a body.
+const METHOD: &str = "ASK";
 
 /// Goose wants a host. Requests do not go through its client, so this one is never asked.
 const UNUSED_HOST: &str = "http://127.0.0.1/";
@@ -65,6 +71,7 @@ struct Shared {
     in_flight: InFlight,
     silence: Silence,
     stop: StopSignal,
+    dashboard: Option<SocketAddr>,
 }
 
 impl Shared {
@@ -75,6 +82,7 @@ impl Shared {
         users: usize,
         timeline: &Arc<Timeline>,
         stop: &StopSignal,
+        dashboard: Option<SocketAddr>,
     ) -> Self {
         let tallies = (0..users.min(TALLIES)).map(|_| Mutex::default());
         Self {
@@ -90,6 +98,7 @@ impl Shared {
             in_flight: InFlight::default(),
             silence: Silence::new(users),
             stop: stop.clone(),
+            dashboard,
         }
     }
 
@@ -112,6 +121,8 @@ pub struct Driven {
     pub elapsed: Duration,
     /// From the start of the clock until the last request was sent.
     pub sending: Duration,
+    /// Processor time of this process from the start of the clock until the last user was through.
+    pub cpu: Duration,
     /// The most requests that were in flight at the same time; 0 in a closed loop.
     pub in_flight_peak: u64,
 }
@@ -134,14 +145,45 @@ impl InFlight {
     }
 }
 
+/// When the phase began and was over, and the processor time of this process at both: connections are made before.
 #[derive(Debug, Default)]
 struct Clock {
-    started: Option<Instant>,
-    finished: Option<Instant>,
+    started: Option<(Instant, Duration)>,
+    finished: Option<(Instant, Duration)>,
+}
+
+impl Clock {
+    /// Every user says when the clock was started; the first one is the nearest to it.
+    fn begin(&mut self, started: Instant, cpu: Duration) {
+        self.started.get_or_insert((started, cpu));
+    }
+
+    /// Every user says when it is through; the last one ends the clock.
+    fn end(&mut self, finished: Instant, cpu: Duration) {
+        self.finished = self.finished.max(Some((finished, cpu)));
+    }
+
+    fn since_start(&self, end: Option<Instant>) -> Duration {
+        let started = self.started.map(|(started, _)| started);
+        let span = |(start, end): (Instant, Instant)| end.saturating_duration_since(start);
+        started.zip(end).map_or(Duration::ZERO, span)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.since_start(self.finished.map(|(finished, _)| finished))
+    }
+
+    fn cpu(&self) -> Duration {
+        let used = |((_, before), (_, after)): ((_, Duration), (_, Duration))| {
+            after.saturating_sub(before)
+        };
+        self.started.zip(self.finished).map_or(Duration::ZERO, used)
+    }
 }
 
 /// Runs `users` users until the schedule ends or the signal is raised. A user that finds the target silent for too long
-/// raises it: `stop` is the phase's own. `timeline` holds what they have seen so far, also while they run.
+/// raises it: `stop` is the phase's own. `timeline` holds what they have seen so far, also while they run. Goose serves its
+/// dashboard at `dashboard` meanwhile.
 pub async fn drive(
     target: &Target,
     pool: &Arc<TokenPool>,
@@ -149,8 +191,9 @@ pub async fn drive(
     users: usize,
     timeline: &Arc<Timeline>,
     stop: &StopSignal,
+    dashboard: Option<SocketAddr>,
 ) -> Result<Driven, LoadError> {
-    let shared = Shared::new(target, pool, arrival, users, timeline, stop);
+    let shared = Shared::new(target, pool, arrival, users, timeline, stop, dashboard);
     let shared = Arc::new(shared);
     let for_users = Arc::clone(&shared);
     let numbers = AtomicUsize::new(0);
@@ -161,7 +204,7 @@ pub async fn drive(
             if user.get_session_data::<SessionOver>().is_some() {
                 tokio::time::sleep(IDLE).await;
             } else {
-                run_user(&shared, number).await;
+                run_user(&shared, user, number).await;
                 user.set_session_data(SessionOver);
                 if shared.running.fetch_sub(1, Ordering::AcqRel) == 1 {
                     goose::trigger_killswitch("the schedule is over");
@@ -173,7 +216,7 @@ pub async fn drive(
     let _attack = ATTACK.lock().await;
     let scenario =
         Scenario::new("authorized requests").register_transaction(Transaction::new(session));
-    let attack = GooseAttack::initialize_with_config(configuration(users))
+    let attack = GooseAttack::initialize_with_config(configuration(users, dashboard))
         .map_err(|error| LoadError::Goose(Box::new(error)))?
         .register_scenario(scenario);
     // Boxed: an attack is 20 KB of state, which every caller's future would carry.
@@ -182,36 +225,33 @@ pub async fn drive(
         .map_err(|error| LoadError::Goose(Box::new(error)))?;
     let tally = shared.take_tally();
     let clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-    let since_start = |end: Option<Instant>| {
-        clock
-            .started
-            .zip(end)
-            .map_or(Duration::ZERO, |(start, end)| {
-                end.saturating_duration_since(start)
-            })
-    };
     Ok(Driven {
-        elapsed: since_start(clock.finished),
-        sending: since_start(tally.last_sent),
+        elapsed: clock.elapsed(),
+        sending: clock.since_start(tally.last_sent),
+        cpu: clock.cpu(),
         in_flight_peak: shared.in_flight.peak.load(Ordering::Relaxed),
         tally,
     })
 }
 
-async fn run_user(shared: &Shared, number: usize) {
+async fn run_user(shared: &Shared, user: &mut GooseUser, number: usize) {
     let mut seconds = shared.timeline.user();
     // Raced as a whole and not call by call: a signal costs no request anything, and what was counted stays.
     let _: Option<()> = shared
         .stop
-        .unless_raised(take_turns(shared, number, &mut seconds))
+        .unless_raised(take_turns(shared, user, number, &mut seconds))
         .await;
     seconds.hand_over();
-    let finished = Instant::now();
     let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-    clock.finished = clock.finished.max(Some(finished));
+    clock.end(Instant::now(), process_cpu());
 }
 
-async fn take_turns(shared: &Shared, number: usize, seconds: &mut UserTimeline<'_>) {
+async fn take_turns(
+    shared: &Shared,
+    user: &mut GooseUser,
+    number: usize,
+    seconds: &mut UserTimeline<'_>,
+) {
     let tally = &shared.tallies[number % shared.tallies.len()];
     let mut connection = shared.target.connection();
     connection.warm_up().await;
@@ -220,7 +260,7 @@ async fn take_turns(shared: &Shared, number: usize, seconds: &mut UserTimeline<'
     shared.timeline.start(started);
     {
         let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
-        clock.started = Some(started);
+        clock.begin(started, process_cpu());
     }
     // Looked at here, too: calls that are refused at once never yield, and a race is decided where its futures wait.
     while !shared.stop.is_raised() {
@@ -243,14 +283,42 @@ async fn take_turns(shared: &Shared, number: usize, seconds: &mut UserTimeline<'
         };
         let due = turn.intended.unwrap_or(answer.sent);
         seconds.add(due, answer.finished, judged);
+        if shared.dashboard.is_some() {
+            let latency = answer.finished.saturating_duration_since(due);
+            show(user, entry, latency, judged, &answer).await;
+        }
         if shared.silence.hears(judged == Judged::Lost, &answer) {
             shared.stop.raise();
         }
     }
 }
 
+/// Tells goose of an answer, for its dashboard. Its figures are ours, with the microseconds that its buckets keep; nothing that we
+/// report comes back from there.
+async fn show(
+    user: &mut GooseUser,
+    entry: PoolEntry<'_>,
+    latency: Duration,
+    judged: Judged,
+    answer: &Observation,
+) {
+    let (right, status) = (judged == Judged::Right, answer.status);
+    let error = (!right).then(|| answer.summary());
+    // It fails when goose is ending; what it is told then, nobody sees.
+    let _ = user
+        .record_custom_request_duration(
+            METHOD,
+            entry.name,
+            latency,
+            right,
+            status,
+            error.as_deref(),
+        )
+        .await;
+}
+
 /// Nothing of goose's own output, metrics or servers. Not `iterations`: with it goose prints to standard output.
-fn configuration(users: usize) -> GooseConfiguration {
+fn configuration(users: usize, dashboard: Option<SocketAddr>) -> GooseConfiguration {
     // Some fields are private to goose, so a literal is not possible.
     let mut configuration = GooseConfiguration::default();
     configuration.host = Some(UNUSED_HOST.to_owned());
@@ -261,5 +329,34 @@ fn configuration(users: usize) -> GooseConfiguration {
     configuration.no_error_summary = true;
     configuration.no_metrics = true;
     configuration.no_telnet = true;
+    if let Some(address) = dashboard {
+        configuration.dashboard = true;
+        configuration.dashboard_host = Some(address.ip().to_string());
+        configuration.dashboard_port = Some(address.port());
+        configuration.no_metrics = false;
+        // Not `no_reset_metrics`: with it goose prints to standard output. What it throws away instead are the first moments.
+        configuration.no_error_summary = false;
+    }
     configuration
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_is_that_between_the_start_of_the_clock_and_its_end() {
+        let (mut clock, start) = (Clock::default(), Instant::now());
+        let second = Duration::from_secs;
+        assert_eq!(
+            (clock.elapsed(), clock.cpu()),
+            (Duration::ZERO, Duration::ZERO)
+        );
+        // Two users: what was used before the first of them began is not the phase's.
+        clock.begin(start, second(5));
+        clock.begin(start, second(6));
+        clock.end(start + second(4), second(8));
+        clock.end(start + second(3), second(7));
+        assert_eq!((clock.elapsed(), clock.cpu()), (second(4), second(3)));
+    }
 }

@@ -1,6 +1,7 @@
 //! The phases of a scenario: their keys, and which of them go together.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -119,6 +120,8 @@ pub struct LoadPhase {
     pub tokens: TokenPlan,
     /// The cache that they meet.
     pub cache: CachePlan,
+    /// Where goose serves its dashboard meanwhile. Of the command line alone: it costs, and is for somebody who looks.
+    pub dashboard: Option<SocketAddr>,
 }
 
 /// A limit on one quantile.
@@ -158,6 +161,7 @@ impl LoadPhase {
             fail_fast: false,
             tokens: TokenPlan::default(),
             cache: CachePlan::default(),
+            dashboard: None,
         })
     }
 

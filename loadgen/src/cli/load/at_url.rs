@@ -68,6 +68,7 @@ fn read_tokens(file: &Path, length: Duration) -> Result<Vec<String>, Failure> {
 
 pub(super) fn run(url: &str, arguments: &LoadArguments) -> Result<u8, Failure> {
     let plan = plan(url, arguments)?;
+    arguments.announce();
     let store = arguments
         .folder
         .chosen()
@@ -160,6 +161,7 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
         phase: LoadPhase {
             fail_fast: arguments.fail_fast,
+            dashboard: arguments.goose_dashboard,
             ..phase
         },
         seed,
