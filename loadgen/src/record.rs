@@ -17,8 +17,8 @@ pub use conformance::{
 };
 pub use machine::Machine;
 pub use phase::{
-    CounterRecord, EventRecord, GeneratorHealth, LimitRecord, MemorySample, PhaseRecord,
-    SeriesRecord, SkippedPhase, ThresholdRecord, WrongDecision,
+    CounterRecord, EventRecord, GeneratorHealth, LimitRecord, LossRecord, MemorySample,
+    PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, WrongDecision,
 };
 pub use store::{RecordError, RecordStore};
 pub use timeline::{

@@ -15,7 +15,7 @@ use crate::recorder::Distribution;
 use crate::scenario::{Counted, Limit, LoadPhase, Threshold};
 use crate::schedule::Schedule;
 use crate::stop::StopSignal;
-use crate::target::{Decision, Target};
+use crate::target::{Connections, Decision, Target};
 use crate::testbed::{GatewayCounts, Testbed};
 
 /// A schedule kept worse than this says more about the generator than about the target.
@@ -93,11 +93,8 @@ pub async fn cache_hit(
     let pool = mint(plan, context, CACHE_POPULATION)?;
     context.testbed.flush_policy_cache();
     // Stopped half-way, the phase ends before its first turn.
-    if let Some(primed) = context
-        .stop
-        .unless_raised(prime(&pool, context.testbed.target()))
-        .await
-    {
+    let target = context.testbed.target().with_connections(plan.connections);
+    if let Some(primed) = context.stop.unless_raised(prime(&pool, &target)).await {
         primed?;
     }
     let mut record = measure("cache-hit", plan, &pool, context).await?;
@@ -121,7 +118,7 @@ fn mint(
     count: u64,
 ) -> Result<Arc<TokenPool>, PhaseError> {
     let minter = context.testbed.minter();
-    let target = context.testbed.target();
+    let target = &context.testbed.target().with_connections(plan.connections);
     // Minting keeps every core busy; the runtime's other tasks wait for it, and nothing is being measured.
     let pool = tokio::task::block_in_place(|| {
         TokenPool::mint(minter, context.catalogue, &plan.mix, count, target)
@@ -158,8 +155,9 @@ async fn measure(
         timeline: context.timeline,
     };
     let course = Course::default();
+    let target = testbed.target().with_connections(plan.connections);
     let measured = tokio::select! {
-        measured = measure_by(clock, kind, plan, pool, testbed.target(), context.run_started, context.stop) => measured,
+        measured = measure_by(clock, kind, plan, pool, &target, context.run_started, context.stop) => measured,
         never = course.run(&plan.events, &arrival, testbed) => match never {},
     };
     let (events, memory) = course.end(&plan.events, testbed);
@@ -261,6 +259,10 @@ async fn measure_by(
     } else {
         tally.recorder.service()
     };
+    let mut series = tally.recorder.to_series(pool.class_names());
+    if tally.set_up.count() > 0 {
+        series.push(tally.set_up.to_series("connection set-up", "all"));
+    }
     Ok(PhaseRecord {
         kind: kind.to_owned(),
         name: plan.name.clone(),
@@ -272,8 +274,9 @@ async fn measure_by(
         requests: tally.right,
         wrong_decisions: tally.wrong,
         errors: tally.errors,
+        losses: tally.to_losses(),
         requests_per_second: rate,
-        series: tally.recorder.to_series(pool.class_names()),
+        series,
         counters: Vec::new(),
         generator: Some(generator),
         thresholds: judge_thresholds(&plan.thresholds, &response),
@@ -305,6 +308,13 @@ fn arrival_text(plan: &LoadPhase) -> String {
         "1 user".to_owned()
     } else {
         format!("{} users", plan.users)
+    };
+    let users = match plan.connections {
+        Connections {
+            keep_alive: false, ..
+        } => format!("{users}, a new connection for each request"),
+        Connections { per_user: 1, .. } => users,
+        Connections { per_user, .. } => format!("{users}, {} connections", per_user * plan.users),
     };
     match plan.arrival.schedule() {
         None => format!("closed loop, {users}"),

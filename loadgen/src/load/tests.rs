@@ -10,7 +10,9 @@ use crate::conform::Expectation;
 use crate::record::{PhaseRecord, SecondRecord};
 use crate::scenario::{ArrivalKeys, ArrivalPlan, Counted, Limit, LoadPhase, PhaseEnd};
 use crate::stop::StopSignal;
-use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
+use crate::target::{
+    Connections, PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target,
+};
 
 const FAST: ScriptedAnswer = ScriptedAnswer {
     status: 200,
@@ -40,6 +42,7 @@ async fn measured(
     };
     let plan = LoadPhase {
         users,
+        connections: Connections::default(),
         arrival: keys.plan(7).expect("arrivals"),
         mix: BTreeMap::new(),
         mix_at: String::new(),
@@ -260,6 +263,7 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
     let pool = Arc::new(pool_of(request));
     let plan = LoadPhase {
         users: 1,
+        connections: Connections::default(),
         arrival: ArrivalPlan::Closed(PhaseEnd::Requests(5)),
         mix: BTreeMap::new(),
         mix_at: String::new(),
@@ -306,6 +310,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
     let end = PhaseEnd::Duration(Duration::from_mins(1));
     let plan = LoadPhase {
         users: 2,
+        connections: Connections::default(),
         arrival: ArrivalPlan::Closed(end),
         mix: BTreeMap::new(),
         mix_at: String::new(),
