@@ -110,6 +110,11 @@ async fn a_one_second_stall_shows_in_response_time_p99_and_not_in_service_time()
         max_of(&record, "service time") >= Duration::from_secs(1),
         "the stalled request itself is kept"
     );
+    let next = crate::recorder::value_at_quantile(&service.histogram, 399.0 / 400.0);
+    assert!(
+        next.expect("a histogram") < 900_000_000,
+        "the stall is in one service time and in no other"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
