@@ -91,8 +91,8 @@ impl Target {
     ) -> Result<PreparedRequest, RequestError> {
         match self {
             Self::Http(target) => {
-                let (authority, path) = (target.authority(), target.path());
-                PreparedRequest::written(shape, token, authority, path, target.wire())
+                let (host, path) = (target.host(), target.path());
+                PreparedRequest::written(shape, token, host, path, target.wire())
             }
             Self::Function(target) => {
                 PreparedRequest::of_event(shape, token, API_HOST, "/planets", target.form())

@@ -148,6 +148,12 @@ impl HttpTarget {
         &self.authority
     }
 
+    /// The host as a request names it: without the port where that is the scheme's own (RFC 9110 §4.2.2).
+    pub(super) fn host(&self) -> &str {
+        let own = self.tls.as_ref().map_or("", |_| ":443");
+        self.authority.strip_suffix(own).unwrap_or(&self.authority)
+    }
+
     /// The path of the protected resource.
     pub fn path(&self) -> &str {
         &self.path
