@@ -69,7 +69,7 @@ async function compareTruth(tools, rate, { truthSeconds }) {
     try {
       const told = await tool.run(server.url, rate, truthSeconds);
       const truth = server.truth(tool.closed ? undefined : rate);
-      const off = (name) => (told[name] === undefined ? "-" : `${signed(told[name] / 1e3 - truth[name])} of ${truth[name].toFixed(0)}`);
+      const off = (name) => (told[name] == null ? "-" : `${signed(told[name] / 1e3 - truth[name])} of ${truth[name].toFixed(0)}`);
       rows.push({ tool: tool.name, requests: truth.count, p95: off("p95"), p99: off("p99"), p999: off("p999"), max: off("max") });
     } finally {
       await server.end();

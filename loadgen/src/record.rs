@@ -17,8 +17,9 @@ pub use conformance::{
 };
 pub use machine::Machine;
 pub use phase::{
-    BreachRecord, CounterRecord, EventRecord, GeneratorHealth, LimitRecord, MemorySample,
-    PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord, WrongDecision,
+    BreachRecord, CounterRecord, EventRecord, GeneratorHealth, LimitRecord, LossRecord,
+    MemorySample, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord,
+    WrongDecision,
 };
 pub use store::{RecordError, RecordStore, Rescued, Unplaced};
 pub use timeline::{

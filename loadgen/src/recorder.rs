@@ -105,6 +105,11 @@ pub fn check_histogram(histogram: &str) -> Result<(), RecorderError> {
     read(histogram).map(drop)
 }
 
+/// The value at a quantile of a recorded histogram, in nanoseconds.
+pub fn value_at_quantile(histogram: &str, quantile: f64) -> Result<u64, RecorderError> {
+    Ok(read(histogram)?.value_at_quantile(quantile))
+}
+
 fn read(histogram: &str) -> Result<Histogram<u64>, RecorderError> {
     let bytes = STANDARD
         .decode(histogram)

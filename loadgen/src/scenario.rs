@@ -369,8 +369,8 @@ mod tests {
                 &["line 9", "\"500/s\""],
             ),
             (
-                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\n[phase.thresholds]\np95 = \"1ms\"\n",
-                &["p95", "p99"],
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\n[phase.thresholds]\np75 = \"1ms\"\n",
+                &["p75", "p99"],
             ),
             (
                 "[[phase]]\nkind = \"cold-start\"\nsamples = \"x\"\nbudget = \"1s\"\n",

@@ -21,21 +21,25 @@ mod event;
 mod function;
 mod http;
 mod http1;
+mod http2;
 mod in_process;
 mod invoke;
 mod loss;
 mod request;
 mod scripted;
+mod stream;
 mod template;
+mod tls;
 
 pub use event::EventForm;
 pub use function::{FunctionTarget, Invoker};
-pub use http::HttpTarget;
+pub use http::{Connections, HttpTarget};
 pub use in_process::InProcessTarget;
 pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
 pub use loss::Loss;
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
+pub use tls::{TlsError, Trust};
 
 /// The host that an event names in its headers: API Gateway's own form of it.
 const API_HOST: &str = "abcdef123.execute-api.us-east-1.amazonaws.com";
@@ -91,7 +95,8 @@ impl Target {
     ) -> Result<PreparedRequest, RequestError> {
         match self {
             Self::Http(target) => {
-                PreparedRequest::new(shape, token, target.authority(), target.path())
+                let (host, path) = (target.host(), target.path());
+                PreparedRequest::written(shape, token, host, path, target.wire())
             }
             Self::Function(target) => {
                 PreparedRequest::of_event(shape, token, API_HOST, "/planets", target.form())
@@ -117,6 +122,18 @@ impl Target {
         skipped
     }
 
+    /// The same target with other connections for each user, where it has any.
+    #[must_use]
+    pub fn with_connections(&self, connections: Connections) -> Self {
+        match self {
+            Self::Http(target) => {
+                let target = HttpTarget::clone(target).with_connections(connections);
+                Self::Http(Arc::new(target))
+            }
+            Self::Function(_) | Self::Scripted(_) => self.clone(),
+        }
+    }
+
     /// Whether the policy that decides can be seen, and not only what became of it.
     pub fn shows_policy(&self) -> bool {
         matches!(self, Self::Function(_))
@@ -138,8 +155,7 @@ impl Connection {
     /// Opens what [`Self::call`] would open first, so that no sample pays for it. A failure shows in the next call.
     pub async fn warm_up(&mut self) {
         if let Self::Http(connection) = self {
-            // The next call finds out the same.
-            let _ = connection.open().await;
+            connection.warm_up().await;
         }
     }
 
@@ -257,6 +273,8 @@ pub struct Observation {
     pub fault: Option<String>,
     /// What kind of thing that was.
     pub loss: Option<Loss>,
+    /// How long a connection took to set up, where one was opened for this request; it is part of the service time.
+    pub set_up: Option<Duration>,
     /// When the request was handed to the connection; where the server had closed it, before another was opened.
     pub sent: Instant,
     /// When the last byte of the answer had been read.
@@ -309,6 +327,7 @@ impl Observation {
             cold: false,
             fault: Some(lost.reason),
             loss: Some(lost.loss),
+            set_up: None,
             sent,
             finished: Instant::now(),
             answer: None,

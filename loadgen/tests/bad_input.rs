@@ -82,7 +82,7 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
             &["--severity", "list cases"],
         ),
         (&["load", "--duration", "5"], &["--duration", "\"250ms\""]),
-        (&["load", "--threshold", "p95=1ms"], &["p95", "p99"]),
+        (&["load", "--threshold", "p75=1ms"], &["p75", "p99"]),
         (&["mint", "--case", "no::case"], &["no::case", "list cases"]),
         (&["report", "r.json"], &["r.json", "schema version 99"]),
         (&["authorizer", "invoke", "none.json"], &["none.json"]),

@@ -33,9 +33,16 @@ pub(crate) struct LoadArguments {
     /// What to measure
     #[arg(long, value_enum, default_value_t = Kind::Verification)]
     phase: Kind,
-    /// Virtual users: connections, and so the most requests in flight
+    /// Virtual users: the most requests in flight
     #[arg(long, default_value_t = 4)]
     users: usize,
+    /// Connections that the users share [default: one each]. Over HTTP/1.1 a multiple of --users, of which each user takes
+    /// its share in turn; over HTTP/2 fewer than --users, each request a stream
+    #[arg(long, value_name = "NUMBER")]
+    connections: Option<usize>,
+    /// Open a new connection for each request; its set-up is in the latency, and is shown apart, too
+    #[arg(long, conflicts_with = "connections")]
+    no_keep_alive: bool,
     #[command(flatten)]
     arrivals: ArrivalArguments,
     /// A conformance case and its weight in the mix, such as `rfc7519::aud-wrong=5`; may be given more than once
@@ -107,6 +114,16 @@ fn usage(message: String) -> Failure {
     Failure::usage(anyhow::anyhow!(message))
 }
 
+impl LoadArguments {
+    fn with_connections(&self, phase: LoadPhase) -> Result<LoadPhase, String> {
+        // Over HTTP/2 they belong to the target, whose users share them.
+        let own = self.connections.filter(|_| !self.at_url.http2);
+        phase
+            .with_connections(!self.no_keep_alive, own)
+            .map_err(|message| message.replacen("connections is", "--connections is", 1))
+    }
+}
+
 pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     if let Some(url) = &arguments.at {
         return at_url::run(url, arguments);
@@ -121,6 +138,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let arrival = keys.plan(arguments.subject.issuer.seed).map_err(usage)?;
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
     let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
+        .and_then(|phase| arguments.with_connections(phase))
         .map_err(usage)?;
     arguments.announce();
     let load = LoadPhase {

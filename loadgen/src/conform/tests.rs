@@ -351,6 +351,7 @@ fn a_declared_overreach_is_known_and_gone_when_there_is_none() {
         cold: false,
         fault: None,
         loss: None,
+        set_up: None,
         sent: now,
         finished: now,
         answer: None,

@@ -6,6 +6,8 @@ use std::time::Instant;
 use super::phase::{PhaseError, measure_target};
 use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
+use bytes::Bytes;
+
 use crate::conform::CaseRequest;
 use crate::record::{IssuerSummary, RunRecord, RunStatus, ScenarioSummary, SubjectSummary};
 use crate::scenario::LoadPhase;
@@ -22,6 +24,8 @@ pub struct UrlLoad {
     pub target: HttpTarget,
     /// The request; `{token}` stands for a token of `tokens`.
     pub request: CaseRequest,
+    /// The body of the request.
+    pub body: Bytes,
     /// Tokens that take turns; none for a request without one.
     pub tokens: Vec<String>,
     /// The answer that each request must get.
@@ -41,8 +45,8 @@ pub async fn load_url(
 ) -> Result<RunRecord, PhaseError> {
     let started = Instant::now();
     let mut record = begin(&plan);
-    let target = Target::Http(Arc::new(plan.target));
-    let shape = RequestShape::from(&plan.request);
+    let target = Target::Http(Arc::new(plan.target)).with_connections(plan.phase.connections);
+    let shape = RequestShape::from(&plan.request).with_body(plan.body);
     let tokens: &[String] = if plan.tokens.is_empty() {
         &[String::new()]
     } else {

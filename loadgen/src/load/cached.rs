@@ -61,13 +61,16 @@ async fn primed(
     context: LoadContext<'_>,
     kind: &str,
 ) -> Result<(PhaseRecord, Arc<TokenPool>), PhaseError> {
-    let pool = minted(context, |source| TokenPool::population_of(plan, source))?;
+    let pool = minted(plan, context, |source| {
+        TokenPool::population_of(plan, source)
+    })?;
     context.testbed.begin_policy_cache(plan.cache);
     let room = plan.cache.entries.unwrap_or(gateway::ENTRIES_MAX);
+    let target = context.testbed.target().with_connections(plan.connections);
     // Stopped half-way, the phase ends before its first turn.
     if let Some(primed) = context
         .stop
-        .unless_raised(prime(&pool, room, context.testbed.target()))
+        .unless_raised(prime(&pool, room, &target))
         .await
     {
         primed?;

@@ -11,7 +11,7 @@ use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
 use crate::scenario::{ArrivalPlan, CachePlan, LoadPhase, PhaseEnd, TokenPlan};
 use crate::stop::StopSignal;
-use crate::target::{RequestShape, Target};
+use crate::target::{Connections, RequestShape, Target};
 
 /// Long enough for some ten thousand requests.
 const CALIBRATION: Duration = Duration::from_millis(500);
@@ -25,6 +25,7 @@ pub async fn calibrate(
 ) -> Result<PhaseRecord, PhaseError> {
     let plan = LoadPhase {
         users,
+        connections: Connections::default(),
         arrival: ArrivalPlan::Closed(PhaseEnd::Duration(CALIBRATION)),
         mix: BTreeMap::new(),
         mix_at: String::new(),

@@ -72,6 +72,7 @@ pub async fn cold_start(
         requests: samples.right,
         wrong_decisions: samples.wrong,
         errors: samples.lost,
+        losses: Vec::new(),
         wrong_samples: samples.answers,
         requests_per_second: rate(samples.right, elapsed),
         series: SERIES

@@ -15,7 +15,7 @@ use crate::recorder::Distribution;
 use crate::scenario::{Counted, Limit, LoadPhase, Threshold};
 use crate::schedule::Schedule;
 use crate::stop::StopSignal;
-use crate::target::Target;
+use crate::target::{Connections, Target};
 use crate::testbed::{GatewayCounts, Testbed};
 
 /// A schedule kept worse than this says more about the generator than about the target.
@@ -68,7 +68,7 @@ pub async fn verification(
     plan: &LoadPhase,
     context: LoadContext<'_>,
 ) -> Result<PhaseRecord, PhaseError> {
-    let pool = minted(context, |source| TokenPool::once(plan, source))?;
+    let pool = minted(plan, context, |source| TokenPool::once(plan, source))?;
     context.testbed.begin_policy_cache(plan.cache);
     let mut record = measure("verification", plan, &pool, context).await?;
     "The authorizer decides: its keys are warm, and each token is seen for the first time."
@@ -101,13 +101,15 @@ pub(super) const MISSES: &str = "policy cache misses";
 pub(super) const REPEATS: &str = "repeated invocations";
 
 pub(super) fn minted(
+    plan: &LoadPhase,
     context: LoadContext<'_>,
     mint: impl FnOnce(PoolSource<'_>) -> Result<TokenPool, PoolError>,
 ) -> Result<Arc<TokenPool>, PhaseError> {
+    let target = &context.testbed.target().with_connections(plan.connections);
     let source = PoolSource {
         minter: context.testbed.minter(),
         catalogue: context.catalogue,
-        target: context.testbed.target(),
+        target,
         seed: context.seed,
     };
     // Minting keeps every core busy; the runtime's other tasks wait for it, and nothing is being measured.
@@ -145,8 +147,9 @@ pub(super) async fn measure(
         timeline: context.timeline,
         counted: &so_far,
     };
+    let target = testbed.target().with_connections(plan.connections);
     let measured = tokio::select! {
-        measured = measure_by(clock, kind, plan, pool, testbed.target(), context.run_started, context.stop) => measured,
+        measured = measure_by(clock, kind, plan, pool, &target, context.run_started, context.stop) => measured,
         never = course.run(&plan.events, pool, &arrival, testbed) => match never {},
     };
     let fetches = fetches();
@@ -250,6 +253,9 @@ async fn measure_by(
         tally.recorder.service()
     };
     let mut series = tally.recorder.to_series(pool.class_names());
+    if tally.set_up.count() > 0 {
+        series.push(tally.set_up.to_series("connection set-up", "all"));
+    }
     // Of all of them the distribution of all is.
     if (1..tally.right).contains(&tally.misses.count()) {
         let name = if plan.arrival.schedule().is_some() {
@@ -270,6 +276,7 @@ async fn measure_by(
         requests: tally.right,
         wrong_decisions: tally.wrong,
         errors: tally.errors,
+        losses: tally.to_losses(),
         requests_per_second: rate,
         series,
         counters: Vec::new(),
@@ -308,6 +315,13 @@ fn arrival_text(plan: &LoadPhase) -> String {
         "1 user".to_owned()
     } else {
         format!("{} users", plan.users)
+    };
+    let users = match plan.connections {
+        Connections {
+            keep_alive: false, ..
+        } => format!("{users}, a new connection for each request"),
+        Connections { per_user: 1, .. } => users,
+        Connections { per_user, .. } => format!("{users}, {} connections", per_user * plan.users),
     };
     let beside = if plan.dashboard.is_some() {
         ", goose's dashboard beside it"

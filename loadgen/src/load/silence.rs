@@ -89,6 +89,7 @@ mod tests {
                     cold: false,
                     fault: None,
                     loss: None,
+                    set_up: None,
                     sent,
                     finished: sent + Duration::from_secs(*waited),
                     answer: None,

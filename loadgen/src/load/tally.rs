@@ -1,10 +1,11 @@
 //! What one user has seen, and the sum over users.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use crate::record::WrongDecision;
+use crate::record::{LossRecord, WrongDecision};
 use crate::recorder::{Distribution, Recorder, Sample};
-use crate::target::{CacheVerdict, Observation};
+use crate::target::{CacheVerdict, Loss, Observation};
 
 use super::arrival::Turn;
 use super::phase::LATENESS_LIMIT;
@@ -24,6 +25,10 @@ pub struct Tally {
     pub wrong: u64,
     /// Requests without a decision.
     pub errors: u64,
+    /// The same by what became of them.
+    pub losses: BTreeMap<Loss, u64>,
+    /// How long connections took to set up that were opened while a request waited.
+    pub set_up: Distribution,
     /// Right answers that the gateway gave from its cache.
     pub cache_hits: u64,
     /// Latencies of the right answers for which it asked the authorizer, as thresholds take them.
@@ -52,6 +57,9 @@ impl Tally {
             self.late_starts += u64::from(lateness > LATENESS_LIMIT);
             self.lateness_max = self.lateness_max.max(lateness);
         }
+        if let Some(set_up) = answer.set_up {
+            self.set_up.record(set_up);
+        }
         let mut judged = entry.wanted.judge(answer);
         if judged == Judged::Wrong && entry.until.is_some_and(|until| answer.finished >= until) {
             judged = Judged::Outlived;
@@ -72,7 +80,13 @@ impl Tally {
                 return judged;
             }
             Judged::Wrong => self.wrong += 1,
-            Judged::Lost => self.errors += 1,
+            Judged::Lost => {
+                self.errors += 1;
+                *self
+                    .losses
+                    .entry(answer.loss.unwrap_or(Loss::NoDecision))
+                    .or_default() += 1;
+            }
             Judged::Outlived => {
                 self.outlived += 1;
                 return judged;
@@ -88,12 +102,30 @@ impl Tally {
         judged
     }
 
+    /// What became of requests without a decision, most frequent first.
+    pub fn to_losses(&self) -> Vec<LossRecord> {
+        let mut losses: Vec<_> = self
+            .losses
+            .iter()
+            .map(|(kind, count)| LossRecord {
+                kind: *kind,
+                count: *count,
+            })
+            .collect();
+        losses.sort_by_key(|loss| std::cmp::Reverse(loss.count));
+        losses
+    }
+
     /// Adds another user's tally.
     pub fn merge(&mut self, other: Self) {
         self.recorder.merge(&other.recorder);
         self.right += other.right;
         self.wrong += other.wrong;
         self.errors += other.errors;
+        for (loss, count) in other.losses {
+            *self.losses.entry(loss).or_default() += count;
+        }
+        self.set_up.merge(&other.set_up);
         self.cache_hits += other.cache_hits;
         self.misses.merge(&other.misses);
         self.outlived += other.outlived;

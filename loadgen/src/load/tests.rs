@@ -12,7 +12,9 @@ use crate::scenario::{
     ArrivalKeys, ArrivalPlan, CachePlan, Counted, Limit, LoadPhase, PhaseEnd, TokenPlan,
 };
 use crate::stop::StopSignal;
-use crate::target::{PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target};
+use crate::target::{
+    Connections, PreparedRequest, RequestShape, ScriptedAnswer, ScriptedTarget, Target,
+};
 
 const FAST: ScriptedAnswer = ScriptedAnswer {
     status: 200,
@@ -42,6 +44,7 @@ async fn measured(
     };
     let plan = LoadPhase {
         users,
+        connections: Connections::default(),
         arrival: keys.plan(7).expect("arrivals"),
         mix: BTreeMap::new(),
         mix_at: String::new(),
@@ -112,6 +115,11 @@ async fn a_one_second_stall_shows_in_response_time_p99_and_not_in_service_time()
     assert!(
         max_of(&record, "service time") >= Duration::from_secs(1),
         "the stalled request itself is kept"
+    );
+    let next = crate::recorder::value_at_quantile(&service.histogram, 399.0 / 400.0);
+    assert!(
+        next.expect("a histogram") < 900_000_000,
+        "the stall is in one service time and in no other"
     );
 }
 
@@ -311,6 +319,7 @@ async fn a_stop_signal_does_not_wait_for_an_answer() {
     let pool = Arc::new(pool_of(request));
     let plan = LoadPhase {
         users: 1,
+        connections: Connections::default(),
         arrival: ArrivalPlan::Closed(PhaseEnd::Requests(5)),
         mix: BTreeMap::new(),
         mix_at: String::new(),
@@ -361,6 +370,7 @@ async fn a_stop_signal_ends_a_phase_and_keeps_what_it_measured() {
     let end = PhaseEnd::Duration(Duration::from_mins(1));
     let plan = LoadPhase {
         users: 2,
+        connections: Connections::default(),
         arrival: ArrivalPlan::Closed(end),
         mix: BTreeMap::new(),
         mix_at: String::new(),

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use goose::GooseAttack;
+use goose::client::GooseClientBuilder;
 use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use tokio::sync::Barrier;
@@ -38,7 +39,7 @@ const UNUSED_HOST: &str = "http://127.0.0.1/";
 const IDLE: Duration = Duration::from_millis(20);
 
 /// Users share so many tallies: each is some 100 KB, and users on different threads should seldom meet at one.
-const TALLIES: usize = 32;
+const TALLIES: usize = 16;
 
 /// Goose's switch for ending an attack is one for the process, so there is one attack at a time.
 static ATTACK: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
@@ -217,6 +218,10 @@ pub async fn drive(
     let scenario =
         Scenario::new("authorized requests").register_transaction(Transaction::new(session));
     let attack = GooseAttack::initialize_with_config(configuration(users, dashboard))
+        // One for all, since none is asked: a client of its own for each of a thousand users would be most of the memory.
+        .and_then(|attack| {
+            attack.set_client_builder_without_cookies(GooseClientBuilder::new().without_cookies())
+        })
         .map_err(|error| LoadError::Goose(Box::new(error)))?
         .register_scenario(scenario);
     // Boxed: an attack is 20 KB of state, which every caller's future would carry.

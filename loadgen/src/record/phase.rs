@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::timeline::SecondRecord;
+use crate::target::Loss;
 
 /// One measured phase.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct PhaseRecord {
     pub wrong_decisions: u64,
     /// Requests without a decision (connection lost, time-out, server error); they are in no histogram.
     pub errors: u64,
+    /// What became of the requests without a decision, most frequent first; their numbers add up to `errors`.
+    #[serde(default)]
+    pub losses: Vec<LossRecord>,
     /// Up to ten of the wrong decisions and errors, so that a reader sees what they were.
     pub wrong_samples: Vec<WrongDecision>,
     /// Right answers per second over the measured part.
@@ -94,6 +98,16 @@ pub struct TokensRecord {
     pub by_next_key: u64,
     /// Answers to tokens that had come to their end by then: they say nothing of the target, and the phase is invalid.
     pub outlived: u64,
+}
+
+/// Requests without a decision, of one kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LossRecord {
+    /// What became of them.
+    pub kind: Loss,
+    /// How many.
+    pub count: u64,
 }
 
 /// Something that happened during a phase.

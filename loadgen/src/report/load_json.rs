@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::figures::Quantile;
 use crate::record::{PhaseRecord, RunRecord, SeriesRecord};
+use crate::recorder;
 
 /// The object, ending with a line break. `latency_us` is response time in an open loop, service time in a closed one.
 pub(super) fn text(record: &RunRecord) -> String {
@@ -44,8 +45,11 @@ fn of_phase(phase: &PhaseRecord) -> serde_json::Map<String, Value> {
     members.insert("interrupted".to_owned(), json!(phase.interrupted));
     members.insert("unexpected".to_owned(), json!(phase.wrong_decisions));
     members.insert("lost".to_owned(), json!(phase.errors));
+    members.insert("lost_by".to_owned(), json!(phase.losses));
     members.insert("latency_us".to_owned(), json!(latency.and_then(quantiles)));
     members.insert("service_us".to_owned(), json!(service.and_then(quantiles)));
+    let set_up = series("connection set-up").and_then(quantiles);
+    members.insert("connection_us".to_owned(), json!(set_up));
     members.insert("samples".to_owned(), json!(phase.wrong_samples));
     if let Some(generator) = generator {
         members.insert(
@@ -76,6 +80,11 @@ fn quantiles(series: &SeriesRecord) -> Option<Value> {
         json!({
             "p50": at(Quantile::P50),
             "p90": at(Quantile::P90),
+            // Not a column of the record, but of its histogram.
+            "p95": recorder::value_at_quantile(&series.histogram, 0.95)
+                .ok()
+                .filter(|_| series.count >= 20)
+                .map(micros),
             "p99": at(Quantile::P99),
             "p999": at(Quantile::P999),
             "max": micros(series.max_ns),

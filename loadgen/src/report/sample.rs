@@ -116,6 +116,7 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         requests: samples,
         wrong_decisions: 0,
         errors: 0,
+        losses: Vec::new(),
         wrong_samples: Vec::new(),
         requests_per_second: 1000.0,
         series: vec![

@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 
 use super::TerminalStyle;
 use super::figures::{Quantile, duration, rate};
-use crate::record::{PhaseRecord, RunRecord};
+use crate::record::{LossRecord, PhaseRecord, RunRecord};
 use crate::verdict;
 
 mod conformance;
@@ -118,6 +118,7 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
         {
             let _ = writeln!(text, "{}: INVALID, {invalid}", phase.label());
         }
+        lost(text, phase);
         course(text, phase);
         for sample in &phase.wrong_samples {
             let _ = writeln!(
@@ -136,6 +137,15 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
             "{} was not measured: {}",
             skipped.kind, skipped.reason
         );
+    }
+}
+
+/// What became of the requests without a decision.
+fn lost(text: &mut String, phase: &PhaseRecord) {
+    if !phase.losses.is_empty() {
+        let kind = |loss: &LossRecord| format!("{} {}", loss.count, loss.kind.words());
+        let kinds: Vec<_> = phase.losses.iter().map(kind).collect();
+        let _ = writeln!(text, "{}: lost: {}", phase.label(), kinds.join(", "));
     }
 }
 

@@ -15,9 +15,13 @@ use super::course::{Counted, Event, Limit, RawEvent, events, limits};
 use super::tokens::{CachePlan, Popularity, RawTokens, TokenPlan};
 use super::units::{DurationText, RateText, WholeNumber};
 use crate::conform::GENUINE;
+use crate::target::Connections;
 
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;
+
+/// More connections than this from one address run into the limit of its ports.
+const CONNECTIONS_LIMIT: usize = 16_384;
 
 /// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
 pub const TOKENS_LIMIT: u64 = 200_000;
@@ -100,6 +104,8 @@ pub struct ColdStartPhase {
 pub struct LoadPhase {
     /// Virtual users: connections, and so the most requests in flight.
     pub users: usize,
+    /// What users do with connections over HTTP/1.1.
+    pub connections: Connections,
     /// How requests arrive.
     pub arrival: ArrivalPlan,
     /// Case ids with their weights; the plain genuine token alone when empty.
@@ -151,6 +157,7 @@ impl LoadPhase {
         }
         Ok(Self {
             users,
+            connections: Connections::default(),
             arrival,
             mix,
             mix_at: "--mix".to_owned(),
@@ -178,20 +185,51 @@ impl LoadPhase {
             ArrivalPlan::Open(schedule) => Some(schedule.length()),
         }
     }
+
+    /// The same phase with a number of connections that the users share evenly, or with a new one for each request.
+    pub fn with_connections(
+        self,
+        keep_alive: bool,
+        connections: Option<usize>,
+    ) -> Result<Self, String> {
+        let users = self.users;
+        let all = connections.unwrap_or(users);
+        if all < users || !all.is_multiple_of(users) || all > CONNECTIONS_LIMIT {
+            return Err(format!(
+                "connections is {all}; it takes a multiple of users, which is {users}, up to {CONNECTIONS_LIMIT}: over \
+                 HTTP/1.1 a request has its connection to itself"
+            ));
+        }
+        if !keep_alive && connections.is_some() {
+            return Err(
+                "without keep-alive each request has a connection of its own, so connections says nothing"
+                    .to_owned(),
+            );
+        }
+        let connections = Connections {
+            keep_alive,
+            per_user: all / users,
+        };
+        Ok(Self {
+            connections,
+            ..self
+        })
+    }
 }
 
 impl Threshold {
-    /// A limit on a quantile by its name: `p50`, `p90`, `p99`, `p999`.
+    /// A limit on a quantile by its name: `p50`, `p90`, `p95`, `p99`, `p999`, `max`.
     pub fn new(name: &str, limit: Duration) -> Result<Self, String> {
         let quantile = match name {
             "p50" => 0.5,
             "p90" => 0.9,
+            "p95" => 0.95,
             "p99" => 0.99,
             "p999" => 0.999,
             "max" => 1.0,
             other => {
                 return Err(format!(
-                    "threshold {other:?} is unknown; there are p50, p90, p99, p999 and max"
+                    "threshold {other:?} is unknown; there are p50, p90, p95, p99, p999 and max"
                 ));
             }
         };
@@ -220,6 +258,8 @@ pub(super) struct RawPhase {
     samples: Option<WholeNumber>,
     budget: Option<DurationText>,
     users: Option<WholeNumber>,
+    connections: Option<WholeNumber>,
+    keep_alive: Option<bool>,
     rate: Option<RateText>,
     duration: Option<DurationText>,
     requests: Option<WholeNumber>,
@@ -272,6 +312,8 @@ impl RawPhase {
 
     fn into_cold_start(self) -> Result<ColdStartPhase, String> {
         if self.users.is_some()
+            || self.connections.is_some()
+            || self.keep_alive.is_some()
             || self.rate.is_some()
             || self.duration.is_some()
             || self.requests.is_some()
@@ -279,7 +321,7 @@ impl RawPhase {
             || !self.stages.is_empty()
             || self.replay.is_some()
         {
-            return Err("a cold-start phase takes samples and budget; users, rate, stages, replay, arrivals, duration and \
+            return Err("a cold-start phase takes samples and budget; users, connections, keep_alive, rate, stages, replay, arrivals, duration and \
                         requests are for verification and cache-hit"
                 .to_owned());
         }
@@ -376,7 +418,10 @@ impl RawPhase {
             fail_fast: self.fail_fast.unwrap_or(false),
             tokens,
             cache,
-            ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?
+            ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?.with_connections(
+                self.keep_alive.unwrap_or(true),
+                self.connections.map(WholeNumber::size),
+            )?
         };
         if self.fail_fast == Some(true) && load.thresholds.is_empty() && load.limits.is_empty() {
             return Err(format!(

@@ -211,6 +211,7 @@ impl Judged {
             cold,
             loss: self.fault.is_some().then_some(Loss::NoDecision),
             fault: self.fault,
+            set_up: None,
             sent,
             finished,
             answer: None,

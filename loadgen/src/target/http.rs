@@ -1,13 +1,21 @@
 //! An HTTP/1.1 target on a connection that one user holds.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http::Request;
+use http_body_util::Full;
 use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
 use super::http1::{Head, Http1, Received};
+use super::http2::Http2;
 use super::loss::{Loss, Lost};
+use super::request::Wire;
+use super::stream::Stream;
+use super::tls::{Tls, TlsError, Trust};
 use super::{Answer, Decision, Observation, PreparedRequest};
 
 /// The longest wait for one answer of a server. API Gateway's own ceiling for an integration is 29 s; a verifier that
@@ -20,13 +28,38 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most that is kept of one answer's body: a protected resource's error page has no reason to be longer.
 const BODY_LIMIT: usize = 1024 * 1024;
 
+/// Spreads users over the connections that they share.
+static NEXT_USER: AtomicUsize = AtomicUsize::new(0);
+
 /// A server on a socket.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct HttpTarget {
     authority: String,
     path: String,
     answer_timeout: Duration,
     behind_gateway: bool,
+    tls: Option<Tls>,
+    connections: Connections,
+    /// The connections of HTTP/2, which users share; none where HTTP/1.1 is spoken.
+    http2: Vec<Http2>,
+}
+
+/// The connections of a user over HTTP/1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Connections {
+    /// Whether one is used again for the next request.
+    pub keep_alive: bool,
+    /// How many a user holds, over which its requests take turns.
+    pub per_user: usize,
+}
+
+impl Default for Connections {
+    fn default() -> Self {
+        Self {
+            keep_alive: true,
+            per_user: 1,
+        }
+    }
 }
 
 impl HttpTarget {
@@ -37,6 +70,9 @@ impl HttpTarget {
             path: path.into(),
             answer_timeout: ANSWER_TIMEOUT,
             behind_gateway: false,
+            tls: None,
+            connections: Connections::default(),
+            http2: Vec::new(),
         }
     }
 
@@ -58,13 +94,53 @@ impl HttpTarget {
         }
     }
 
+    /// The same target with other connections for each user.
+    #[must_use]
+    pub fn with_connections(self, connections: Connections) -> Self {
+        Self {
+            connections,
+            ..self
+        }
+    }
+
+    /// The same target over HTTP/2, on so many connections that all users share. Before [`Self::over_tls`], which agrees on it.
+    #[must_use]
+    pub fn over_http2(self, connections: usize) -> Self {
+        Self {
+            http2: (0..connections.max(1)).map(|_| Http2::default()).collect(),
+            ..self
+        }
+    }
+
+    /// The same target over TLS.
+    pub fn over_tls(self, trust: &Trust) -> Result<Self, TlsError> {
+        let host = self
+            .authority
+            .rsplit_once(':')
+            .map_or(&*self.authority, |(host, _)| host);
+        Ok(Self {
+            tls: Some(Tls::new(host, trust, !self.http2.is_empty())?),
+            ..self
+        })
+    }
+
     /// Whether a gateway before it writes its answers.
     pub(super) fn is_behind_gateway(&self) -> bool {
         self.behind_gateway
     }
 
-    async fn connect(&self) -> Result<Http1<TcpStream>, Lost> {
-        socket(&self.authority).await.map(Http1::new)
+    /// A connected stream, in TLS where the target is.
+    pub(super) async fn stream(&self) -> Result<Stream, Lost> {
+        let stream = socket(&self.authority).await?;
+        let Some(tls) = &self.tls else {
+            return Ok(Stream::Plain(stream));
+        };
+        let handshake = tokio::time::timeout(CONNECT_TIMEOUT, tls.handshake(stream)).await;
+        let Ok(stream) = handshake else {
+            let reason = format!("no TLS handshake within {CONNECT_TIMEOUT:?}");
+            return Err(Lost::new(Loss::Tls, reason));
+        };
+        Ok(Stream::Tls(Box::new(stream?)))
     }
 
     /// `host:port`.
@@ -72,39 +148,79 @@ impl HttpTarget {
         &self.authority
     }
 
+    /// The host as a request names it: without the port where that is the scheme's own (RFC 9110 §4.2.2).
+    pub(super) fn host(&self) -> &str {
+        let own = self.tls.as_ref().map_or("", |_| ":443");
+        self.authority.strip_suffix(own).unwrap_or(&self.authority)
+    }
+
     /// The path of the protected resource.
     pub fn path(&self) -> &str {
         &self.path
     }
+
+    /// How a request has to be written.
+    pub(super) fn wire(&self) -> Wire {
+        match (self.http2.is_empty(), &self.tls) {
+            (true, _) => Wire::Http1 {
+                keep_alive: self.connections.keep_alive,
+            },
+            (false, None) => Wire::Http2("http"),
+            (false, Some(_)) => Wire::Http2("https"),
+        }
+    }
 }
 
-/// A kept-open connection. It is opened again when the server has closed it.
+/// A user's connections. Each is opened again when the server has closed it.
 #[derive(Debug)]
 pub struct HttpConnection {
     target: Arc<HttpTarget>,
-    kept: Option<Http1<TcpStream>>,
+    kept: Vec<Option<Http1<Stream>>>,
+    /// Whose turn is next.
+    turn: usize,
+    http2: Option<Http2>,
     deadline: Deadline,
 }
 
 impl HttpConnection {
     pub(super) fn new(target: Arc<HttpTarget>) -> Self {
+        // Users are told apart by nothing here, and chance is as even as turns would be.
+        let place = NEXT_USER.fetch_add(1, Ordering::Relaxed);
+        let http2 = target.http2.get(place % target.http2.len().max(1)).cloned();
         Self {
+            kept: (0..target.connections.per_user.max(1))
+                .map(|_| None)
+                .collect(),
+            turn: 0,
+            http2,
             target,
-            kept: None,
             deadline: Deadline::new(),
         }
     }
 
-    /// Makes sure that there is a connection that can take a request.
-    pub(super) async fn open(&mut self) -> Result<(), Lost> {
-        if let Some(kept) = &mut self.kept {
-            if kept.is_idle().await {
-                return Ok(());
+    /// Opens what the first calls would open. A failure shows in them.
+    pub(super) async fn warm_up(&mut self) {
+        if let Some(http2) = &self.http2 {
+            let _ = http2.open(&self.target).await;
+        } else if self.target.connections.keep_alive {
+            for place in 0..self.kept.len() {
+                let _ = self.open(place).await;
             }
-            self.kept = None;
         }
-        self.kept = Some(self.target.connect().await?);
-        Ok(())
+    }
+
+    /// Makes sure that there is a connection that can take a request; says how long it took where one was opened.
+    async fn open(&mut self, place: usize) -> Result<Option<Duration>, Lost> {
+        let kept = &mut self.kept[place];
+        if let Some(open) = kept
+            && open.is_idle().await
+        {
+            return Ok(None);
+        }
+        *kept = None;
+        let began = Instant::now();
+        *kept = Some(Http1::new(self.target.stream().await?));
+        Ok(Some(began.elapsed()))
     }
 
     /// Asks once. A connection that the server has closed is opened again after the clock has started: a client of this
@@ -112,42 +228,84 @@ impl HttpConnection {
     pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
         let sent = Instant::now();
         let keep = request.keeps_answer();
-        match self.exchange(request, keep, sent).await {
+        let mut set_up = None;
+        let asked = match (&self.http2, request.http2()) {
+            (Some(http2), Some(message)) => {
+                let (http2, message) = (http2.clone(), message.clone());
+                self.ask_http2(&http2, message, keep, sent, &mut set_up)
+                    .await
+            }
+            _ if request.is_alone() => self.ask_alone(request, keep, sent).await,
+            _ => self.ask(request, keep, sent, &mut set_up).await,
+        };
+        let observation = match asked {
             Ok(received) => observe(received, keep, sent),
             Err(lost) => Observation::lost(lost, sent),
+        };
+        Observation {
+            set_up,
+            ..observation
         }
     }
 
-    async fn exchange(
+    async fn ask(
+        &mut self,
+        request: &PreparedRequest,
+        keep: bool,
+        sent: Instant,
+        set_up: &mut Option<Duration>,
+    ) -> Result<Received, Lost> {
+        let place = self.turn;
+        self.turn = (place + 1) % self.kept.len();
+        *set_up = self.open(place).await?;
+        let patience = self.target.answer_timeout;
+        let kept = &mut self.kept[place];
+        let connection = kept
+            .as_mut()
+            .ok_or_else(|| Lost::new(Loss::Unreachable, "no connection"))?;
+        let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
+        let answered = self.deadline.until(sent + patience, exchange).await;
+        let answered = answered.unwrap_or_else(|| Err(timed_out(patience)));
+        let reusable = answered.as_ref().is_ok_and(|received| received.reusable);
+        if !(reusable && self.target.connections.keep_alive) {
+            *kept = None;
+        }
+        answered
+    }
+
+    /// What is left on a connection after odd bytes is nobody's: they get one of their own.
+    async fn ask_alone(
         &mut self,
         request: &PreparedRequest,
         keep: bool,
         sent: Instant,
     ) -> Result<Received, Lost> {
-        // What is left on a connection after odd bytes is nobody's: they get one of their own.
-        let mut alone = None;
-        let connection = if request.is_alone() {
-            alone.insert(self.target.connect().await?)
-        } else {
-            self.open().await?;
-            self.kept
-                .as_mut()
-                .ok_or_else(|| Lost::new(Loss::Unreachable, "no connection"))?
-        };
+        let mut connection = Http1::new(self.target.stream().await?);
         let patience = self.target.answer_timeout;
         let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
-        let answered = match self.deadline.until(sent + patience, exchange).await {
-            Some(answered) => answered,
-            None => Err(Lost::new(
-                Loss::TimedOut,
-                format!("no answer within {patience:?}"),
-            )),
-        };
-        if alone.is_none() && !answered.as_ref().is_ok_and(|received| received.reusable) {
-            self.kept = None;
-        }
-        answered
+        let answered = self.deadline.until(sent + patience, exchange).await;
+        answered.unwrap_or_else(|| Err(timed_out(patience)))
     }
+
+    async fn ask_http2(
+        &mut self,
+        http2: &Http2,
+        request: Request<Full<Bytes>>,
+        keep: bool,
+        sent: Instant,
+        set_up: &mut Option<Duration>,
+    ) -> Result<Received, Lost> {
+        let (sender, opened) = http2.open(&self.target).await?;
+        *set_up = opened;
+        let patience = self.target.answer_timeout;
+        let exchange = Http2::exchange(sender, request, keep.then_some(BODY_LIMIT));
+        let answered = self.deadline.until(sent + patience, exchange).await;
+        answered.unwrap_or_else(|| Err(timed_out(patience)))
+    }
+}
+
+fn timed_out(patience: Duration) -> Lost {
+    Lost::new(Loss::TimedOut, format!("no answer within {patience:?}"))
 }
 
 /// A connected socket. A request is one small write; waiting to fill a segment would be measured as the target's latency.
@@ -181,6 +339,7 @@ fn observe(received: Received, keep: bool, sent: Instant) -> Observation {
         cold: head.cold,
         loss: fault.is_some().then_some(Loss::NoDecision),
         fault,
+        set_up: None,
         sent,
         finished,
         answer: keep.then(|| {

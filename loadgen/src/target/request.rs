@@ -1,7 +1,8 @@
 //! A request before and after its token is filled in. Everything is parsed here, before any clock starts.
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body_util::Full;
 
 use super::event::{Caller, Event, EventForm};
 use super::template::Values;
@@ -15,6 +16,7 @@ pub struct RequestShape {
     event: Option<CaseEvent>,
     /// What is appended to the target's own path.
     below: String,
+    body: Bytes,
 }
 
 impl From<&CaseRequest> for RequestShape {
@@ -53,6 +55,12 @@ impl RequestShape {
     #[must_use]
     pub fn with_second(self, second: Option<String>) -> Self {
         Self { second, ..self }
+    }
+
+    /// The same shape with a body.
+    #[must_use]
+    pub fn with_body(self, body: Bytes) -> Self {
+        Self { body, ..self }
     }
 
     /// Whether the shape with this token is a request at all.
@@ -117,21 +125,40 @@ enum Message {
     Alone(Bytes),
     /// The event of a function; none where API Gateway would not ask it.
     Event(Option<Event>),
+    /// A request of HTTP/2, which a library writes.
+    Http2(Box<Request<Full<Bytes>>>),
     /// The bytes of a request like any, on a connection that others share.
     Plain(Bytes),
 }
 
 impl PreparedRequest {
-    /// Fills a shape, for a socket.
+    /// Fills a shape, for a socket that is kept open.
     pub(super) fn new(
         shape: &RequestShape,
         token: &str,
         authority: &str,
         path: &str,
     ) -> Result<Self, RequestError> {
-        let message = match Parts::fill(shape, token, authority, path)? {
-            Written::Raw(bytes) => Message::Alone(bytes),
-            Written::Parts(parts) => Message::Plain(parts.to_bytes()),
+        let wire = Wire::Http1 { keep_alive: true };
+        Self::written(shape, token, authority, path, wire)
+    }
+
+    /// Fills a shape, for a socket.
+    pub(super) fn written(
+        shape: &RequestShape,
+        token: &str,
+        authority: &str,
+        path: &str,
+        wire: Wire,
+    ) -> Result<Self, RequestError> {
+        let message = match (Parts::fill(shape, token, authority, path)?, wire) {
+            (Written::Raw(bytes), _) => Message::Alone(bytes),
+            (Written::Parts(parts), Wire::Http1 { keep_alive }) => {
+                Message::Plain(parts.to_bytes(keep_alive))
+            }
+            (Written::Parts(parts), Wire::Http2(scheme)) => {
+                Message::Http2(Box::new(parts.into_http2(scheme, authority)?))
+            }
         };
         Ok(Self {
             message,
@@ -183,7 +210,7 @@ impl PreparedRequest {
     pub fn bytes(&self) -> &[u8] {
         match &self.message {
             Message::Alone(bytes) | Message::Plain(bytes) => bytes,
-            Message::Event(_) => &[],
+            Message::Event(_) | Message::Http2(_) => &[],
         }
     }
 
@@ -196,7 +223,15 @@ impl PreparedRequest {
     pub(super) fn event(&self) -> Option<&Event> {
         match &self.message {
             Message::Event(event) => event.as_ref(),
-            Message::Alone(_) | Message::Plain(_) => None,
+            Message::Alone(_) | Message::Http2(_) | Message::Plain(_) => None,
+        }
+    }
+
+    /// The request of HTTP/2, where that is spoken.
+    pub(super) fn http2(&self) -> Option<&Request<Full<Bytes>>> {
+        match &self.message {
+            Message::Http2(request) => Some(request),
+            Message::Alone(_) | Message::Event(_) | Message::Plain(_) => None,
         }
     }
 
@@ -212,9 +247,18 @@ impl PreparedRequest {
     }
 }
 
+/// How a request is written.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Wire {
+    /// As bytes, with or without the wish that the connection stays open.
+    Http1 { keep_alive: bool },
+    /// By a library, under this scheme.
+    Http2(&'static str),
+}
+
 /// A filled shape, before it is known where it goes.
 enum Written {
-    Parts(Parts),
+    Parts(Box<Parts>),
     Raw(Bytes),
 }
 
@@ -224,6 +268,7 @@ struct Parts {
     uri: Uri,
     headers: HeaderMap,
     authorization: Option<String>,
+    body: Bytes,
 }
 
 impl Parts {
@@ -254,16 +299,17 @@ impl Parts {
             Some("$absent") => None,
             Some(value) => Some(values.fill(value)?),
         };
-        Ok(Written::Parts(Self {
+        Ok(Written::Parts(Box::new(Self {
             method: method(case)?,
             uri: uri(case, values)?,
             headers: headers(case, authorization.as_deref(), values)?,
+            body: shape.body.clone(),
             authorization: authorization.map(|value| String::from_utf8_lossy(&value).into_owned()),
-        }))
+        })))
     }
 
     /// The message (RFC 9112 §3 and §5), written once, so that nothing is left to do when it is sent.
-    fn to_bytes(&self) -> Bytes {
+    fn to_bytes(&self, keep_alive: bool) -> Bytes {
         let mut bytes = Vec::new();
         bytes.extend_from_slice(format!("{} {} HTTP/1.1\r\n", self.method, self.uri).as_bytes());
         for (name, value) in &self.headers {
@@ -272,8 +318,42 @@ impl Parts {
             bytes.extend_from_slice(value.as_bytes());
             bytes.extend_from_slice(b"\r\n");
         }
+        if !keep_alive {
+            bytes.extend_from_slice(b"connection: close\r\n");
+        }
+        if self.says_length() {
+            let length = format!("content-length: {}\r\n", self.body.len());
+            bytes.extend_from_slice(length.as_bytes());
+        }
         bytes.extend_from_slice(b"\r\n");
+        bytes.extend_from_slice(&self.body);
         bytes.into()
+    }
+
+    /// Whether the length has to be said and nobody has: of a body, and of none where the method asks for one (RFC 9110 §8.6).
+    fn says_length(&self) -> bool {
+        let expected = [Method::PATCH, Method::POST, Method::PUT].contains(&self.method);
+        let said = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING];
+        (expected || !self.body.is_empty())
+            && !said.iter().any(|name| self.headers.contains_key(name))
+    }
+
+    /// The message of HTTP/2, whose target is absolute and stands for the Host field (RFC 9113 §8.3.1).
+    fn into_http2(
+        mut self,
+        scheme: &str,
+        authority: &str,
+    ) -> Result<Request<Full<Bytes>>, RequestError> {
+        let path = format!("{scheme}://{authority}{}", self.uri);
+        self.headers.remove(header::HOST);
+        let mut request = Request::new(Full::new(self.body));
+        *request.method_mut() = self.method;
+        *request.headers_mut() = self.headers;
+        *request.uri_mut() = path.parse().map_err(|error| RequestError::Path {
+            reason: format!("{error}"),
+            path,
+        })?;
+        Ok(request)
     }
 }
 

@@ -56,6 +56,7 @@ impl ScriptedTarget {
             cold: false,
             fault: (decision == Decision::Fault).then(|| "scripted".to_owned()),
             loss: (decision == Decision::Fault).then_some(Loss::NoDecision),
+            set_up: None,
             sent,
             finished: Instant::now(),
             answer: None,

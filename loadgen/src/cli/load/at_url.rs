@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use clap::Args;
+use http::Uri;
+use http::uri::PathAndQuery;
 use loadgen::conform::CaseRequest;
 use loadgen::load::{Needed, PoolFile, PoolFileError, Timeline, UrlLoad, Wanted, load_url};
 use loadgen::progress::Progress;
@@ -14,8 +17,7 @@ use loadgen::report;
 use loadgen::run::Finished;
 use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
-use loadgen::subject::{Subject, SubjectKind};
-use loadgen::target::HttpTarget;
+use loadgen::target::{HttpTarget, Trust};
 
 use super::{LoadArguments, usage};
 use crate::cli::{Failure, output, run};
@@ -29,9 +31,27 @@ pub(super) struct UrlArguments {
     /// more than once
     #[arg(short = 'H', long, value_name = "NAME: VALUE", requires = "at", value_parser = parse_header)]
     header: Vec<(String, String)>,
-    /// The method
+    /// The method [default: GET, or POST with --data]
     #[arg(short = 'X', long, value_name = "METHOD", requires = "at")]
     method: Option<String>,
+    /// The body of each request, or @FILE for the bytes of a file; sent as application/x-www-form-urlencoded unless --header
+    /// says otherwise
+    #[arg(short = 'd', long, value_name = "TEXT", requires = "at")]
+    data: Option<String>,
+    /// Speak HTTP/2: at once over http, agreed on by ALPN over https
+    #[arg(long, requires = "at", conflicts_with = "no_keep_alive")]
+    pub(super) http2: bool,
+    /// Believe any certificate of an https server
+    #[arg(long, requires = "at")]
+    insecure: bool,
+    /// A PEM file of the authorities that an https server's certificate may come from [default: Mozilla's]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "at",
+        conflicts_with = "insecure"
+    )]
+    ca_file: Option<PathBuf>,
     /// The status that each answer must have [default: any 2xx]
     #[arg(long, value_name = "STATUS", requires = "at", value_parser = clap::value_parser!(u16).range(100..=999))]
     expect: Option<u16>,
@@ -107,12 +127,73 @@ fn print(record: &RunRecord, json: bool) -> Result<(), Failure> {
     })
 }
 
-fn server(url: &str) -> Result<HttpTarget, Failure> {
-    match Subject::at_url(url).map(|subject| subject.kind) {
-        Ok(SubjectKind::HttpUrl { authority, path }) => Ok(HttpTarget::new(authority, path)),
-        Ok(_) => Err(usage(format!("{url}: load is put on an HTTP server"))),
-        Err(error) => Err(usage(error.to_string().replacen("--url: ", "", 1))),
+fn server(url: &str, arguments: &LoadArguments) -> Result<HttpTarget, Failure> {
+    let wrong = || {
+        usage(format!(
+            "url {url:?} is not of the form http://host:port/path or https://host/path"
+        ))
+    };
+    let flags = &arguments.at_url;
+    let uri: Uri = url.parse().map_err(|_| wrong())?;
+    let (port, tls) = match uri.scheme_str() {
+        Some("http") => (80, false),
+        Some("https") => (443, true),
+        _ => return Err(wrong()),
+    };
+    let host = uri
+        .host()
+        .filter(|host| !host.is_empty())
+        .ok_or_else(wrong)?;
+    let authority = format!("{host}:{}", uri.port_u16().unwrap_or(port));
+    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
+    let mut target = HttpTarget::new(authority, path);
+    if flags.http2 {
+        let connections = arguments.connections.unwrap_or(arguments.users);
+        if connections == 0 || connections > arguments.users {
+            return Err(usage(format!(
+                "--connections is {connections}; over HTTP/2 it takes 1 to --users, which is {}: users share connections",
+                arguments.users
+            )));
+        }
+        target = target.over_http2(connections);
     }
+    if !tls {
+        if flags.insecure || flags.ca_file.is_some() {
+            return Err(usage(format!(
+                "--insecure and --ca-file are for https, and {url} is not"
+            )));
+        }
+        return Ok(target);
+    }
+    let trust = match &flags.ca_file {
+        Some(file) => Trust::Authorities(file.clone()),
+        None if flags.insecure => Trust::Anyone,
+        None => Trust::Public,
+    };
+    target
+        .over_tls(&trust)
+        .map_err(|error| usage(error.to_string()))
+}
+
+/// The body, and a content type where no header field gives one.
+fn body(flags: &UrlArguments) -> Result<(Bytes, Option<(String, String)>), Failure> {
+    let Some(data) = &flags.data else {
+        return Ok((Bytes::new(), None));
+    };
+    let body = match data.strip_prefix('@') {
+        None => data.clone().into(),
+        Some(file) => std::fs::read(file)
+            .map_err(|error| usage(format!("--data @{file}: {error}")))?
+            .into(),
+    };
+    let given = |(name, _): &(String, String)| name.eq_ignore_ascii_case("content-type");
+    let content_type = (!flags.header.iter().any(given)).then(|| {
+        (
+            "content-type".to_owned(),
+            "application/x-www-form-urlencoded".to_owned(),
+        )
+    });
+    Ok((body, content_type))
 }
 
 fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
@@ -128,6 +209,7 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         BTreeMap::new(),
         arguments.threshold.clone(),
     )
+    .and_then(|phase| arguments.with_connections(phase))
     .map_err(usage)?;
     let tokens = match &flags.token_pool {
         None => Vec::new(),
@@ -148,15 +230,18 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         ));
     }
     let bearer = !tokens.is_empty() && !placed;
+    let (body, content_type) = body(flags)?;
+    let post = || flags.data.as_ref().map(|_| "POST".to_owned());
     Ok(UrlLoad {
         url: url.to_owned(),
-        target: server(url)?,
+        target: server(url, arguments)?,
         request: CaseRequest {
             authorization: (!bearer).then(|| "$absent".to_owned()),
-            headers: flags.header.clone(),
-            method: flags.method.clone(),
+            headers: flags.header.iter().cloned().chain(content_type).collect(),
+            method: flags.method.clone().or_else(post),
             ..CaseRequest::default()
         },
+        body,
         tokens,
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
         phase: LoadPhase {

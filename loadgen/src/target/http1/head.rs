@@ -46,6 +46,37 @@ struct Framing<'a> {
 }
 
 impl Head {
+    /// The head of an answer that another protocol has framed.
+    pub(in crate::target) fn framed(status: u16, fields: HeaderMap) -> Self {
+        let mut head = Self {
+            body: Body::Length(0),
+            persistent: true,
+            ..Self::of_status(status)
+        };
+        for (name, value) in &fields {
+            let field = httparse::Header {
+                name: name.as_str(),
+                value: value.as_bytes(),
+            };
+            head.read(&field, &mut Framing::default());
+        }
+        head.fields = fields;
+        head
+    }
+
+    fn of_status(status: u16) -> Self {
+        Self {
+            status,
+            rule: None,
+            cache: CacheVerdict::None,
+            cold: false,
+            location: None,
+            fields: HeaderMap::new(),
+            body: Body::Close,
+            persistent: false,
+        }
+    }
+
     /// Whether the answer proper is still to come (RFC 9110 §15.2). After 101 the connection speaks something else.
     pub(super) fn is_interim(&self) -> bool {
         (100..200).contains(&self.status) && self.status != 101
@@ -67,17 +98,9 @@ impl Head {
             Err(error) => return Err(format!("not an HTTP answer: {error}")),
         };
         let status = parsed.code.ok_or("not an HTTP answer: no status")?;
-        let mut head = Self {
-            status,
-            rule: None,
-            cache: CacheVerdict::None,
-            cold: false,
-            location: None,
-            fields: HeaderMap::new(),
-            body: Body::Close,
-            // Of HTTP/1.0 only where it says so.
-            persistent: parsed.version == Some(1),
-        };
+        let mut head = Self::of_status(status);
+        // Of HTTP/1.0 only where it says so.
+        head.persistent = parsed.version == Some(1);
         let mut framing = Framing::default();
         for field in parsed.headers.iter() {
             head.read(field, &mut framing);

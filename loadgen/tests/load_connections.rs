@@ -1,0 +1,361 @@
+//! `authbench load URL` over TLS, over HTTP/2, with a body, on new connections; and what it says when there is no answer.
+
+use std::convert::Infallible;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Request, Response};
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::Value;
+use tokio_rustls::TlsAcceptor;
+
+/// Runs `authbench load … --json`: its exit code, what it says and what it complains about.
+fn load(arguments: &[&str]) -> (Option<i32>, Value, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_authbench"))
+        .arg("load")
+        .args(arguments)
+        .arg("--json")
+        .output()
+        .expect("authbench starts");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let said = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    (output.status.code(), said, errors)
+}
+
+fn tls_file(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/tls")
+        .join(name)
+}
+
+/// What a server of hyper's has seen.
+#[derive(Debug, Default)]
+struct Seen {
+    connections: usize,
+    requests: Vec<(http::request::Parts, Bytes)>,
+}
+
+/// A server of hyper's in a thread: HTTP/2 or HTTP/1.1, over TLS or not.
+fn serve(http2: bool, tls: bool) -> (SocketAddr, Arc<Mutex<Seen>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    listener.set_nonblocking(true).expect("a socket");
+    let seen = Arc::new(Mutex::new(Seen::default()));
+    let of_server = Arc::clone(&seen);
+    std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("a runtime");
+        runtime.block_on(accept(listener, http2, tls.then(acceptor), of_server));
+    });
+    (address, seen)
+}
+
+fn acceptor() -> TlsAcceptor {
+    let chain = CertificateDer::pem_file_iter(tls_file("localhost.pem"))
+        .expect("a file")
+        .collect::<Result<_, _>>()
+        .expect("certificates");
+    let key = PrivateKeyDer::from_pem_file(tls_file("localhost.key")).expect("a key");
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(chain, key)
+        .expect("a certificate with its key");
+    config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+    Arc::new(config).into()
+}
+
+async fn accept(
+    listener: TcpListener,
+    http2: bool,
+    tls: Option<TlsAcceptor>,
+    seen: Arc<Mutex<Seen>>,
+) {
+    let listener = tokio::net::TcpListener::from_std(listener).expect("a listener");
+    while let Ok((stream, _)) = listener.accept().await {
+        let (tls, seen) = (tls.clone(), Arc::clone(&seen));
+        tokio::spawn(async move {
+            seen.lock().expect("no panic").connections += 1;
+            match tls {
+                None => answer(stream, http2, seen).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                        answer(stream, http2, seen).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn answer<S>(stream: S, http2: bool, seen: Arc<Mutex<Seen>>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(move |request: Request<Incoming>| {
+        let seen = Arc::clone(&seen);
+        async move {
+            let (parts, body) = request.into_parts();
+            let body = body.collect().await.expect("a body").to_bytes();
+            seen.lock().expect("no panic").requests.push((parts, body));
+            Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
+        }
+    });
+    let stream = TokioIo::new(stream);
+    // A client that goes away ends it.
+    let _ = if http2 {
+        hyper::server::conn::http2::Builder::new(TokioExecutor::new())
+            .serve_connection(stream, service)
+            .await
+    } else {
+        hyper::server::conn::http1::Builder::new()
+            .serve_connection(stream, service)
+            .await
+    };
+}
+
+#[test]
+fn https_is_spoken_to_a_server_whose_certificate_is_believed() {
+    let (address, seen) = serve(false, true);
+    let authority = tls_file("authority.pem");
+    let authority = authority.to_string_lossy();
+    for host in ["localhost", "127.0.0.1"] {
+        let url = format!("https://{host}:{}/x", address.port());
+        let few = ["--requests", "40", "--users", "2"];
+        let believed = [&[url.as_str()][..], &few, &["--ca-file", &authority]].concat();
+        let (code, said, errors) = load(&believed);
+        assert_eq!(
+            (code, &said["right"]),
+            (Some(0), &40.into()),
+            "{said}{errors}"
+        );
+        let (code, said, errors) = load(&[&[url.as_str()][..], &few, &["--insecure"]].concat());
+        assert_eq!(
+            (code, &said["right"]),
+            (Some(0), &40.into()),
+            "{said}{errors}"
+        );
+        let (code, said, _) = load(&[&[url.as_str()][..], &few].concat());
+        assert_eq!((code, &said["right"]), (Some(14), &0.into()), "{said}");
+        assert_eq!(said["lost_by"][0]["kind"], "tls", "{said}");
+        assert!(said["latency_us"].is_null());
+    }
+    let seen = seen.lock().expect("no panic");
+    assert_eq!(seen.requests.len(), 160);
+    assert!(
+        seen.requests
+            .iter()
+            .all(|(parts, _)| parts.version == http::Version::HTTP_11)
+    );
+}
+
+#[test]
+fn http2_shares_connections_with_and_without_tls() {
+    for tls in [false, true] {
+        let (address, seen) = serve(true, tls);
+        let scheme = if tls { "https" } else { "http" };
+        let url = format!("{scheme}://{address}/x?y=1");
+        let mut arguments = vec![&*url, "--http2", "--requests", "60", "--users", "6"];
+        arguments.extend(["--connections", "2", "-d", "a=b"]);
+        arguments.extend(tls.then_some("--insecure"));
+        let (code, said, errors) = load(&arguments);
+        assert_eq!(
+            (code, &said["right"]),
+            (Some(0), &60.into()),
+            "{said}{errors}"
+        );
+        let seen = seen.lock().expect("no panic");
+        assert_eq!((seen.connections, seen.requests.len()), (2, 60));
+        let (parts, body) = &seen.requests[0];
+        assert_eq!(parts.version, http::Version::HTTP_2);
+        assert_eq!(parts.uri.to_string(), url);
+        assert_eq!((parts.method.as_str(), &body[..]), ("POST", &b"a=b"[..]));
+    }
+}
+
+#[test]
+fn a_body_is_sent_with_its_length_and_type() {
+    let (address, seen) = serve(false, false);
+    let url = format!("http://{address}/x");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("body");
+    std::fs::write(&file, b"{\"a\":\xff}").expect("written");
+    let from_file = format!("@{}", file.display());
+    let json = "Content-Type: application/json";
+    for arguments in [
+        &["-d", "a=b"][..],
+        &["-d", &from_file, "-X", "PUT", "-H", json],
+        &["-X", "POST"],
+    ] {
+        let few = ["--requests", "1", "--users", "1"];
+        let (code, said, errors) = load(&[&[url.as_str()][..], arguments, &few].concat());
+        assert_eq!(code, Some(0), "{said}{errors}");
+    }
+    let seen = seen.lock().expect("no panic");
+    let requests = seen.requests.iter().map(|(parts, body)| {
+        let field = |name: &str| {
+            parts
+                .headers
+                .get(name)
+                .map(|value| value.to_str().expect("text"))
+        };
+        (
+            parts.method.as_str(),
+            field("content-length"),
+            field("content-type"),
+            &body[..],
+        )
+    });
+    let form = Some("application/x-www-form-urlencoded");
+    let wanted = [
+        ("POST", Some("3"), form, &b"a=b"[..]),
+        ("PUT", Some("7"), Some("application/json"), b"{\"a\":\xff}"),
+        ("POST", Some("0"), None, b""),
+    ];
+    assert_eq!(requests.collect::<Vec<_>>(), wanted);
+}
+
+#[test]
+fn connections_are_kept_shared_out_or_opened_for_each_request() {
+    for (arguments, connections, set_ups) in [
+        (&["--requests", "30", "--users", "3"][..], 3, 0),
+        (
+            &["--requests", "30", "--users", "3", "--connections", "12"],
+            12,
+            0,
+        ),
+        (
+            &["--requests", "30", "--users", "3", "--no-keep-alive"],
+            30,
+            30,
+        ),
+    ] {
+        let (address, seen) = serve(false, false);
+        let url = format!("http://{address}/x");
+        let (code, said, errors) = load(&[&[url.as_str()][..], arguments].concat());
+        assert_eq!(
+            (code, &said["right"]),
+            (Some(0), &30.into()),
+            "{said}{errors}"
+        );
+        assert_eq!(said["connection_us"].is_null(), set_ups == 0, "{said}");
+        let seen = seen.lock().expect("no panic");
+        assert_eq!(seen.connections, connections, "{arguments:?}");
+        let closes = |(parts, _): &(http::request::Parts, Bytes)| {
+            parts
+                .headers
+                .get("connection")
+                .is_some_and(|value| value == "close")
+        };
+        assert_eq!(
+            seen.requests.iter().filter(|seen| closes(seen)).count(),
+            set_ups
+        );
+    }
+}
+
+/// Answers each request with these bytes and closes; with nothing at all it closes before it has read anything.
+fn serve_bytes(answer: &'static [u8]) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("an address");
+    std::thread::spawn(move || {
+        for mut stream in listener.incoming().map_while(Result::ok) {
+            let mut request = [0; 1];
+            if stream.read_exact(&mut request).is_ok() && !answer.is_empty() {
+                let _ = stream.read(&mut [0; 4096]);
+                let _ = stream.write_all(answer);
+            }
+        }
+    });
+    address
+}
+
+#[test]
+fn what_became_of_lost_requests_is_told_by_kind_and_is_no_latency() {
+    let gone = TcpListener::bind("127.0.0.1:0")
+        .expect("a port")
+        .local_addr();
+    let gone = gone.expect("an address");
+    for (address, kind) in [
+        (gone, "refused"),
+        (
+            serve_bytes(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nok"),
+            "half_answer",
+        ),
+        (serve_bytes(b"220 smtp.example.com\r\n"), "malformed"),
+        (serve_bytes(b""), "reset"),
+    ] {
+        let url = format!("http://{address}/");
+        let (code, said, errors) = load(&[&url, "--requests", "20", "--users", "1"]);
+        assert_eq!(
+            (code, &said["lost"]),
+            (Some(14), &20.into()),
+            "{said}{errors}"
+        );
+        let lost = &said["lost_by"];
+        assert_eq!(
+            (&lost[0]["kind"], &lost[0]["count"]),
+            (&kind.into(), &20.into()),
+            "{said}"
+        );
+        assert!(said["latency_us"].is_null(), "{said}");
+    }
+    let output = Command::new(env!("CARGO_BIN_EXE_authbench"))
+        .args([
+            "load",
+            &format!("http://{gone}/"),
+            "--requests",
+            "5",
+            "--users",
+            "1",
+        ])
+        .output()
+        .expect("authbench starts");
+    let said = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(said.contains("lost: 5 refused"), "{said}");
+}
+
+#[test]
+fn flags_that_do_not_go_together_are_refused() {
+    let (http, https) = ("http://127.0.0.1:1/", "https://127.0.0.1:1/");
+    let table: [(&[&str], &[&str]); 8] = [
+        (&["ftp://127.0.0.1/"], &["ftp://", "https://host/path"]),
+        (&[http, "--insecure"], &["--insecure", "https"]),
+        (&[https, "--ca-file", "/nowhere"], &["/nowhere"]),
+        (
+            &[http, "--users", "4", "--connections", "6"],
+            &["--connections", "multiple", "4"],
+        ),
+        (
+            &[http, "--http2", "--users", "4", "--connections", "5"],
+            &["--connections", "4"],
+        ),
+        (&[http, "--http2", "--no-keep-alive"], &["--no-keep-alive"]),
+        (
+            &[http, "--connections", "8", "--no-keep-alive"],
+            &["--no-keep-alive"],
+        ),
+        (&[http, "-d", "@/nowhere"], &["--data", "/nowhere"]),
+    ];
+    for (arguments, parts) in table {
+        let (code, _, errors) = load(arguments);
+        assert_eq!(code, Some(2), "{arguments:?}: {errors}");
+        for part in parts {
+            assert!(errors.contains(part), "{part:?} is missing in: {errors}");
+        }
+    }
+}
