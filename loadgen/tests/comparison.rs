@@ -62,6 +62,17 @@ fn holds(text: &str, parts: &[&str]) {
     }
 }
 
+/// What a program reads of the comparison.
+fn holds_figures(folder: &Path) {
+    let json = std::fs::read_to_string(folder.join("out/comparison.json")).expect("the JSON");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["reference"], "authbench");
+    let rows = &json["phases"][1]["rows"];
+    assert_eq!(rows[0]["ratio"]["median"], 1.0);
+    assert!(rows[1]["ratio"]["median"].as_f64() > Some(0.0), "{rows}");
+    assert_eq!(json["phases"][0]["rows"][0]["count"], 4);
+}
+
 #[test]
 fn targets_are_measured_in_turn_and_put_into_one_table() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -118,13 +129,7 @@ fn targets_are_measured_in_turn_and_put_into_one_table() {
         &["× authbench", "no-such-program-7", "out/comparison.json"],
     );
 
-    let json = std::fs::read_to_string(folder.join("out/comparison.json")).expect("the JSON");
-    let json: Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(json["reference"], "authbench");
-    let rows = &json["phases"][1]["rows"];
-    assert_eq!(rows[0]["ratio"]["median"], 1.0);
-    assert!(rows[1]["ratio"]["median"].as_f64() > Some(0.0), "{rows}");
-    assert_eq!(json["phases"][0]["rows"][0]["count"], 4);
+    holds_figures(folder);
 
     // Cases are asked in the first round alone.
     for (path, cases) in [
