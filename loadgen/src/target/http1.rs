@@ -1,8 +1,8 @@
 //! One HTTP/1.1 connection: a request's bytes are written as they are, and its one answer is read to its end.
 //!
-//! An HTTP library in between would write names in its own case, join duplicates and refuse control bytes. It would also
-//! hand each request to a task and its answer back, which was measured to cost a fifth of what the generator can send. The
-//! answer is read strictly; everything about it has a bound.
+//! An HTTP library in between would write names in its own case, join duplicates and refuse control bytes. It would also want
+//! a request of its own for each send, and hand it to a task and its answer back. The answer is read strictly; everything about
+//! it has a bound.
 
 use std::future::poll_fn;
 use std::io::{self, ErrorKind};
