@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -13,8 +13,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use mock_idp::{IssuerKeys, KeyStore, ServerCertificate};
 use serde_json::Value;
 use tokio_rustls::TlsAcceptor;
 
@@ -31,10 +30,9 @@ fn load(arguments: &[&str]) -> (Option<i32>, Value, String) {
     (output.status.code(), said, errors)
 }
 
-fn tls_file(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/tls")
-        .join(name)
+/// Where the test keys are kept.
+fn key_store() -> KeyStore {
+    KeyStore::open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"))
 }
 
 /// What a server of hyper's has seen.
@@ -62,17 +60,14 @@ fn serve(http2: bool, tls: bool) -> (SocketAddr, Arc<Mutex<Seen>>) {
 }
 
 fn acceptor() -> TlsAcceptor {
-    let chain = CertificateDer::pem_file_iter(tls_file("localhost.pem"))
-        .expect("a file")
-        .collect::<Result<_, _>>()
-        .expect("certificates");
-    let key = PrivateKeyDer::from_pem_file(tls_file("localhost.key")).expect("a key");
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
+    let key = |role| key_store().signing_key(7, role).expect("a key");
+    let keys = IssuerKeys {
+        signing: key("issuer"),
+        attacker: key("attacker"),
+        next: key("next"),
+    };
+    let mut config = ServerCertificate::Trusted
+        .server_config(&keys)
         .expect("a certificate with its key");
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Arc::new(config).into()
@@ -131,7 +126,7 @@ where
 #[test]
 fn https_is_spoken_to_a_server_whose_certificate_is_believed() {
     let (address, seen) = serve(false, true);
-    let authority = tls_file("authority.pem");
+    let authority = key_store().authority_file().expect("a certificate");
     let authority = authority.to_string_lossy();
     for host in ["localhost", "127.0.0.1"] {
         let url = format!("https://{host}:{}/x", address.port());

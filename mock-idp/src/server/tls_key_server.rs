@@ -53,6 +53,17 @@ pub enum ServerCertificate {
 }
 
 impl ServerCertificate {
+    /// What a server of TLS on 127.0.0.1 with this certificate is started with.
+    pub fn server_config(self, keys: &IssuerKeys) -> Result<ServerConfig, rustls::Error> {
+        let chain = vec![CertificateDer::from(self.der(keys))];
+        let key = PrivatePkcs8KeyDer::from(keys.attacker.pkcs8().to_vec());
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, PrivateKeyDer::from(key))
+    }
+
     fn der(self, keys: &IssuerKeys) -> Vec<u8> {
         let own = Party {
             name: "authbench server of keys",
@@ -124,7 +135,8 @@ impl TlsKeyServer {
     ) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address: SocketAddr = socket.local_addr()?;
-        let config = server_config(certificate, keys).map_err(io::Error::other)?;
+        let config = certificate.server_config(keys).map_err(io::Error::other)?;
+        let config = Arc::new(config);
         let document = JwksDocument::Withdrawn.render(profile, keys).to_string();
         let document = Bytes::from(document);
         let (stop, stopped) = watch::channel(());
@@ -155,20 +167,6 @@ impl TlsKeyServer {
         // It was aborted: that is the only way in which it ends here.
         let _ = self.task.await;
     }
-}
-
-fn server_config(
-    certificate: ServerCertificate,
-    keys: &IssuerKeys,
-) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let chain = vec![CertificateDer::from(certificate.der(keys))];
-    let key = PrivatePkcs8KeyDer::from(keys.attacker.pkcs8().to_vec());
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_single_cert(chain, PrivateKeyDer::from(key))?;
-    Ok(Arc::new(config))
 }
 
 async fn serve(
