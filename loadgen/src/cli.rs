@@ -59,7 +59,7 @@ enum Command {
     /// Print the built-in cases, issuers, scenarios or targets
     List(list::ListArguments),
     /// Put load on a target and print latencies
-    Load(load::LoadArguments),
+    Load(Box<load::LoadArguments>),
     /// Print a token
     Mint(mint::MintArguments),
     /// Render a saved record

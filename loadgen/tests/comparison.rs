@@ -62,17 +62,6 @@ fn holds(text: &str, parts: &[&str]) {
     }
 }
 
-/// What a program reads of the comparison.
-fn holds_figures(folder: &Path) {
-    let json = std::fs::read_to_string(folder.join("out/comparison.json")).expect("the JSON");
-    let json: Value = serde_json::from_str(&json).expect("JSON");
-    assert_eq!(json["reference"], "authbench");
-    let rows = &json["phases"][1]["rows"];
-    assert_eq!(rows[0]["ratio"]["median"], 1.0);
-    assert!(rows[1]["ratio"]["median"].as_f64() > Some(0.0), "{rows}");
-    assert_eq!(json["phases"][0]["rows"][0]["count"], 4);
-}
-
 #[test]
 fn targets_are_measured_in_turn_and_put_into_one_table() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -129,7 +118,27 @@ fn targets_are_measured_in_turn_and_put_into_one_table() {
         &["× authbench", "no-such-program-7", "out/comparison.json"],
     );
 
-    holds_figures(folder);
+    files(folder);
+
+    // The records are measurements, and not replaced unasked.
+    let again = run(folder, &["small.toml", "--rounds", "1", "--out", "out"], 2);
+    holds(&again, &["in-process/round-1/run.json", "--force"]);
+    run(
+        folder,
+        &["small.toml", "--rounds", "1", "--out", "out", "--force"],
+        0,
+    );
+}
+
+/// What programs read: the table as JSON, and the records.
+fn files(folder: &Path) {
+    let json = std::fs::read_to_string(folder.join("out/comparison.json")).expect("the JSON");
+    let json: Value = serde_json::from_str(&json).expect("JSON");
+    assert_eq!(json["reference"], "authbench");
+    let rows = &json["phases"][1]["rows"];
+    assert_eq!(rows[0]["ratio"]["median"], 1.0);
+    assert!(rows[1]["ratio"]["median"].as_f64() > Some(0.0), "{rows}");
+    assert_eq!(json["phases"][0]["rows"][0]["count"], 4);
 
     // Cases are asked in the first round alone.
     for (path, cases) in [
@@ -140,15 +149,6 @@ fn targets_are_measured_in_turn_and_put_into_one_table() {
         assert_eq!(record.conformance.is_some(), cases, "{path}");
         assert!(folder.join(path).join("report.html").is_file());
     }
-
-    // The records are measurements, and not replaced unasked.
-    let again = run(folder, &["small.toml", "--rounds", "1", "--out", "out"], 2);
-    holds(&again, &["in-process/round-1/run.json", "--force"]);
-    run(
-        folder,
-        &["small.toml", "--rounds", "1", "--out", "out", "--force"],
-        0,
-    );
 }
 
 /// A server that answers everything with 200.

@@ -67,7 +67,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
         scenario.fail_fast();
     }
     if arguments.compares() {
-        return several::run(scenario, arguments);
+        return several::run(&scenario, arguments);
     }
     if let Some(target) = arguments.target.first() {
         scenario.target.clone_from(target);

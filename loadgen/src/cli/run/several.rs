@@ -25,7 +25,7 @@ struct Named {
     others: RunPlan,
 }
 
-pub(super) fn run(scenario: Scenario, arguments: &RunArguments) -> Result<u8, Failure> {
+pub(super) fn run(scenario: &Scenario, arguments: &RunArguments) -> Result<u8, Failure> {
     if scenario.phases.is_empty() {
         return Err(Failure::usage(anyhow::anyhow!(
             "scenario {} has no [[phase]], so that nothing could be compared; `authbench survey` asks many targets \
@@ -41,7 +41,7 @@ pub(super) fn run(scenario: Scenario, arguments: &RunArguments) -> Result<u8, Fa
         [] => std::slice::from_ref(&scenario.target),
         targets => targets,
     };
-    let targets = named(&scenario, given)?;
+    let targets = named(scenario, given)?;
     let records = targets.iter().flat_map(|target| {
         let folder = |round| Path::new(&target.name).join(Comparison::round_folder(round));
         (0..rounds).map(folder)
@@ -88,7 +88,7 @@ pub(super) fn run(scenario: Scenario, arguments: &RunArguments) -> Result<u8, Fa
 /// The targets with what each is asked, so that no mistake in a file is left when something is started.
 fn named(scenario: &Scenario, targets: &[String]) -> Result<Vec<Named>, Failure> {
     let mut names = Names::default();
-    let mut named = Vec::new();
+    let mut planned = Vec::new();
     for given in targets {
         let subject = builtin::subject(given).map_err(Failure::usage)?;
         let scenario = Scenario {
@@ -99,13 +99,13 @@ fn named(scenario: &Scenario, targets: &[String]) -> Result<Vec<Named>, Failure>
             conformance: None,
             ..scenario.clone()
         };
-        named.push(Named {
+        planned.push(Named {
             name: names.add(given)?,
             first: plan(scenario, subject.clone())?,
             others: plan(others, subject)?,
         });
     }
-    Ok(named)
+    Ok(planned)
 }
 
 fn present(
