@@ -89,7 +89,10 @@ impl Issuer {
         Ok(Minter::new(
             self.profile.clone(),
             issuer,
-            self.defaults(),
+            MintDefaults {
+                jwks_uri: format!("{}{}", base.trim_end_matches('/'), self.profile.jwks_path()),
+                ..self.defaults()
+            },
             self.keys()?,
         ))
     }

@@ -317,6 +317,12 @@ impl fmt::Debug for Answer {
 }
 
 impl Observation {
+    /// A request that nobody waits for any more, because its target has been silent for too long.
+    pub(crate) fn given_up(sent: Instant) -> Self {
+        let reason = "no answer when the target was given up";
+        Self::lost(Lost::new(Loss::TimedOut, reason), sent)
+    }
+
     /// A request without an answer.
     fn lost(lost: Lost, sent: Instant) -> Self {
         Self {

@@ -231,30 +231,45 @@ fn leaving_target(folder: &Path, environment: &str) {
     std::fs::write(folder.join("leaving.toml"), text).expect("written");
 }
 
-/// Writes a file with one sequence, which is refused at a path of its own, and asks [`leaving_function`] nothing else.
-fn play(folder: &Path, environment: &str) -> loadgen::record::CaseRecord {
+/// Asks [`leaving_function`] one sequence of these steps and nothing else.
+fn play(folder: &Path, environment: &str, steps: &str, exit: i32) -> loadgen::record::CaseRecord {
     leaving_target(folder, environment);
-    let sequence = "group = \"own\"\ntitle = \"Own\"\n[[sequence]]\nid = \"own::refused-there\"\ntitle = \"t\"\n\
-        clause = \"c\"\nlevel = \"MUST\"\nseverity = \"low\"\ncause = \"own-rule\"\nimpact = \"i\"\nfix = \"f\"\nstep = [\n\
-        { mint = \"a\" },\n{ send = [\"a\"], expect = \"allow\" },\n\
-        { send = [\"a\"], expect = \"refused\", path = \"/7\" },\n]\n";
+    let sequence = format!(
+        "group = \"own\"\ntitle = \"Own\"\n[[sequence]]\nid = \"own::refused-there\"\ntitle = \"t\"\nclause = \"c\"\n\
+         level = \"MUST\"\nseverity = \"low\"\ncause = \"own-rule\"\nimpact = \"i\"\nfix = \"f\"\nstep = [\n{steps}]\n"
+    );
     std::fs::write(folder.join("own.toml"), sequence).expect("written");
     let selection = ["--cases", "own.toml", "--filter", "own::"];
     let arguments = [&["conform", "--target", "leaving.toml"], &selection[..]].concat();
-    let record = run(folder, &arguments, 10, &["1 low case fails"]);
+    let record = run(folder, &arguments, exit, &[]);
     let mut cases = record.conformance.expect("asked").cases;
     assert_eq!(cases.len(), 1);
     cases.remove(0)
 }
 
+/// A sequence that is refused at a path of its own.
+const REFUSED_THERE: &str = "{ mint = \"a\" },\n{ send = [\"a\"], expect = \"allow\" },\n\
+    { send = [\"a\"], expect = \"refused\", path = \"/7\" },\n";
+
 #[test]
 fn a_function_whose_process_ends_within_a_sequence_is_at_fault_though_the_next_one_answers() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let judged = play(folder.path(), "REFUSED = \"/planets/7\"");
+    let leaves = "REFUSED = \"/planets/7\"";
+    let judged = play(folder.path(), leaves, REFUSED_THERE, 10);
     assert_eq!(judged.outcome, Outcome::Fault);
     let reason = judged.reason.as_deref();
     assert_eq!(reason, Some("a process of the target ended"));
     assert!(judged.flaky.is_empty());
+
+    // No stranger did that.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let steps = format!("{{ fail = \"close\" }},\n{REFUSED_THERE}");
+    let judged = play(folder.path(), leaves, &steps, 0);
+    assert_eq!(judged.outcome, Outcome::Note);
+    assert_eq!(
+        judged.reason.as_deref(),
+        Some("a process of the target ended")
+    );
 }
 
 #[test]
@@ -265,7 +280,7 @@ fn a_sequence_that_passes_now_and_then_fails_and_is_told_as_changing() {
         "REFUSED = \"/planets/7\"\nLET_IN_ONCE = '{}'",
         file.display()
     );
-    let judged = play(folder.path(), &environment);
+    let judged = play(folder.path(), &environment, REFUSED_THERE, 10);
     assert_eq!(judged.outcome, Outcome::UnexpectedAllow);
     assert_eq!(judged.flaky, [200, 401, 401]);
     let reason = judged.reason.as_deref().unwrap_or_default();

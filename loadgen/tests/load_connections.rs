@@ -325,6 +325,22 @@ fn what_became_of_lost_requests_is_told_by_kind_and_is_no_latency() {
 }
 
 #[test]
+fn whoever_waits_for_a_target_that_is_given_up_has_lost_a_request() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}/", listener.local_addr().expect("an address"));
+    std::thread::spawn(move || {
+        let taken: Vec<_> = listener.incoming().collect();
+        drop(taken);
+    });
+    let (code, said, errors) = load(&[&url, "--requests", "1000", "--users", "20"]);
+    assert_eq!(code, Some(14), "{said}{errors}");
+    // Those whose wait was over before the third have begun another.
+    let lost = said["lost"].as_u64();
+    assert!((Some(20)..=Some(22)).contains(&lost), "{said}");
+    assert_eq!(said["lost_by"][0]["kind"], "timed_out", "{said}");
+}
+
+#[test]
 fn flags_that_do_not_go_together_are_refused() {
     let (http, https) = ("http://127.0.0.1:1/", "https://127.0.0.1:1/");
     let table: [(&[&str], &[&str]); 8] = [

@@ -44,6 +44,12 @@ impl Sequence {
             })
     }
 
+    /// Whether the issuer fails in it.
+    pub fn issuer_fails(&self) -> bool {
+        let fails = |step: &Step| matches!(step, Step::Fail(_));
+        self.steps.iter().any(fails)
+    }
+
     /// How long it may take, waits and patience together: the longest are begun first.
     pub fn length_max(&self) -> Duration {
         let lengths = self.steps.iter().map(|step| match step {

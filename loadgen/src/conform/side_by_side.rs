@@ -7,7 +7,7 @@ use std::cmp::Reverse;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use mock_idp::{JwksDocument, Minter};
+use mock_idp::{JwksDocument, Minter, ServerCertificate};
 use tokio::task::JoinSet;
 
 use super::processes::Watch;
@@ -217,6 +217,15 @@ impl SideBySide {
         let testbed =
             match Testbed::start_afresh(&self.scenario, &self.subject, fresh, prepare).await {
                 Ok(testbed) => testbed,
+                // Who does not start without good keys takes no bad ones; whether it has looked at the certificate is not known.
+                Err(error @ (TestbedError::Died { .. } | TestbedError::Hangs { .. }))
+                    if sequence
+                        .tls
+                        .is_some_and(|shown| shown != ServerCertificate::Trusted) =>
+                {
+                    let reason = format!("the target does not start with these keys: {error}");
+                    return Ok(skipped(&sequence.case, &reason));
+                }
                 Err(error) => return Ok(not_started(&sequence.case, &error)),
             };
         let stage = Stage {
@@ -229,11 +238,17 @@ impl SideBySide {
         };
         let mut watch = Watch::new(Some(&testbed));
         let mut judged = self.played(sequence, &stage).await;
-        if let Ok(judged) = &mut judged
-            && !watch.look(Some(judged))
-        {
-            tokio::time::sleep(SETTLE).await;
-            watch.look(Some(judged));
+        if let Ok(judged) = &mut judged {
+            let as_asked = judged.outcome == Outcome::Pass;
+            let mut ended = watch.look(Some(judged));
+            if !ended {
+                tokio::time::sleep(SETTLE).await;
+                ended = watch.look(Some(judged));
+            }
+            // Its issuer did that and no stranger, and another process decided as it had to.
+            if ended && as_asked && sequence.issuer_fails() {
+                judged.outcome = Outcome::Note;
+            }
         }
         let unheard = testbed.tls().is_some_and(|keys| keys.handshakes() == 0);
         testbed.shutdown().await;

@@ -57,7 +57,9 @@ pub async fn load_url(
         .map(|token| target.prepare(&shape, token))
         .collect::<Result<_, _>>()
         .map_err(PoolError::from)?;
-    let pool = Arc::new(TokenPool::of_requests("all", requests, plan.wanted));
+    let pool = Arc::new(
+        TokenPool::of_requests("all", requests, plan.wanted).carrying(tokens, plan.wanted),
+    );
     let measured = measure_target("load", &plan.phase, &pool, &target, started, timeline, stop);
     let mut measured = measured.await?;
     measured.definition = format!("One request to one URL, which had to get {}.", plan.wanted);

@@ -54,7 +54,10 @@ impl Memory {
     /// Megabytes by which the process that grew most was larger in the second half of its samples than it had been in the
     /// first. What a process takes while it warms up is no growth, nor is a process that is added.
     pub(super) fn growth_mb(&self) -> u64 {
-        let grown = self.processes.values().map(|samples| {
+        let longest = self.processes.values().map(Vec::len).max().unwrap_or(0);
+        // One that came late is still warming up when the phase is over.
+        let long = |samples: &&Vec<u64>| samples.len() * 2 > longest;
+        let grown = self.processes.values().filter(long).map(|samples| {
             let (first, second) = samples.split_at(samples.len().div_ceil(2));
             let largest = |half: &[u64]| half.iter().max().copied().unwrap_or(0);
             largest(second).saturating_sub(largest(first))

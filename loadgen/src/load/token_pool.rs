@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::epochs::Epoch;
+use crate::clock::unix_now;
 use crate::conform::Expectation;
 use crate::record::TokensRecord;
 use crate::scenario::TOKENS_LIMIT;
@@ -214,6 +215,20 @@ impl TokenPool {
             epoch: AtomicUsize::new(0),
             made: Made::default(),
         }
+    }
+
+    /// The same, whose requests carry these tokens, in this order: each is good for as long as its claims say.
+    pub(super) fn carrying(mut self, tokens: &[String], wanted: Wanted) -> Self {
+        let (began, now) = (Instant::now(), unix_now());
+        let requests = self
+            .classes
+            .iter_mut()
+            .flat_map(|class| &mut class.requests);
+        for (ready, token) in requests.zip(tokens) {
+            let life = times::life(token, wanted, now);
+            ready.until = life.and_then(|life| began.checked_add(life));
+        }
+        self
     }
 
     /// The same, with tokens whose decision is no longer theirs from an instant on.

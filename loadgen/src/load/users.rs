@@ -7,8 +7,8 @@
 //! wherever it waits.
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use goose::GooseAttack;
@@ -17,7 +17,7 @@ use goose::config::GooseConfiguration;
 use goose::goose::{GooseUser, Scenario, Transaction, TransactionFunction};
 use tokio::sync::Barrier;
 
-use super::arrival::Arrival;
+use super::arrival::{Arrival, Turn};
 use super::cpu::process_cpu;
 use super::silence::Silence;
 use super::tally::Tally;
@@ -72,6 +72,8 @@ struct Shared {
     in_flight: InFlight,
     silence: Silence,
     stop: StopSignal,
+    /// The target has been silent for too long, which ends the phase.
+    given_up: AtomicBool,
     dashboard: Option<SocketAddr>,
 }
 
@@ -99,8 +101,15 @@ impl Shared {
             in_flight: InFlight::default(),
             silence: Silence::new(users),
             stop: stop.clone(),
+            given_up: AtomicBool::new(false),
             dashboard,
         }
+    }
+
+    /// The tally of a user.
+    fn tally(&self, number: usize) -> MutexGuard<'_, Tally> {
+        let tally = &self.tallies[number % self.tallies.len()];
+        tally.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn take_tally(&self) -> Tally {
@@ -241,11 +250,21 @@ pub async fn drive(
 
 async fn run_user(shared: &Shared, user: &mut GooseUser, number: usize) {
     let mut seconds = shared.timeline.user();
+    let mut asked = None;
     // Raced as a whole and not call by call: a signal costs no request anything, and what was counted stays.
     let _: Option<()> = shared
         .stop
-        .unless_raised(take_turns(shared, user, number, &mut seconds))
+        .unless_raised(take_turns(shared, user, number, &mut seconds, &mut asked))
         .await;
+    // Of a target that is given up, whoever waits for it waits in vain; a signal says nothing of it.
+    if let Some((turn, sent)) = asked
+        && shared.given_up.load(Ordering::Relaxed)
+    {
+        let lost = Observation::given_up(sent);
+        let mut tally = shared.tally(number);
+        let judged = tally.add(turn, shared.pool.entry(turn.index), &lost);
+        seconds.add(turn.intended.unwrap_or(sent), lost.finished, judged);
+    }
     seconds.hand_over();
     let mut clock = shared.clock.lock().unwrap_or_else(PoisonError::into_inner);
     clock.end(Instant::now(), process_cpu());
@@ -256,8 +275,8 @@ async fn take_turns(
     user: &mut GooseUser,
     number: usize,
     seconds: &mut UserTimeline<'_>,
+    asked: &mut Option<(Turn, Instant)>,
 ) {
-    let tally = &shared.tallies[number % shared.tallies.len()];
     let mut connection = shared.target.connection();
     connection.warm_up().await;
     shared.ready.wait().await;
@@ -278,14 +297,13 @@ async fn take_turns(
         if counted {
             shared.in_flight.begin();
         }
+        *asked = Some((turn, Instant::now()));
         let answer = connection.call(entry.request).await;
+        *asked = None;
         if counted {
             shared.in_flight.end();
         }
-        let judged = {
-            let mut tally = tally.lock().unwrap_or_else(PoisonError::into_inner);
-            tally.add(turn, entry, &answer)
-        };
+        let judged = shared.tally(number).add(turn, entry, &answer);
         let due = turn.intended.unwrap_or(answer.sent);
         seconds.add(due, answer.finished, judged);
         if shared.dashboard.is_some() {
@@ -293,6 +311,7 @@ async fn take_turns(
             show(user, entry, latency, judged, &answer).await;
         }
         if shared.silence.hears(judged == Judged::Lost, &answer) {
+            shared.given_up.store(true, Ordering::Relaxed);
             shared.stop.raise();
         }
     }

@@ -212,6 +212,10 @@ impl Wanted<'_> {
         if let Some(invalid) = invalid {
             return Some(format!("INVALID, {invalid}"));
         }
+        if let Some(cut) = measured.iter().find(|phase| phase.interrupted) {
+            let after = super::duration(cut.elapsed_ms.saturating_mul(1_000_000));
+            return Some(format!("a round was cut short after {after}"));
+        }
         if !measured.is_empty() {
             return None;
         }

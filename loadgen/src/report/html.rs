@@ -100,7 +100,7 @@ fn headline_figures(page: &mut String, record: &RunRecord) {
         let asked = conformance
             .cases
             .iter()
-            .filter(|case| case.observed.is_some())
+            .filter(|case| case.observed.is_some() || case.outcome.is_failure())
             .count();
         let failing = verdict::failures(conformance).count();
         let (figure, note) = match &conformance.not_judged {

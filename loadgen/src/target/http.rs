@@ -150,7 +150,7 @@ impl HttpTarget {
 
     /// The host as a request names it: without the port where that is the scheme's own (RFC 9110 §4.2.2).
     pub(super) fn host(&self) -> &str {
-        let own = self.tls.as_ref().map_or("", |_| ":443");
+        let own = self.tls.as_ref().map_or(":80", |_| ":443");
         self.authority.strip_suffix(own).unwrap_or(&self.authority)
     }
 

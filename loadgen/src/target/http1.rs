@@ -168,7 +168,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Http1<S> {
         head: &mut Head,
         mut kept: Option<(&mut Vec<u8>, usize)>,
     ) -> Result<bool, Lost> {
-        // A refusal may be cut off: its status has said what there was to say.
+        // A refusal may be cut off: its status has said what there was to say. A server that refuses before it has read all of a
+        // request resets the connection under its own answer.
         let refusal = (400..500).contains(&head.status);
         loop {
             let into = kept.as_mut().map(|(kept, _)| &mut **kept);

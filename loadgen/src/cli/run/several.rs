@@ -4,6 +4,7 @@ use std::path::Path;
 
 use loadgen::builtin;
 use loadgen::comparison::{Comparison, Entrant, PhaseName};
+use loadgen::exit::Exit;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::record::{Machine, RecordStore};
@@ -132,6 +133,14 @@ fn present(
     summarize(&markdown);
     match &arguments.markdown {
         None => Ok(()),
+        // The page may hold a table of all rounds.
+        Some(path) if comparison.exit_code() == Exit::Interrupted.code() => {
+            output::note(&format!(
+                "{} is left as it was: the comparison was stopped",
+                path.display()
+            ));
+            Ok(())
+        }
         Some(path) => many_targets::write_into(path, Place::Comparison, &markdown),
     }
 }

@@ -160,7 +160,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (
         Flaw::IssuerUnchecked,
         &[
-            "cve-2024-53861::iss-without-its-path",
+            "rfc7519::iss-without-its-path",
             "cve-2025-30144::iss-array-ours-last",
             "rfc8725::iss-other-tenant",
         ],

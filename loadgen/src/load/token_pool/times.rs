@@ -25,7 +25,9 @@ pub(super) fn life(token: &str, wanted: Wanted, now: i64) -> Option<Duration> {
     };
     let ends = match wanted {
         // A policy that refuses ends with its token, too: what comes then is another refusal, which is not cached.
-        Wanted::Decision(Expectation::Allow | Expectation::Forbidden) => after_now("exp"),
+        Wanted::Decision(Expectation::Allow | Expectation::Forbidden)
+        | Wanted::Success
+        | Wanted::Status(200..=299 | 403) => after_now("exp"),
         // What is refused for being too early is good some day.
         _ => ["nbf", "iat"]
             .into_iter()

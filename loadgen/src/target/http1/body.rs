@@ -63,15 +63,21 @@ impl Body {
     }
 }
 
+const SIZELESS: &str = "the answer's body has a chunk without a size";
+
 impl Chunk {
     /// One step; 0 where it needs more bytes.
     fn take(&mut self, bytes: &[u8], kept: Option<&mut Vec<u8>>) -> Result<usize, String> {
         let (step, next) = match *self {
+            // Of a line without a digit the parser makes a size of 0.
+            Self::Size if bytes.first().is_some_and(|byte| !byte.is_ascii_hexdigit()) => {
+                return Err(SIZELESS.to_owned());
+            }
             Self::Size => match httparse::parse_chunk_size(bytes) {
                 Ok(httparse::Status::Complete((length, 0))) => (length, Self::Trailers(0)),
                 Ok(httparse::Status::Complete((length, size))) => (length, Self::Content(size)),
                 Ok(httparse::Status::Partial) => (0, *self),
-                Err(_) => return Err("the answer's body has a chunk without a size".to_owned()),
+                Err(_) => return Err(SIZELESS.to_owned()),
             },
             Self::Content(left) => {
                 let count = keep(bytes, left, kept);
@@ -168,6 +174,8 @@ mod tests {
         let trailers = format!("0\r\n{}\r\n", "A: b\r\n".repeat(LINE_LIMIT / 6 + 1));
         for (bytes, part) in [
             ("zz\r\n", "without a size"),
+            ("\r\n", "without a size"),
+            (";x\r\n", "without a size"),
             ("fffffffffffffffff\r\n", "without a size"),
             ("3\r\nabcd\r\n", "longer than its size"),
             (&long, "a line longer"),

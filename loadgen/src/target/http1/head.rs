@@ -43,6 +43,8 @@ struct Framing<'a> {
     /// Two lengths that differ.
     ambiguous: bool,
     coding: Option<&'a [u8]>,
+    /// A field said that this is the last answer, whatever another says.
+    closes: bool,
 }
 
 impl Head {
@@ -126,7 +128,8 @@ impl Head {
             10 if is("connection") => {
                 let says =
                     |word: &[u8]| tokens(value).any(|token| token.eq_ignore_ascii_case(word));
-                self.persistent = !says(b"close") && (self.persistent || says(b"keep-alive"));
+                framing.closes |= says(b"close");
+                self.persistent = !framing.closes && (self.persistent || says(b"keep-alive"));
             }
             14 if is("content-length") => {
                 framing.ambiguous |= framing.length.is_some_and(|other| other != value);
