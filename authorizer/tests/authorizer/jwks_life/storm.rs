@@ -7,16 +7,19 @@
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
-use authorizer::{Algorithm, Algorithms, CompactJws, JwksCache, KeyLimits, KeySettings};
+use authorizer::{
+    Algorithm, Algorithms, CompactJws, JwksCache, KeyLimits, KeyMetrics, KeySettings,
+};
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
+    sync::RwLock,
 };
 
 use super::{Issuer, current, wire::patient};
@@ -129,6 +132,24 @@ fn short_lived(uri: http::Uri) -> JwksCache {
     .unwrap()
 }
 
+/// Time goes on by a second when no fetch is under way, so that none is overdue.
+async fn let_time_go_on(cache: JwksCache, clock: Arc<RwLock<i64>>) -> KeyMetrics {
+    loop {
+        cache.settle().await;
+        {
+            let mut time = clock.write().await;
+            if *time >= 150 {
+                break;
+            }
+            *time += 1;
+        }
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+    }
+    cache.metrics()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn threads_see_whole_sets_and_never_two_fetches() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -138,15 +159,20 @@ async fn threads_see_whole_sets_and_never_two_fetches() {
     let issuer = Arc::new(Turncoat::default());
     tokio::spawn(Arc::clone(&issuer).serve(listener));
     let cache = short_lived(uri);
-    let clock = Arc::new(AtomicI64::new(0));
+    // Held by each reader while it asks: one that the scheduler leaves behind would ask in the past, and find others overdue.
+    let clock = Arc::new(RwLock::new(0_i64));
     let token = Arc::new(ISSUER_KEY.sign(header().to_string(), claims().to_string()));
     let readers: Vec<_> = (0..8)
         .map(|reader| {
             let (cache, clock, token) = (cache.clone(), Arc::clone(&clock), Arc::clone(&token));
             tokio::spawn(async move {
                 let mut pairs = 0_u32;
-                while clock.load(Ordering::SeqCst) < 150 {
-                    let now = clock.load(Ordering::SeqCst);
+                loop {
+                    let time = clock.read().await;
+                    let now = *time;
+                    if now >= 150 {
+                        break;
+                    }
                     let before = cache.generation();
                     let first = is_issuers(&cache, "a", now, &token).await;
                     let second = is_issuers(&cache, "b", now, &token).await;
@@ -161,23 +187,14 @@ async fn threads_see_whole_sets_and_never_two_fetches() {
                             .await;
                         assert!(unknown.unwrap().is_err());
                     }
+                    drop(time);
                     tokio::task::yield_now().await;
                 }
                 pairs
             })
         })
         .collect();
-    // Time goes on by a second when no fetch is under way, so that none is overdue.
-    let driver = tokio::spawn(async move {
-        while clock.load(Ordering::SeqCst) < 150 {
-            cache.settle().await;
-            clock.fetch_add(1, Ordering::SeqCst);
-            for _ in 0..50 {
-                tokio::task::yield_now().await;
-            }
-        }
-        cache.metrics()
-    });
+    let driver = tokio::spawn(let_time_go_on(cache, clock));
     let everybody = async {
         let mut pairs = 0;
         for reader in readers {
