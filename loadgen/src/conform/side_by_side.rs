@@ -177,7 +177,7 @@ impl SideBySide {
         }
         if !self.can_start_afresh() {
             // What it remembers of the first play, a second one would ask about.
-            return self.played_on_running(sequence).await;
+            return self.played(sequence, &self.stage(None)).await;
         }
         let started = Instant::now();
         let mut judged = self.played_afresh(sequence).await?;
@@ -191,16 +191,16 @@ impl SideBySide {
         Ok(judged)
     }
 
-    async fn played_on_running(&self, sequence: &Sequence) -> Result<CaseRecord, Unasked> {
-        let stage = Stage {
-            target: &self.running,
-            minter: &self.minter,
-            own: None,
-            testbed: None,
+    /// Where a sequence is played: on a testbed of its own, or on the target of the plain cases.
+    fn stage<'a>(&'a self, testbed: Option<&'a Testbed>) -> Stage<'a> {
+        Stage {
+            target: testbed.map_or(&self.running, Testbed::target),
+            minter: testbed.map_or(&self.minter, Testbed::minter),
+            own: testbed.map(|testbed| (testbed.idp(), testbed.listener())),
+            testbed,
             key_lifetime: self.subject.keys.lifetime,
             echo: self.subject.echo.as_deref(),
-        };
-        self.played(sequence, &stage).await
+        }
     }
 
     async fn played_afresh(&self, sequence: &Sequence) -> Result<CaseRecord, Unasked> {
@@ -228,16 +228,8 @@ impl SideBySide {
                 }
                 Err(error) => return Ok(not_started(&sequence.case, &error)),
             };
-        let stage = Stage {
-            target: testbed.target(),
-            minter: testbed.minter(),
-            own: Some((testbed.idp(), testbed.listener())),
-            testbed: Some(&testbed),
-            key_lifetime: self.subject.keys.lifetime,
-            echo: self.subject.echo.as_deref(),
-        };
         let mut watch = Watch::new(Some(&testbed));
-        let mut judged = self.played(sequence, &stage).await;
+        let mut judged = self.played(sequence, &self.stage(Some(&testbed))).await;
         if let Ok(judged) = &mut judged {
             let as_asked = judged.outcome == Outcome::Pass;
             let mut ended = watch.look(Some(judged));
