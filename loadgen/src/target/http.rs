@@ -264,8 +264,7 @@ impl HttpConnection {
             .as_mut()
             .ok_or_else(|| Lost::new(Loss::Unreachable, "no connection"))?;
         let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
-        let answered = self.deadline.until(sent + patience, exchange).await;
-        let answered = answered.unwrap_or_else(|| Err(timed_out(patience)));
+        let answered = in_time(&mut self.deadline, sent, patience, exchange).await;
         let reusable = answered.as_ref().is_ok_and(|received| received.reusable);
         if !(reusable && self.target.connections.keep_alive) {
             *kept = None;
@@ -283,8 +282,7 @@ impl HttpConnection {
         let mut connection = Http1::new(self.target.stream().await?);
         let patience = self.target.answer_timeout;
         let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
-        let answered = self.deadline.until(sent + patience, exchange).await;
-        answered.unwrap_or_else(|| Err(timed_out(patience)))
+        in_time(&mut self.deadline, sent, patience, exchange).await
     }
 
     async fn ask_http2(
@@ -299,13 +297,22 @@ impl HttpConnection {
         *set_up = opened;
         let patience = self.target.answer_timeout;
         let exchange = Http2::exchange(sender, request, keep.then_some(BODY_LIMIT));
-        let answered = self.deadline.until(sent + patience, exchange).await;
-        answered.unwrap_or_else(|| Err(timed_out(patience)))
+        in_time(&mut self.deadline, sent, patience, exchange).await
     }
 }
 
-fn timed_out(patience: Duration) -> Lost {
-    Lost::new(Loss::TimedOut, format!("no answer within {patience:?}"))
+/// The answer, or that none came within the longest wait.
+async fn in_time(
+    deadline: &mut Deadline,
+    sent: Instant,
+    patience: Duration,
+    exchange: impl Future<Output = Result<Received, Lost>>,
+) -> Result<Received, Lost> {
+    let answered = deadline.until(sent + patience, exchange).await;
+    answered.unwrap_or_else(|| {
+        let reason = format!("no answer within {patience:?}");
+        Err(Lost::new(Loss::TimedOut, reason))
+    })
 }
 
 /// A connected socket. A request is one small write; waiting to fill a segment would be measured as the target's latency.
