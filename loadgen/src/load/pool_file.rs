@@ -177,11 +177,10 @@ impl PoolFile {
         if tokens.is_empty() {
             return Err(refuse("", "no line holds a token".to_owned()));
         }
-        if let Some(bad) = tokens.iter().find(|token| !token.is_ascii()) {
-            let line = 1 + usize::from(header.is_some());
-            let place = tokens.iter().position(|token| token == bad).unwrap_or(0) + line;
+        if let Some(place) = tokens.iter().position(|token| !token.is_ascii()) {
+            let line = place + 1 + usize::from(header.is_some());
             return Err(refuse(
-                &format!(":{place}"),
+                &format!(":{line}"),
                 "a token is ASCII text".to_owned(),
             ));
         }
