@@ -14,8 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::decision::AuthorizerOutput;
 
-/// Entries: more than a phase of the bench has tokens unless it asks for it, and few enough that the tokens alone, at 10 KB each, stay within
-/// the bound on bytes three times over.
+/// Entries: more than a phase of the bench has tokens unless it asks for it, and few enough that the tokens alone, at 10 KB each,
+/// stay within the bound on bytes three times over.
 pub const ENTRIES_MAX: usize = 16_384;
 
 /// Keys and outputs together. An output may have 6 MB, so counting entries alone would bound nothing.

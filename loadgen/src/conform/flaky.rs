@@ -1,7 +1,8 @@
 //! Asking what failed again: an answer that changes is told as that.
 //!
-//! Of a sequence it is the whole that is played again: what it comes to depends on all its steps. It stays a failure. A verifier that lets a forged token in every third time is broken, and whoever mends it has to know
-//! that a second try proves nothing.
+//! Of a sequence it is the whole that is played again: what it comes to depends on all its steps. It stays a failure. A
+//! verifier that lets a forged token in every third time is broken, and whoever mends it has to know that a second try proves
+//! nothing.
 
 use std::time::Duration;
 
