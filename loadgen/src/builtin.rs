@@ -7,13 +7,9 @@ use std::path::{Path, PathBuf};
 
 use mock_idp::IssuerProfile;
 
-use crate::conform::{CaseError, Catalogue};
+use crate::catalogue::{CaseError, Catalogue};
 use crate::scenario::{Scenario, ScenarioError};
-use crate::subject::{Subject, SubjectError};
-
-mod shipped;
-
-pub use shipped::ShippedFiles;
+use crate::subject::{ShippedFiles, Subject, SubjectError};
 
 /// A file of `scenarios/`.
 #[derive(Debug, Clone, Copy)]

@@ -1,8 +1,8 @@
 //! Conformance: each case is minted, sent, observed and judged.
 //!
 //! The flow of one case is `Case` → `Recipe` → token → request → `Target` → `Observation` → `Outcome`. This module
-//! owns the catalogue and the verdict; how a token is spoilt belongs to `mock_idp`, how a target is asked to
-//! [`crate::target`].
+//! owns the verdict; the questions are those of the [`crate::catalogue`], how a token is spoilt belongs to `mock_idp`, how a
+//! target is asked to [`crate::target`].
 //!
 //! A case without a decision is that case's finding as long as the target still decides on a genuine token. When it does
 //! not, it has died or hangs, and whatever would be asked next says nothing about its rules: the run ends there.
@@ -11,46 +11,30 @@ use std::time::{Duration, Instant};
 
 use mock_idp::{MintDefaults, Minter, UrlListener};
 
+use crate::catalogue::{Case, Feature, Grade, Severity};
 use crate::clock::today;
-use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer};
+use crate::record::{CaseRecord, ConformanceRecord, ObservedAnswer, Outcome};
 use crate::stop::StopSignal;
 use crate::subject::{Divergence, DivergentDecision};
 use crate::target::{Connection, Decision, Observation, Target};
 use processes::Watch;
 use remark::repetitions;
 
-mod case;
-mod catalogue;
-mod cause;
 mod diagnosis;
 pub(crate) mod fingerprint;
 mod flaky;
 mod outcome;
+mod play;
 mod policy;
 mod probe;
 mod processes;
 mod question;
 mod remark;
-mod selection;
-mod sequence;
 mod side_by_side;
 
-pub use case::{
-    AnswerRule, Case, CaseEvent, CaseFile, CaseRequest, CaseSource, Expectation, Feature, Grade,
-    Level, ListenerRule, Route, Severity,
-};
-pub use catalogue::{CaseError, Catalogue};
-pub use cause::Cause;
-pub use outcome::Outcome;
-pub use policy::{PolicyQuestion, ShapeRule};
 pub use probe::{NoDecision, ask_genuine};
 pub use processes::Processes;
-pub use selection::Selection;
-pub use sequence::{Send, Sequence, Step, StepDecision, Wait};
 pub use side_by_side::SideBySide;
-
-/// The case whose token every correct verifier takes; it is asked before all others.
-pub const GENUINE: &str = "baseline::valid";
 
 /// After the last case: from an answer to the end of a process that does not survive it.
 const SETTLE: Duration = Duration::from_millis(20);

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use crate::builtin;
-use crate::conform::{Catalogue, Expectation, GENUINE, Selection};
+use crate::catalogue::{Catalogue, Expectation, GENUINE, Selection};
 use crate::load::{Course, Unlasting};
 use crate::scenario::{LoadPhase, Phase, Scenario, TOKENS_LIMIT};
 use crate::subject::Subject;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 mod conformance;
 mod machine;
+mod outcome;
 mod phase;
 mod store;
 mod timeline;
@@ -16,6 +17,7 @@ pub use conformance::{
     CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, ObservedAnswer,
 };
 pub use machine::Machine;
+pub use outcome::Outcome;
 pub use phase::{
     BreachRecord, CounterRecord, EventRecord, GeneratorHealth, LimitRecord, LossRecord,
     MemorySample, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord,

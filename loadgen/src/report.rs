@@ -25,7 +25,6 @@ mod survey;
 mod terminal;
 
 pub use comparison::{ComparisonTable, PhaseTable, Ratio, Remark, Row};
-pub(crate) use figures::duration;
 pub use hlog::HlogError;
 pub use page::{MarkersMissing, Place};
 

@@ -8,9 +8,8 @@ use std::time::Instant;
 
 use mock_idp::JwksDocument;
 
-use crate::conform::{
-    Case, Conformance, Feature, Sequence, SideBySide, Unasked, diagnose, fingerprint,
-};
+use crate::catalogue::{Case, Feature, Sequence};
+use crate::conform::{Conformance, SideBySide, Unasked, diagnose, fingerprint};
 use crate::exit::Exit;
 use crate::load::{self, LoadContext, PhaseError, Timeline};
 use crate::plan::RunPlan;

@@ -11,23 +11,21 @@ use std::time::Duration;
 use serde::Deserialize;
 use toml::Spanned;
 
-use crate::conform::{Level, Selection, Severity};
+use crate::catalogue::{Level, Selection, Severity};
 use crate::place;
 use crate::real_issuer::RealIssuer;
+use crate::units::{DurationText, WholeNumber};
 
 mod arrivals;
 mod course;
 mod phase;
 mod tokens;
-mod units;
 
 pub use arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, parse_stage};
 pub use course::{Change, Counted, Event, Expiring, Limit};
 use phase::RawPhase;
 pub use phase::{ColdStartPhase, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
 pub use tokens::{CachePlan, Popularity, TokenPlan};
-pub(crate) use units::{DurationText, WholeNumber};
-pub use units::{UnitError, parse_duration, parse_rate};
 
 /// The seed of keys and pools when the scenario names none.
 const DEFAULT_SEED: u64 = 7;

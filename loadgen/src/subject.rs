@@ -7,17 +7,18 @@ use std::time::Duration;
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use crate::builtin::ShippedFiles;
-use crate::conform::Feature;
+use crate::catalogue::Feature;
 use crate::place;
 use crate::target::{EMULATOR_AT_ONCE, Endpoint, EventForm};
 
 mod placeholder;
 mod raw;
+mod shipped;
 
 use raw::{Mistake, RawDivergence, RawSubject, declared_unless_said, parse_url};
 
 pub use placeholder::{PlaceholderError, Placeholders};
+pub use shipped::ShippedFiles;
 
 /// A target, parsed.
 #[derive(Debug, Clone)]

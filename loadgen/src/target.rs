@@ -27,6 +27,7 @@ mod invoke;
 mod loss;
 mod request;
 mod scripted;
+mod shape;
 mod stream;
 mod template;
 mod tls;
@@ -37,8 +38,9 @@ pub use http::{Connections, HttpTarget};
 pub use in_process::InProcessTarget;
 pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
 pub use loss::Loss;
-pub use request::{PreparedRequest, RequestError, RequestShape};
+pub use request::{PreparedRequest, RequestError};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
+pub use shape::{CaseEvent, CaseRequest, RequestShape, Route};
 pub use tls::{TlsError, Trust};
 
 /// The host that an event names in its headers: API Gateway's own form of it.

@@ -15,6 +15,7 @@ use crate::scenario::{CachePlan, Scenario};
 use crate::subject::{Placeholders, Subject};
 use crate::target::{HttpTarget, Target};
 
+mod embedded;
 mod error;
 mod port;
 mod running;

@@ -1,9 +1,10 @@
 //! The verdict on a run: one exit code, and the reasons for it. Read from the record alone.
 
-use crate::conform::{Outcome, Severity};
+use crate::catalogue::Severity;
 use crate::exit::Exit;
 use crate::record::{
-    CaseRecord, ConformanceRecord, LimitRecord, PhaseRecord, RunRecord, RunStatus, VerdictRecord,
+    CaseRecord, ConformanceRecord, LimitRecord, Outcome, PhaseRecord, RunRecord, RunStatus,
+    VerdictRecord,
 };
 
 /// The causes in the order in which one overrules another: no verdict stands on a testbed that failed.

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
-use loadgen::conform::Outcome;
+use loadgen::record::Outcome;
 use loadgen::record::{RecordStore, RunRecord, RunStatus};
 
 /// What a server does with a request.

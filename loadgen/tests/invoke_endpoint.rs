@@ -11,7 +11,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use loadgen::conform::Outcome;
+use loadgen::record::Outcome;
 use loadgen::record::{CaseRecord, RecordStore};
 use loadgen::target::EMULATOR_PATH;
 use serde_json::{Value, json};

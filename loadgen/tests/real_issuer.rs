@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
-use loadgen::conform::Outcome;
 use loadgen::issuer::Issuer;
+use loadgen::record::Outcome;
 use loadgen::record::{RecordStore, RunRecord};
 use mock_idp::{MockIdp, Recipe};
 

@@ -5,7 +5,7 @@ use std::error::Error;
 use std::path::Path;
 
 use loadgen::builtin;
-use loadgen::conform::{Catalogue, Step};
+use loadgen::catalogue::{Catalogue, Step};
 use loadgen::scenario::{Phase, Scenario};
 use loadgen::subject::Subject;
 use mock_idp::{IssuerKeys, IssuerProfile, KeyStore, MintDefaults, Minter, Recipe};
@@ -330,7 +330,7 @@ fn words_of_code(text: &str) -> BTreeSet<String> {
 
 #[test]
 fn every_cause_is_in_the_table_with_its_title_and_its_weakness() {
-    for cause in loadgen::conform::Cause::all() {
+    for cause in loadgen::catalogue::Cause::all() {
         let weakness = cause.cwe.as_deref().unwrap_or("–");
         let row = format!("| `{}` | {} | {weakness} |", cause.id, cause.title);
         assert!(README.contains(&row), "{row}");

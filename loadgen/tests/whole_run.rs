@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use loadgen::conform::Outcome;
+use loadgen::record::Outcome;
 use loadgen::record::{CaseRecord, RecordStore, RunRecord, RunStatus};
 
 const SCENARIO: &str = r#"

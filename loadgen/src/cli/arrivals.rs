@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use loadgen::scenario::{ArrivalKeys, parse_duration, parse_rate, parse_stage};
+use loadgen::scenario::{ArrivalKeys, parse_stage};
 use loadgen::schedule::{Spacing, Stage};
+use loadgen::units::{parse_duration, parse_rate};
 
 #[derive(Debug, Args)]
 pub(crate) struct ArrivalArguments {

@@ -7,8 +7,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use clap::Args;
 use loadgen::builtin;
+use loadgen::catalogue::{Case, Cause, Grade};
 use loadgen::clock::unix_now;
-use loadgen::conform::{Case, Cause, Grade};
 use loadgen::target::{
     EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, HttpTarget, Invoker,
     RequestShape, Target,

@@ -4,8 +4,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
+use loadgen::catalogue::Severity;
 use loadgen::clock::unix_now;
-use loadgen::conform::Severity;
 use loadgen::real_issuer::RealIssuer;
 
 use super::Failure;

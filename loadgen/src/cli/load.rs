@@ -5,7 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use loadgen::scenario::{LoadPhase, Phase, Threshold, parse_duration};
+use loadgen::scenario::{LoadPhase, Phase, Threshold};
+use loadgen::units::parse_duration;
 
 use super::arrivals::ArrivalArguments;
 use super::record_folder::RecordFolder;

@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use clap::Args;
 use loadgen::builtin;
+use loadgen::catalogue::GENUINE;
 use loadgen::clock::unix_now;
-use loadgen::conform::GENUINE;
 use loadgen::issuer::Issuer;
 use loadgen::load::{PoolHeader, write_pool};
 use mock_idp::{MintError, Minter, Recipe};

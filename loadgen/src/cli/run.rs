@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use loadgen::builtin;
-use loadgen::conform::Catalogue;
+use loadgen::catalogue::Catalogue;
 use loadgen::exit::Exit;
 use loadgen::load::PoolFile;
 use loadgen::plan::RunPlan;

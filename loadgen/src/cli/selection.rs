@@ -2,7 +2,7 @@
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use loadgen::conform::{Level, Selection, Severity};
+use loadgen::catalogue::{Level, Selection, Severity};
 use loadgen::scenario::ConformancePlan;
 
 #[derive(Debug, Args, Default)]

@@ -101,7 +101,7 @@ pub(crate) struct GatewayArguments {
     #[arg(long, default_value = "read:planets")]
     scope: String,
     /// How long a policy is cached: 0s to 3600s
-    #[arg(long, default_value = "300s", value_parser = loadgen::scenario::parse_duration)]
+    #[arg(long, default_value = "300s", value_parser = loadgen::units::parse_duration)]
     cache_ttl: Duration,
 }
 

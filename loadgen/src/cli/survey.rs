@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use loadgen::builtin;
-use loadgen::conform::Severity;
+use loadgen::catalogue::Severity;
 use loadgen::exit::Exit;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;

@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::{Case, Cause, Expectation, Grade, Outcome, Severity};
-use crate::record::{CaseRecord, CauseRecord};
+use crate::catalogue::{Case, Cause, Expectation, Grade, Severity};
+use crate::record::{CaseRecord, CauseRecord, Outcome};
 
 /// Names the cause of each judged case in its record. `cases` are those of the records, in any order.
 pub(super) fn name_causes(records: &mut [CaseRecord], cases: &[&Case]) {

@@ -4,10 +4,10 @@
 use mock_idp::{Minter, Recipe};
 use serde_json::{Value, json};
 
-use super::{CaseRequest, Feature};
+use crate::catalogue::Feature;
 use crate::clock::unix_now;
 use crate::record::FingerprintRecord;
-use crate::target::{Decision, RequestShape, Target};
+use crate::target::{CaseRequest, Decision, RequestShape, Target};
 
 /// Signature algorithms that one RSA key can make (RFC 7518 §3.3 and §3.5), as recipes.
 const ALGORITHMS: [(&str, &str); 4] = [

@@ -6,9 +6,10 @@
 
 use std::time::Duration;
 
+use super::Conformance;
 use super::processes::PROCESS_ENDED;
-use super::{Case, Conformance, Outcome};
-use crate::record::CaseRecord;
+use crate::catalogue::Case;
+use crate::record::{CaseRecord, Outcome};
 
 /// How often a failing case is asked again.
 pub(super) const TRIES: usize = 2;
@@ -93,8 +94,9 @@ fn worth_a_second_try(judged: &CaseRecord) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use crate::catalogue::Feature;
     use crate::conform::tests::{CASES, run};
-    use crate::conform::{Feature, Outcome};
+    use crate::record::Outcome;
 
     #[tokio::test]
     async fn an_answer_that_changes_is_a_failure_and_told_as_changing() {

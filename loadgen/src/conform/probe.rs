@@ -2,9 +2,8 @@
 
 use mock_idp::{Minter, Recipe};
 
-use super::CaseRequest;
 use crate::clock::unix_now;
-use crate::target::{Decision, Observation, RequestShape, Target};
+use crate::target::{CaseRequest, Decision, Observation, RequestShape, Target};
 
 /// A target that gives no decision on a genuine token; the text is what came instead.
 #[derive(Debug, thiserror::Error)]

@@ -1,10 +1,8 @@
 //! Whether the target's processes live. A crash that a supervisor hides shows in no answer, and ends everybody's requests
 //! that are under way.
 
-use crate::record::CaseRecord;
+use crate::record::{CaseRecord, Outcome};
 use crate::testbed::Testbed;
-
-use super::Outcome;
 
 /// Who knows the target's processes.
 pub trait Processes: std::fmt::Debug + Sync {

@@ -3,12 +3,10 @@
 use mock_idp::Recipe;
 
 use super::remark::{Beside, remarked};
-use super::{
-    Case, Conformance, Outcome, PolicyQuestion, Unasked, declared, missing, overreach, policy,
-    probe, record,
-};
+use super::{Conformance, Unasked, declared, missing, overreach, policy, probe, record};
+use crate::catalogue::{Case, PolicyQuestion};
 use crate::clock::unix_now;
-use crate::record::CaseRecord;
+use crate::record::{CaseRecord, Outcome};
 use crate::target::{Connection, Decision, PreparedRequest, RequestShape, Said};
 
 /// A part of a token that is shorter says nothing: it may be in an answer by chance.

@@ -1,6 +1,8 @@
 //! What is to be said of an answer beside its decision: how long it took, what it has to hold, what it must not repeat.
 
-use super::{AnswerRule, Case, ConformanceRecord, Outcome, overreach};
+use super::overreach;
+use crate::catalogue::{AnswerRule, Case};
+use crate::record::{ConformanceRecord, Outcome};
 use crate::target::Observation;
 
 /// What is known beside the answer itself.

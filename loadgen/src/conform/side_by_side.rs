@@ -10,13 +10,11 @@ use std::time::{Duration, Instant};
 use mock_idp::{JwksDocument, Minter, ServerCertificate};
 use tokio::task::JoinSet;
 
+use super::play::{self, Stage};
 use super::processes::Watch;
-use super::sequence::play::{self, Stage};
-use super::{
-    Case, Conformance, Feature, Grade, Outcome, SETTLE, Sequence, Severity, Unasked, declared,
-    flaky, missing, record,
-};
-use crate::record::CaseRecord;
+use super::{Conformance, SETTLE, Unasked, declared, flaky, missing, record};
+use crate::catalogue::{Case, Feature, Grade, Sequence, Severity};
+use crate::record::{CaseRecord, Outcome};
 use crate::scenario::Scenario;
 use crate::stop::StopSignal;
 use crate::subject::{Subject, SubjectKind};

@@ -9,8 +9,9 @@ use mock_idp::{JwksDocument, MockIdp, ServerCertificate, TlsKeyServer, UrlListen
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::sequence::play::{self, Stage};
+use super::play::{self, Stage};
 use super::*;
+use crate::catalogue::*;
 use crate::issuer::Issuer;
 use crate::target::HttpTarget;
 use found_by::FOUND_BY;

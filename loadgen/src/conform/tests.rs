@@ -6,6 +6,7 @@ use std::time::Duration;
 use mock_idp::{IssuerKeys, KeyStore, MintDefaults};
 
 use super::*;
+use crate::catalogue::*;
 use crate::target::{ScriptedAnswer, ScriptedTarget};
 
 pub(super) const CASES: &str = r#"

@@ -8,11 +8,10 @@ use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
 use bytes::Bytes;
 
-use crate::conform::CaseRequest;
 use crate::record::{IssuerSummary, RunRecord, RunStatus, ScenarioSummary, SubjectSummary};
 use crate::scenario::LoadPhase;
 use crate::stop::StopSignal;
-use crate::target::{HttpTarget, RequestShape, Target};
+use crate::target::{CaseRequest, HttpTarget, RequestShape, Target};
 use crate::verdict;
 
 /// What is sent to a URL, how often, and what has to come back.

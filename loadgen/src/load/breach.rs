@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use super::arrival::Arrival;
 use super::timeline::{Timeline, Totals};
 use crate::record::{BreachRecord, bucket_start_ns};
-use crate::report::duration;
 use crate::scenario::{Counted, Limit, LoadPhase, Threshold};
+use crate::units::duration;
 
 /// How often a phase is looked at. Users hand over what they counted once a second, so that more often shows nothing more.
 const LOOK: Duration = Duration::from_millis(250);
@@ -134,7 +134,7 @@ mod tests {
     use super::super::phase::measure_target;
     use super::super::token_pool::{TokenPool, Wanted};
     use super::*;
-    use crate::conform::Expectation;
+    use crate::catalogue::Expectation;
     use crate::record::PhaseRecord;
     use crate::scenario::{ArrivalKeys, ArrivalPlan};
     use crate::stop::StopSignal;

@@ -7,11 +7,10 @@ use std::time::{Duration, Instant};
 use super::phase::{PhaseError, measure_target};
 use super::timeline::Timeline;
 use super::token_pool::{PoolError, TokenPool, Wanted};
-use crate::conform::CaseRequest;
 use crate::record::PhaseRecord;
 use crate::scenario::{ArrivalPlan, CachePlan, LoadPhase, PhaseEnd, TokenPlan};
 use crate::stop::StopSignal;
-use crate::target::{Connections, RequestShape, Target};
+use crate::target::{CaseRequest, Connections, RequestShape, Target};
 
 /// Long enough for some ten thousand requests.
 const CALIBRATION: Duration = Duration::from_millis(500);

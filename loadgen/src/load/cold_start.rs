@@ -132,7 +132,7 @@ impl Samples {
         }
         if self.answers.len() < WRONG_SAMPLES {
             self.answers.push(WrongDecision {
-                class: crate::conform::GENUINE.to_owned(),
+                class: crate::catalogue::GENUINE.to_owned(),
                 expected: "allow".to_owned(),
                 observed: cold.answer,
             });

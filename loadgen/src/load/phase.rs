@@ -9,7 +9,7 @@ use super::course::Course;
 use super::timeline::Timeline;
 use super::token_pool::{PoolError, PoolSource, TokenPool};
 use super::users::{Driven, LoadError, drive};
-use crate::conform::Catalogue;
+use crate::catalogue::Catalogue;
 use crate::record::{CounterRecord, GeneratorHealth, LimitRecord, PhaseRecord, ThresholdRecord};
 use crate::recorder::Distribution;
 use crate::scenario::{Counted, Limit, LoadPhase, Threshold};

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::phase::{judge_limits, measure_target};
 use super::token_pool::{TokenPool, Wanted};
-use crate::conform::Expectation;
+use crate::catalogue::Expectation;
 use crate::record::{PhaseRecord, SecondRecord};
 use crate::scenario::{
     ArrivalKeys, ArrivalPlan, CachePlan, Counted, Limit, LoadPhase, PhaseEnd, TokenPlan,

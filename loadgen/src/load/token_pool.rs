@@ -8,8 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::epochs::Epoch;
+use crate::catalogue::Expectation;
 use crate::clock::unix_now;
-use crate::conform::Expectation;
 use crate::record::TokensRecord;
 use crate::scenario::TOKENS_LIMIT;
 use crate::target::{Decision, Observation, PreparedRequest, RequestError};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use indicatif::ProgressBar;
 
 use crate::load::{Snapshot, Timeline};
-use crate::report::duration;
+use crate::units::duration;
 
 /// How often the timeline is looked at.
 const LOOK: Duration = Duration::from_millis(500);

@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::conform::{Expectation, Level, Outcome, Severity};
+use crate::catalogue::{Expectation, Level, Severity};
+use crate::record::Outcome;
 
 /// What the conformance cases found.
 #[derive(Debug, Clone, Serialize, Deserialize)]

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::figures::duration;
 use super::html::escape;
+use crate::units::duration;
 
 mod columns;
 mod over_time;

@@ -213,7 +213,7 @@ impl Wanted<'_> {
             return Some(format!("INVALID, {invalid}"));
         }
         if let Some(cut) = measured.iter().find(|phase| phase.interrupted) {
-            let after = super::duration(cut.elapsed_ms.saturating_mul(1_000_000));
+            let after = crate::units::duration(cut.elapsed_ms.saturating_mul(1_000_000));
             return Some(format!("a round was cut short after {after}"));
         }
         if !measured.is_empty() {
@@ -314,7 +314,7 @@ fn cells(row: &Row) -> [String; 7] {
     if row.rounds == 0 {
         return std::array::from_fn(|_| "–".to_owned());
     }
-    let duration = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), super::duration);
+    let duration = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), crate::units::duration);
     let rate = row.requests_per_second.map(super::figures::rate);
     [
         row.count.to_string(),
@@ -357,7 +357,7 @@ fn provenance(table: &ComparisonTable) -> String {
     let machine = &table.machine;
     let rounds = if table.rounds == 1 { "round" } else { "rounds" };
     let floor = table.floor_p50_ns.map(|ns| {
-        let floor = super::duration(ns);
+        let floor = crate::units::duration(ns);
         format!(" · floor {floor} (the same client at a route that decides nothing)")
     });
     format!(

@@ -1,24 +1,7 @@
 //! Figures as people read them, and which of them a sample size supports.
 
-use crate::conform::Outcome;
-use crate::record::{CaseRecord, ConformanceRecord, FingerprintRecord, SeriesRecord};
-
-/// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
-#[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
-pub(crate) fn duration(ns: u64) -> String {
-    let (value, unit) = match ns {
-        0..1_000 => return format!("{ns} ns"),
-        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
-        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
-        _ => (ns as f64 / 1e9, "s"),
-    };
-    let decimals = if value < 10.0 {
-        2
-    } else {
-        usize::from(value < 100.0)
-    };
-    format!("{value:.decimals$} {unit}")
-}
+use crate::record::{CaseRecord, ConformanceRecord, FingerprintRecord, Outcome, SeriesRecord};
+use crate::units::duration;
 
 /// A rate without decimals that nobody needs.
 pub(super) fn rate(per_second: f64) -> String {
@@ -139,21 +122,6 @@ mod tests {
     use super::*;
     use crate::recorder::Distribution;
     use std::time::Duration;
-
-    #[test]
-    fn a_duration_has_three_digits_and_its_unit() {
-        let table = [
-            (7, "7 ns"),
-            (1_234, "1.23 µs"),
-            (87_600, "87.6 µs"),
-            (654_321, "654 µs"),
-            (1_240_000, "1.24 ms"),
-            (2_050_000_000, "2.05 s"),
-        ];
-        for (ns, text) in table {
-            assert_eq!(duration(ns), text);
-        }
-    }
 
     #[test]
     fn a_quantile_that_the_sample_does_not_support_is_a_dash() {

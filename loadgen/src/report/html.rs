@@ -2,8 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{self, Quantile, duration};
+use super::figures::{self, Quantile};
 use crate::record::{PhaseRecord, RunRecord, RunStatus, SeriesRecord};
+use crate::units::duration;
 use crate::verdict;
 
 mod causes;

@@ -4,9 +4,8 @@ use std::fmt::Write as _;
 
 use super::figures::{got, outcome};
 use super::html::escape;
-use crate::conform::Outcome;
 use crate::exit::Exit;
-use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
+use crate::record::{CaseRecord, ConformanceRecord, Outcome, RunRecord};
 use crate::verdict;
 
 /// The suite of the one test case that is the run's verdict.

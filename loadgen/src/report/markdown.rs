@@ -2,9 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::figures::{Quantile, duration, got, outcome};
-use crate::conform::Outcome;
-use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
+use super::figures::{Quantile, got, outcome};
+use crate::record::{CaseRecord, ConformanceRecord, Outcome, RunRecord};
+use crate::units::duration;
 use crate::verdict;
 
 /// Failing cases that are listed; a comment on a pull request holds 65,536 characters.

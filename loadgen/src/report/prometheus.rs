@@ -10,9 +10,8 @@ use std::fmt::{Display, Write as _};
 
 use super::figures::Quantile;
 use crate::clock::unix_of_rfc3339;
-use crate::conform::Outcome;
 use crate::exit::Exit;
-use crate::record::{PhaseRecord, RunRecord, SeriesRecord};
+use crate::record::{Outcome, PhaseRecord, RunRecord, SeriesRecord};
 
 /// The words that a saved record's verdict can have; `running` is that of a run that has not ended.
 const WORDS: [&str; 7] = [

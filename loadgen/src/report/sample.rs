@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::conform::{Expectation, Level, Outcome, Severity};
+use crate::catalogue::{Expectation, Level, Severity};
 use crate::record::{
     CaseRecord, CauseRecord, ConformanceRecord, FingerprintRecord, IssuerSummary, LATENCY_BUCKETS,
-    LatencyCounts, Machine, ObservedAnswer, PhaseRecord, RunRecord, RunStatus, SCHEMA_VERSION,
-    ScenarioSummary, SecondRecord, SubjectSummary, VerdictRecord,
+    LatencyCounts, Machine, ObservedAnswer, Outcome, PhaseRecord, RunRecord, RunStatus,
+    SCHEMA_VERSION, ScenarioSummary, SecondRecord, SubjectSummary, VerdictRecord,
 };
 use crate::recorder::Distribution;
 

@@ -5,9 +5,9 @@
 use serde_json::{Value, json};
 
 use super::figures::{got, outcome};
-use crate::conform::{Outcome, Severity};
+use crate::catalogue::Severity;
 use crate::record::{
-    CaseRecord, CauseRecord, ConformanceRecord, RecordStore, RunRecord, RunStatus,
+    CaseRecord, CauseRecord, ConformanceRecord, Outcome, RecordStore, RunRecord, RunStatus,
 };
 
 /// The whole document.

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::markdown::{code, plain};
 use super::printable;
-use crate::conform::{Expectation, Outcome, Severity};
-use crate::record::{CaseRecord, RunRecord, RunStatus};
+use crate::catalogue::{Expectation, Severity};
+use crate::record::{CaseRecord, Outcome, RunRecord, RunStatus};
 use crate::survey::Survey;
 
 /// Both tables, and who was left out.

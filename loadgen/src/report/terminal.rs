@@ -5,8 +5,9 @@ use std::fmt::Write as _;
 use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyle};
 
 use super::TerminalStyle;
-use super::figures::{Quantile, duration, rate};
+use super::figures::{Quantile, rate};
 use crate::record::{LossRecord, PhaseRecord, RunRecord};
+use crate::units::duration;
 use crate::verdict;
 
 mod conformance;

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::units::{DurationText, StageRateText, parse_stage_rate};
 use crate::schedule::{Schedule, Spacing, Stage, read_replay};
+use crate::units::{DurationText, StageRateText, parse_duration, parse_stage_rate};
 
 /// How the requests of a phase arrive.
 #[derive(Debug, Clone)]
@@ -198,6 +198,6 @@ pub fn parse_stage(text: &str) -> Result<Stage, String> {
     Ok(Stage {
         from: rate(from)?,
         to: rate(to)?,
-        length: super::parse_duration(length).map_err(|_| wrong())?,
+        length: parse_duration(length).map_err(|_| wrong())?,
     })
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mock_idp::{JwksDocument, JwksFault};
 use serde::Deserialize;
 
-use super::units::{DurationText, WholeNumber};
+use crate::units::{DurationText, WholeNumber};
 
 /// Something that happens at a time after the start of the phase.
 #[derive(Debug, Clone, PartialEq)]

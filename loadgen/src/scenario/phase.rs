@@ -13,9 +13,9 @@ use toml::Spanned;
 use super::arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, RawSpacing, RawStage, beside};
 use super::course::{Counted, Event, Limit, RawEvent, events, limits};
 use super::tokens::{CachePlan, Popularity, RawTokens, TokenPlan};
-use super::units::{DurationText, RateText, WholeNumber};
-use crate::conform::GENUINE;
+use crate::catalogue::GENUINE;
 use crate::target::Connections;
+use crate::units::{DurationText, RateText, WholeNumber};
 
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 
 use super::phase::TOKENS_LIMIT;
-use super::units::{DurationText, WholeNumber};
+use crate::units::{DurationText, WholeNumber};
 
 /// Tokens of a phase that says nothing of them: few enough to ask for all at once, enough to touch every shard of a cache.
 const POPULATION: u64 = 64;

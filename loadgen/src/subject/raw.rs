@@ -12,9 +12,9 @@ use super::{
     Ask, CommandPlan, DivergentDecision, HttpCommand, KeyLife, LambdaCommand, Placeholders,
     SetupPlan, SubjectKind,
 };
-use crate::conform::Feature;
-use crate::scenario::{DurationText, WholeNumber};
+use crate::catalogue::Feature;
 use crate::target::EventForm;
+use crate::units::{DurationText, WholeNumber};
 
 mod invoke;
 

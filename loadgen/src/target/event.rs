@@ -6,7 +6,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use crate::conform::CaseEvent;
+use crate::target::CaseEvent;
 
 /// The form of an event ("Input to an API Gateway Lambda authorizer"; "Control access to HTTP APIs with AWS Lambda
 /// authorizers", payload format versions).

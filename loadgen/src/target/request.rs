@@ -5,69 +5,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body_util::Full;
 
 use super::event::{Caller, Event, EventForm};
+use super::shape::{CaseRequest, RequestShape};
 use super::template::Values;
-use crate::conform::{Case, CaseEvent, CaseRequest, Route};
-
-/// How a token is sent: the parts of a request that do not depend on the token's value.
-#[derive(Debug, Clone, Default)]
-pub struct RequestShape {
-    case: CaseRequest,
-    second: Option<String>,
-    event: Option<CaseEvent>,
-    /// What is appended to the target's own path.
-    below: String,
-    body: Bytes,
-}
-
-impl From<&CaseRequest> for RequestShape {
-    fn from(case: &CaseRequest) -> Self {
-        Self {
-            case: case.clone(),
-            ..Self::default()
-        }
-    }
-}
-
-impl From<&Case> for RequestShape {
-    fn from(case: &Case) -> Self {
-        Self {
-            event: case.event.clone(),
-            ..Self::from(&case.request)
-        }
-    }
-}
-
-impl From<&Route> for RequestShape {
-    fn from(route: &Route) -> Self {
-        Self {
-            case: CaseRequest {
-                method: route.method.clone(),
-                ..CaseRequest::default()
-            },
-            below: route.path.clone().unwrap_or_default(),
-            ..Self::default()
-        }
-    }
-}
-
-impl RequestShape {
-    /// The same shape with a second token, which `{second}` stands for.
-    #[must_use]
-    pub fn with_second(self, second: Option<String>) -> Self {
-        Self { second, ..self }
-    }
-
-    /// The same shape with a body.
-    #[must_use]
-    pub fn with_body(self, body: Bytes) -> Self {
-        Self { body, ..self }
-    }
-
-    /// Whether the shape with this token is a request at all.
-    pub(crate) fn check(&self, token: &str) -> Result<(), RequestError> {
-        PreparedRequest::new(self, token, "localhost", "/").map(drop)
-    }
-}
 
 /// A case file asks for something that is no HTTP request.
 #[derive(Debug, thiserror::Error)]

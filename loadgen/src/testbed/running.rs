@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 
 use super::port::PortLease;
 use super::server::ChildServer;
-use super::{ANY_PORT, TestbedError, setup};
+use super::{ANY_PORT, TestbedError, embedded, setup};
 use crate::clock::unix_now;
 use crate::scenario::Scenario;
 use crate::subject::{
@@ -126,7 +126,7 @@ pub(super) async fn start_subject(
             Ok((Running::Nothing, target, url))
         }
         SubjectKind::InProcess => {
-            let authorizer = Box::new(InProcessTarget::new(&placeholders)?);
+            let authorizer = Box::new(InProcessTarget::new(embedded::authorizer(&placeholders)?));
             let target = function_target(Invoker::InProcess(authorizer), EventForm::default());
             Ok((Running::Nothing, target, String::new()))
         }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use loadgen::catalogue::{Send, Sequence, Step, StepDecision};
 use loadgen::clock::unix_now;
-use loadgen::conform::{Send, Sequence, Step, StepDecision};
 use mock_idp::Minter;
 
 use super::super::Failure;

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use clap::Args;
 use http::Uri;
 use http::uri::PathAndQuery;
-use loadgen::conform::CaseRequest;
 use loadgen::load::{Needed, PoolFile, PoolFileError, Timeline, UrlLoad, Wanted, load_url};
 use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
@@ -17,7 +16,7 @@ use loadgen::report;
 use loadgen::run::Finished;
 use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
-use loadgen::target::{HttpTarget, Trust};
+use loadgen::target::{CaseRequest, HttpTarget, Trust};
 
 use super::{LoadArguments, usage};
 use crate::cli::{Failure, output, run};

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::verifier::{self, Flaw, Verifier};
 use super::{issuer, trust, wire};
+use crate::catalogue::*;
 use crate::conform::*;
 use crate::target::{
     EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm, FunctionTarget, Invoker,

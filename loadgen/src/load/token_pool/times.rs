@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
 use super::Wanted;
-use crate::conform::Expectation;
+use crate::catalogue::Expectation;
 
 /// For how long after `now` (seconds since the epoch) the token's times leave its decision as it is, a second less than it
 /// says, because `now` has lost up to one. `None` for ever, or where the claims cannot be read.

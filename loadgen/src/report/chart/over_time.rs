@@ -3,9 +3,9 @@
 
 use std::fmt::Write as _;
 
-use super::super::figures::duration;
 use super::columns::{Column, Columns, count};
 use crate::record::{MemorySample, PhaseRecord, SecondRecord, latency_bucket};
+use crate::units::duration;
 
 mod heat_map;
 mod marks;

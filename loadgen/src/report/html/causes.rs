@@ -5,8 +5,7 @@ use std::fmt::Write as _;
 use super::super::figures::outcome;
 use super::conformance::got;
 use super::escape;
-use crate::conform::Outcome;
-use crate::record::{CaseRecord, CauseRecord, ConformanceRecord};
+use crate::record::{CaseRecord, CauseRecord, ConformanceRecord, Outcome};
 
 /// So many cases are shown unfolded.
 const CASES_UNFOLDED: usize = 3;

@@ -4,8 +4,7 @@ use std::fmt::Write as _;
 
 use super::super::figures::{fingerprint, outcome, skipped_by_reason};
 use super::{causes, escape};
-use crate::conform::Outcome;
-use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
+use crate::record::{CaseRecord, ConformanceRecord, Outcome, RunRecord};
 use crate::verdict;
 
 pub(super) fn section(page: &mut String, record: &RunRecord) {

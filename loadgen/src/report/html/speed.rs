@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 
 use super::super::chart::{self, Curve};
-use super::super::figures::duration;
 use super::{escape, headline_series, quantile_table, rate};
 use crate::record::{GeneratorHealth, PhaseRecord, RunRecord, SeriesRecord};
 use crate::recorder::quantile_curve;
+use crate::units::duration;
 
 /// The parts of a cold start that follow each other, in order.
 const COLD_PARTS: [&str; 3] = ["process start", "init", "first decision"];

@@ -3,8 +3,8 @@
 use std::fmt::Write as _;
 
 use super::{TerminalStyle, align_right, paint, table};
-use crate::conform::{Outcome, Severity};
-use crate::record::{CaseRecord, ConformanceRecord};
+use crate::catalogue::Severity;
+use crate::record::{CaseRecord, ConformanceRecord, Outcome};
 use crate::report::figures::{self, got, outcome};
 use crate::verdict;
 

@@ -5,8 +5,8 @@ use toml::Spanned;
 
 use super::super::{CommandPlan, SubjectKind};
 use super::{Mistake, RawReady, checked_path, http, parse_url};
-use crate::scenario::WholeNumber;
 use crate::target::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm};
+use crate::units::WholeNumber;
 
 /// As many as there are users at most.
 const AT_ONCE_MAX: usize = 1_024;

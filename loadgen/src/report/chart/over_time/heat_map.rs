@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::super::figures::duration;
 use super::super::columns::{Column, Columns, count};
 use super::super::round_duration;
 use super::{LEFT, MAP_HEIGHT, MAP_TOP, PLOT, grid_line, panel_name, seconds_text};
 use crate::record::{bucket_start_ns, latency_bucket};
+use crate::units::duration;
 
 /// Shades of the heat map; style.css has as many.
 const SHADES: usize = 6;

@@ -2,12 +2,12 @@
 
 use std::fmt::Write as _;
 
-use super::super::super::figures::duration;
 use super::super::super::html::escape;
 use super::super::columns::{Columns, count};
 use super::heat_map::latency_y;
 use super::{LEFT, MAP_TOP, PLOT};
 use crate::record::{PhaseRecord, ThresholdRecord};
+use crate::units::duration;
 
 /// Rows of names above the panels; what finds no room has its line alone, and stands in the list below the chart.
 const ROWS: usize = 4;

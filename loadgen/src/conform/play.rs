@@ -8,9 +8,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mock_idp::{JwksFault, MintError, Minter, MockIdp, UrlListener};
 use tokio::task::JoinSet;
 
-use super::{Send, Sequence, Step, StepDecision, Wait};
+use crate::catalogue::{Expectation, Send, Sequence, Step, StepDecision, Wait};
 use crate::clock::unix_now;
-use crate::conform::{Expectation, Outcome};
+use crate::record::Outcome;
 use crate::target::{Connection, Decision, Observation, PreparedRequest, RequestShape, Target};
 use crate::testbed::Testbed;
 

@@ -5,9 +5,9 @@ use std::time::Duration;
 use mock_idp::{JwksDocument, JwksFault, Recipe};
 use serde::Deserialize;
 
-use crate::conform::{Expectation, Route};
-use crate::scenario::{DurationText, WholeNumber, parse_duration};
-use crate::target::Decision;
+use crate::catalogue::Expectation;
+use crate::target::{Decision, Route};
+use crate::units::{DurationText, WholeNumber, parse_duration};
 
 /// What a `wait` says in place of a duration.
 const KEY_LIFETIME: &str = "key-lifetime";

@@ -4,11 +4,27 @@ use std::collections::HashMap;
 
 use mock_idp::{JwksDocument, Minter};
 
-use super::case::{Case, CaseFile, CaseSources, Feature};
-use super::sequence::Sequence;
-use super::{Cause, Selection};
 use crate::place;
 use crate::target::RequestShape;
+use case::CaseSources;
+
+mod case;
+mod cause;
+mod policy_question;
+mod selection;
+mod sequence;
+
+pub use case::{
+    AnswerRule, Case, CaseFile, CaseSource, Expectation, Feature, Grade, Level, ListenerRule,
+    Severity,
+};
+pub use cause::Cause;
+pub use policy_question::{PolicyQuestion, ShapeRule};
+pub use selection::Selection;
+pub use sequence::{Send, Sequence, Step, StepDecision, Wait};
+
+/// The case whose token every correct verifier takes; it is asked before all others.
+pub const GENUINE: &str = "baseline::valid";
 
 /// All cases, in the order of their files.
 #[derive(Debug)]

@@ -75,7 +75,7 @@ const SHIPPED: &[ShippedFiles] = &[
 
 impl ShippedFiles {
     /// The files of the folder that a built-in target names as its `working_dir`.
-    pub(super) fn of_folder(working_dir: &Path) -> Option<Self> {
+    pub(crate) fn of_folder(working_dir: &Path) -> Option<Self> {
         SHIPPED
             .iter()
             .find(|shipped| Path::new(shipped.folder) == working_dir)
@@ -84,7 +84,7 @@ impl ShippedFiles {
 
     /// Where they are laid out: in the user's cache, and named after the files, so that packages that were installed for
     /// other files are never used for these.
-    pub(super) fn folder(self) -> Option<PathBuf> {
+    pub(crate) fn folder(self) -> Option<PathBuf> {
         let mut hasher = DefaultHasher::new();
         self.files.hash(&mut hasher);
         let name = format!("{:016x}", hasher.finish());

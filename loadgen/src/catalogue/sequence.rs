@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::case::{Case, CaseRequest, CaseSource, Expectation, Feature, Grade, Level, Severity};
 use mock_idp::{JwksDocument, Recipe, ServerCertificate};
 
-pub(super) mod play;
+use super::case::{Case, CaseSource, Expectation, Feature, Grade, Level, Severity};
+use crate::target::CaseRequest;
+
 mod step;
 
 pub use step::{Send, Step, StepDecision, Wait};

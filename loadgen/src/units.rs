@@ -1,4 +1,4 @@
-//! Quantities with their units, as people write them in files and flags.
+//! Quantities with their units, as people write them in files and flags, and read them.
 
 use std::time::Duration;
 
@@ -58,11 +58,28 @@ pub fn parse_rate(text: &str) -> Result<f64, UnitError> {
 }
 
 /// The same, and `0/s`, which is a pause.
-pub(super) fn parse_stage_rate(text: &str) -> Result<f64, UnitError> {
+pub(crate) fn parse_stage_rate(text: &str) -> Result<f64, UnitError> {
     match text {
         "0/s" | "0/m" => Ok(0.0),
         other => parse_rate(other),
     }
+}
+
+/// A duration with the unit that fits its size, to three digits: `87 µs`, `1.24 ms`, `2.05 s`.
+#[expect(clippy::cast_precision_loss, reason = "three digits are printed")]
+pub(crate) fn duration(ns: u64) -> String {
+    let (value, unit) = match ns {
+        0..1_000 => return format!("{ns} ns"),
+        1_000..1_000_000 => (ns as f64 / 1e3, "µs"),
+        1_000_000..1_000_000_000 => (ns as f64 / 1e6, "ms"),
+        _ => (ns as f64 / 1e9, "s"),
+    };
+    let decimals = if value < 10.0 {
+        2
+    } else {
+        usize::from(value < 100.0)
+    };
+    format!("{value:.decimals$} {unit}")
 }
 
 /// A duration in a file.
@@ -71,11 +88,11 @@ pub(crate) struct DurationText(pub(crate) Duration);
 
 /// A rate in a file, requests per second.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct RateText(pub(super) f64);
+pub(crate) struct RateText(pub(super) f64);
 
 /// The rate of a stage in a file, where 0 is a pause.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct StageRateText(pub(super) f64);
+pub(crate) struct StageRateText(pub(super) f64);
 
 impl<'de> Deserialize<'de> for StageRateText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -204,6 +221,21 @@ mod tests {
         assert!((parse_rate("30000/m").expect("a rate") - 500.0).abs() < 1e-9);
         for text in ["500", "0/s", "-1/s", "x/s", "5/h", "inf/s", "NaN/s"] {
             assert!(parse_rate(text).is_err(), "{text:?} is no rate");
+        }
+    }
+
+    #[test]
+    fn a_duration_has_three_digits_and_its_unit() {
+        let table = [
+            (7, "7 ns"),
+            (1_234, "1.23 µs"),
+            (87_600, "87.6 µs"),
+            (654_321, "654 µs"),
+            (1_240_000, "1.24 ms"),
+            (2_050_000_000, "2.05 s"),
+        ];
+        for (ns, text) in table {
+            assert_eq!(duration(ns), text);
         }
     }
 }

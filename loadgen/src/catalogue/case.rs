@@ -7,10 +7,10 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use toml::Spanned;
 
-use super::policy::PolicyQuestion;
+use super::policy_question::PolicyQuestion;
 use super::sequence::RawSequence;
-use crate::scenario::DurationText;
-use crate::target::EventForm;
+use crate::target::{CaseEvent, CaseRequest, RequestShape};
+use crate::units::DurationText;
 
 /// The longest `within`: what a client waits for an answer of a server at most.
 const WITHIN_MAX: Duration = Duration::from_secs(10);
@@ -115,6 +115,12 @@ impl Case {
     /// Whether it can be asked of a function alone.
     pub fn needs_function(&self) -> bool {
         self.event.is_some() || self.policy.is_some()
+    }
+}
+
+impl From<&Case> for RequestShape {
+    fn from(case: &Case) -> Self {
+        Self::from(&case.request).with_event(case.event.clone())
     }
 }
 
@@ -319,55 +325,4 @@ pub enum ListenerRule {
 pub enum AnswerRule {
     /// None repeats payload or signature of the token that it answers.
     NoToken,
-}
-
-/// What is changed in the event that a function gets.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseEvent {
-    /// Its form; the target's own when absent.
-    pub form: Option<EventForm>,
-    /// The method ARN, `routeArn` in payload format 2.0; `$absent` leaves it out.
-    pub arn: Option<String>,
-    /// Members that are written over, or left out by `$absent`. `{token}` stands for the token.
-    #[serde(default)]
-    pub members: Map<String, Value>,
-}
-
-/// Where a step of a sequence is sent; the target's own path by GET when empty.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Route {
-    /// The method.
-    pub method: Option<String>,
-    /// What is appended to the target's own path.
-    pub path: Option<String>,
-}
-
-/// How a case's token is sent. `{token}` stands for the token.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CaseRequest {
-    /// The whole value of the `Authorization` header; `$absent` sends none. `Bearer {token}` when absent.
-    pub authorization: Option<String>,
-    /// The query string, without the question mark.
-    pub query: Option<String>,
-    /// Further header fields.
-    #[serde(default)]
-    pub headers: Vec<(String, String)>,
-    /// The method; GET when absent.
-    pub method: Option<String>,
-    /// The path; `{path}`, the target's own, when absent.
-    pub path: Option<String>,
-    /// The lines of the whole head, which are sent byte by byte, instead of everything above.
-    pub raw: Option<Vec<String>>,
-    /// The body behind those lines.
-    pub body: Option<String>,
-}
-
-impl CaseRequest {
-    /// Whether it says more than a value of `Authorization` can carry.
-    pub fn needs_wire(&self) -> bool {
-        let again = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
-        self.raw.is_some() || self.path.is_some() || self.headers.iter().any(again)
-    }
 }

@@ -65,7 +65,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::conform::Expectation;
+    use crate::catalogue::Expectation;
 
     #[test]
     fn a_cause_is_one_line_with_a_weakness_and_vulnerabilities_by_their_numbers() {
