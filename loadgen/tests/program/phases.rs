@@ -1,28 +1,16 @@
 //! Phases of load about tokens and caches, run by the real program against this project's authorizer: each counts what it says.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
+use crate::support;
 use serde_json::Value;
 
 const HEAD: &str = "name = \"s\"\nissuer = \"auth0\"\naudience = \"https://planets.example.com/\"\nscope = \"read:planets\"\n";
 
-fn authbench(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_authbench"))
-        .args(arguments)
-        .current_dir(folder)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
-        .output()
-        .expect("authbench starts")
-}
-
 /// The record of a scenario, and what was told on standard error.
 fn run(folder: &Path, scenario: &str) -> (Value, String) {
     std::fs::write(folder.join("s.toml"), format!("{HEAD}{scenario}")).expect("written");
-    let output = authbench(folder, &["run", "s.toml", "--out", "out", "--force"]);
+    let output = support::run(folder, &["run", "s.toml", "--out", "out", "--force"]);
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     let record = std::fs::read_to_string(folder.join("out/run.json"));
     let record = record.unwrap_or_else(|error| panic!("{error}: {told}"));
@@ -31,7 +19,7 @@ fn run(folder: &Path, scenario: &str) -> (Value, String) {
 
 fn refused(folder: &Path, scenario: &str) -> String {
     std::fs::write(folder.join("s.toml"), format!("{HEAD}{scenario}")).expect("written");
-    let output = authbench(folder, &["run", "s.toml", "--out", "refused"]);
+    let output = support::run(folder, &["run", "s.toml", "--out", "refused"]);
     assert_eq!(output.status.code(), Some(2));
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
@@ -211,7 +199,7 @@ fn a_pool_file_is_the_same_again_and_is_sent_in_place_of_new_tokens() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mint = |file: &str, arguments: &str| {
         let arguments: Vec<&str> = arguments.split_ascii_whitespace().collect();
-        let output = authbench(
+        let output = support::run(
             folder.path(),
             &[&["mint", "--pool", file][..], &arguments].concat(),
         );

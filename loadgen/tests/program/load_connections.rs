@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -17,9 +16,11 @@ use mock_idp::{IssuerKeys, KeyStore, ServerCertificate};
 use serde_json::Value;
 use tokio_rustls::TlsAcceptor;
 
+use crate::support::{AUTHBENCH, key_cache};
+
 /// Runs `authbench load … --json`: its exit code, what it says and what it complains about.
 fn load(arguments: &[&str]) -> (Option<i32>, Value, String) {
-    let output = Command::new(env!("CARGO_BIN_EXE_authbench"))
+    let output = Command::new(AUTHBENCH)
         .arg("load")
         .args(arguments)
         .arg("--json")
@@ -32,7 +33,7 @@ fn load(arguments: &[&str]) -> (Option<i32>, Value, String) {
 
 /// Where the test keys are kept.
 fn key_store() -> KeyStore {
-    KeyStore::open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"))
+    KeyStore::open(key_cache())
 }
 
 /// What a server of hyper's has seen.
@@ -309,7 +310,7 @@ fn what_became_of_lost_requests_is_told_by_kind_and_is_no_latency() {
         );
         assert!(said["latency_us"].is_null(), "{said}");
     }
-    let output = Command::new(env!("CARGO_BIN_EXE_authbench"))
+    let output = Command::new(AUTHBENCH)
         .args([
             "load",
             &format!("http://{gone}/"),

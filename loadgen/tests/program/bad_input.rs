@@ -2,32 +2,15 @@
 //! process left behind.
 
 use std::net::TcpListener;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-fn authbench(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_authbench"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("AUTHBENCH_CACHE", key_cache())
-        .output()
-        .expect("authbench starts")
-}
-
-/// Keys are made once for all tests.
-fn key_cache() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys")
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
-}
+use crate::support::{run, text};
 
 fn refused(folder: &Path, arguments: &[&str], exit: i32, parts: &[&str]) {
     let started = Instant::now();
-    let output = authbench(folder, arguments);
-    let message = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+    let output = run(folder, arguments);
+    let message = text(&output.stderr) + &String::from_utf8_lossy(&output.stdout);
     assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {message}");
     for part in parts {
         assert!(
@@ -248,8 +231,8 @@ fn a_cause_is_told_once() {
         ),
     ];
     for (arguments, cause) in table {
-        let output = authbench(folder.path(), arguments);
-        let message = stderr(&output) + &String::from_utf8_lossy(&output.stdout);
+        let output = run(folder.path(), arguments);
+        let message = text(&output.stderr) + &String::from_utf8_lossy(&output.stdout);
         assert_eq!(
             message.matches(cause).count(),
             1,

@@ -1,10 +1,8 @@
 //! A run of several targets through the real binary: rounds in turn, one table, and whoever cannot be measured by name.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::Command;
 
+use crate::support::{authbench, holds, open_server, said};
 use loadgen::record::RecordStore;
 use serde_json::Value;
 
@@ -36,30 +34,19 @@ const PAGE: &str =
     "# Speed\n\n<!-- comparison -->\nnothing yet\n<!-- /comparison -->\n\nThe end.\n";
 
 fn run(folder: &Path, arguments: &[&str], exit: i32) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_authbench"))
+    let output = authbench(folder)
         .arg("run")
         .args(arguments)
-        .current_dir(folder)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
         .env("GITHUB_STEP_SUMMARY", folder.join("summary.md"))
         .output()
         .expect("authbench starts");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let said = said(&output);
     assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {said}");
-    said.into_owned()
+    said
 }
 
 fn write(folder: &Path, name: &str, text: &str) {
     std::fs::write(folder.join(name), text).expect("written");
-}
-
-fn holds(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in: {text}");
-    }
 }
 
 #[test]
@@ -149,27 +136,6 @@ fn files(folder: &Path) {
         assert_eq!(record.conformance.is_some(), cases, "{path}");
         assert!(folder.join(path).join("report.html").is_file());
     }
-}
-
-/// A server that answers everything with 200.
-fn open_server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer_all(stream));
-        }
-    });
-    address
-}
-
-fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
-    for line in BufReader::new(stream.try_clone()?).lines() {
-        if line?.is_empty() {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
-        }
-    }
-    Ok(())
 }
 
 #[test]

@@ -2,12 +2,13 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::path::Path;
 use std::process::{Command, Output};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::support::{AUTHBENCH, key_cache};
 
 /// Serves each connection on a thread; `answer` sees the request's head and gives the status.
 fn serve(answer: impl Fn(&str) -> u16 + Send + Sync + 'static) -> SocketAddr {
@@ -39,13 +40,10 @@ fn connection(mut stream: TcpStream, answer: &(dyn Fn(&str) -> u16 + Send + Sync
 }
 
 fn load(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_authbench"))
+    Command::new(AUTHBENCH)
         .arg("load")
         .args(arguments)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
+        .env("AUTHBENCH_CACHE", key_cache())
         .output()
         .expect("authbench starts")
 }
@@ -122,7 +120,7 @@ fn gooses_dashboard_is_there_while_the_load_runs_when_it_is_asked_for() {
     let url = format!("http://{}/", serve(|_| 200));
     let free = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr());
     let address = free.expect("a port");
-    let mut child = Command::new(env!("CARGO_BIN_EXE_authbench"))
+    let mut child = Command::new(AUTHBENCH)
         .args(["load", &url, "--users", "1", "--duration", "5s", "--json"])
         .arg(format!("--goose-dashboard={address}"))
         .current_dir(folder.path())

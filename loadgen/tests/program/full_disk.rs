@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::{AUTHBENCH, holds, key_cache, text};
 use loadgen::record::{RecordStore, RunRecord, RunStatus};
 
 const SCENARIO: &str = r#"
@@ -34,30 +35,17 @@ fn command(folder: &Path, program: &str) -> Command {
     std::fs::create_dir_all(folder.join("tmp")).expect("made");
     command
         .current_dir(folder)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
+        .env("AUTHBENCH_CACHE", key_cache())
         .env("TMPDIR", folder.join("tmp"));
     command
 }
 
 fn run(folder: &Path, target_file: &str) -> Output {
     std::fs::write(folder.join("small.toml"), SCENARIO).expect("written");
-    command(folder, env!("CARGO_BIN_EXE_authbench"))
+    command(folder, AUTHBENCH)
         .args(["run", "small.toml", "--target", target_file, "--out", "out"])
         .output()
         .expect("authbench starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn holds(text: &str, parts: &[&str]) {
-    for part in parts {
-        assert!(text.contains(part), "{part:?} is missing in: {text}");
-    }
 }
 
 #[test]
@@ -109,7 +97,7 @@ fn with_files_of(bytes: u64, folder: &Path, arguments: &str) -> Output {
         bytes / 512
     );
     command(folder, "sh")
-        .args(["-c", &script, env!("CARGO_BIN_EXE_authbench")])
+        .args(["-c", &script, AUTHBENCH])
         .output()
         .expect("sh starts")
 }
@@ -167,7 +155,7 @@ fn a_folder_that_takes_nothing_is_told_before_anything_is_measured() {
         ("file/out", "Not a directory"),
         ("/dev/full/out", "Not a directory"),
     ] {
-        let output = command(folder, env!("CARGO_BIN_EXE_authbench"))
+        let output = command(folder, AUTHBENCH)
             .args(["run", "small.toml", "--out", place])
             .output()
             .expect("authbench starts");

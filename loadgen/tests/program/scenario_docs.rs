@@ -10,7 +10,9 @@ use loadgen::scenario::{Phase, Scenario};
 use loadgen::subject::Subject;
 use mock_idp::{IssuerKeys, IssuerProfile, KeyStore, MintDefaults, Minter, Recipe};
 
-const README: &str = include_str!("../../scenarios/README.md");
+use crate::support::key_cache;
+
+const README: &str = include_str!("../../../scenarios/README.md");
 
 /// What a snippet is; the word behind `toml` in the info string of its fence says which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +190,7 @@ fn a_snippet_names_only_what_there_is_and_its_tokens_can_be_minted() {
 }
 
 fn minter() -> Minter {
-    let store = KeyStore::open(Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"));
+    let store = KeyStore::open(key_cache());
     let keys = IssuerKeys {
         signing: store.signing_key(7, "issuer").expect("a test key"),
         attacker: store.signing_key(7, "attacker").expect("a test key"),

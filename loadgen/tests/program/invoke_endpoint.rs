@@ -2,9 +2,10 @@
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 use std::sync::Arc;
 
+use crate::support::authbench;
 use authorizer::{Authorizer, Settings};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
@@ -111,13 +112,8 @@ async fn serve(endpoint: Endpoint, port: u16, issuer_port: u16) -> SocketAddr {
 }
 
 async fn conform(folder: &Path, arguments: &[&str]) -> (Output, Vec<CaseRecord>) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
+    let mut command = authbench(folder);
     command
-        .current_dir(folder)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
         .args(["conform", "--out", "out", "--force"])
         .args(arguments);
     let output = tokio::task::spawn_blocking(move || command.output())
@@ -206,7 +202,7 @@ async fn an_endpoint_that_the_bench_starts_is_asked_at_the_emulators_path() {
     let issuer_port = free_port();
     let text = format!(
         "name = \"started\"\nkind = \"invoke\"\nfeatures = [\"scope\", \"request-event\"]\n[command]\n\
-         program = '{}'\nargs = [\"--ignored\", \"--exact\", \"endpoint_server\"]\n[command.env]\n\
+         program = '{}'\nargs = [\"--ignored\", \"--exact\", \"invoke_endpoint::endpoint_server\"]\n[command.env]\n\
          PORT = \"{{port}}\"\nISSUER_PORT = \"{issuer_port}\"\n[invoke]\nevent = \"request\"\n",
         own.display()
     );

@@ -1,10 +1,11 @@
 //! `authbench survey` through the real binary: whoever cannot be asked is told by name, and the others are asked.
 
-use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use crate::support::{authbench, open_server, run, said};
 use loadgen::record::{RecordStore, RunStatus};
 
 const CASE: [&str; 2] = ["--filter", "rfc7519::exp-one-hour-past"];
@@ -12,25 +13,11 @@ const CASE: [&str; 2] = ["--filter", "rfc7519::exp-one-hour-past"];
 /// A page of somebody's own, with a place for the tables.
 const PAGE: &str = "# Verifiers\n\n<!-- survey -->\nnothing yet\n<!-- /survey -->\n\nThe end.\n";
 
-fn authbench(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command.args(arguments).current_dir(folder).env(
-        "AUTHBENCH_CACHE",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-    );
-    command
-}
-
 fn survey(folder: &Path, arguments: &[&str], exit: i32) -> String {
-    let arguments: Vec<&str> = std::iter::once("survey")
-        .chain(arguments.iter().copied())
-        .collect();
-    let output = authbench(folder, &arguments)
-        .output()
-        .expect("authbench starts");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
+    let output = run(folder, &[&["survey"], arguments].concat());
+    let said = said(&output);
     assert_eq!(output.status.code(), Some(exit), "{arguments:?}: {said}");
-    said.into_owned()
+    said
 }
 
 fn target(folder: &Path, name: &str, command: &str) {
@@ -104,27 +91,6 @@ fn whoever_cannot_be_asked_is_left_out_by_name_and_the_others_are_asked() {
         &["in-process", "--out", "out", "--force", CASE[0], CASE[1]],
         0,
     );
-}
-
-/// A server that answers everything with 200.
-fn open_server() -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
-    let address = listener.local_addr().expect("an address");
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || answer_all(stream));
-        }
-    });
-    address
-}
-
-fn answer_all(mut stream: TcpStream) -> std::io::Result<()> {
-    for line in BufReader::new(stream.try_clone()?).lines() {
-        if line?.is_empty() {
-            stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")?;
-        }
-    }
-    Ok(())
 }
 
 #[test]
@@ -213,7 +179,8 @@ fn what_was_asked_before_a_signal_is_in_the_tables() {
     }
     let targets = ["survey", "in-process", "mute.toml", "later.toml"];
     let flags = ["--out", "out", CASE[0], CASE[1]];
-    let mut bench = authbench(folder.path(), &[&targets[..], &flags].concat())
+    let mut bench = authbench(folder.path())
+        .args([&targets[..], &flags].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
         .spawn()

@@ -1,12 +1,14 @@
 //! A real issuer's token without its key: an issuer that the bench has not started, and one of its tokens in a file.
 
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Output;
 
 use loadgen::issuer::Issuer;
 use loadgen::record::Outcome;
 use loadgen::record::{RecordStore, RunRecord};
 use mock_idp::{MockIdp, Recipe};
+
+use crate::support::authbench;
 
 /// Not the seed of the bench's own issuer: nothing that it signs is genuine here.
 const SEED: u64 = 23;
@@ -34,15 +36,8 @@ fn token(issuer: &MockIdp, recipe: &str) -> String {
 }
 
 async fn conform(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command
-        .current_dir(folder)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
-        .arg("conform")
-        .args(arguments);
+    let mut command = authbench(folder);
+    command.arg("conform").args(arguments);
     tokio::task::spawn_blocking(move || command.output().expect("authbench starts"))
         .await
         .expect("no panic")

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
+
+use crate::support::{AUTHBENCH, key_cache};
 
 /// A running issuer, ended with its test.
 struct Served {
@@ -20,14 +21,11 @@ impl Drop for Served {
 }
 
 fn command(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
+    let mut command = Command::new(AUTHBENCH);
     command
         .args(["serve", "idp", "--listen", "127.0.0.1:0"])
         .args(arguments)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        );
+        .env("AUTHBENCH_CACHE", key_cache());
     command
 }
 

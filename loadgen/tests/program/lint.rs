@@ -2,16 +2,17 @@
 
 use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
+
+use crate::support::authbench;
 
 const TRUST: &str = r#"{"Version": "2012-10-17", "Statement": [
   {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}]}"#;
 
 fn lint(folder: &Path, arguments: &[&str], input: &str) -> (i32, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_authbench"))
+    let mut child = authbench(folder)
         .arg("lint")
         .args(arguments)
-        .current_dir(folder)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

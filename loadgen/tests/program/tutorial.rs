@@ -1,23 +1,8 @@
 //! The Auth0 tutorial's own `event.json` and `.env` shapes, with a token minted for them: its `npm test`, and its answer.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_authbench"))
-        .args(arguments)
-        .current_dir(folder)
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
-        .output()
-        .expect("authbench starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use crate::support::{run, text};
 
 /// Serves the minted token's JWKS on a thread, one answer a connection.
 fn serve_jwks(folder: &Path) -> String {

@@ -1,26 +1,9 @@
 //! What the commands print, where they print it, and what they refuse.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 
-fn command(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command.args(arguments).current_dir(folder).env(
-        "AUTHBENCH_CACHE",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-    );
-    command
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder, arguments)
-        .output()
-        .expect("authbench starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
+use crate::support::{authbench, run, text};
 
 /// The record of one case, in `folder/name`.
 fn record(folder: &Path, name: &str) {
@@ -42,7 +25,8 @@ fn a_full_disk_behind_standard_output_is_a_failure_and_a_reader_that_left_is_non
     let folder = tempfile::tempdir().expect("a temporary folder");
     for arguments in [&["mint"][..], &["list", "cases"], &["--help"]] {
         let full = std::fs::File::create("/dev/full").expect("Linux has it");
-        let output = command(folder.path(), arguments)
+        let output = authbench(folder.path())
+            .args(arguments)
             .stdout(full)
             .output()
             .expect("authbench starts");
@@ -51,7 +35,8 @@ fn a_full_disk_behind_standard_output_is_a_failure_and_a_reader_that_left_is_non
         assert!(message.contains("standard output"), "{message}");
         let (reader, writer) = std::io::pipe().expect("a pipe");
         drop(reader);
-        let output = command(folder.path(), arguments)
+        let output = authbench(folder.path())
+            .args(arguments)
             .stdout(writer)
             .output()
             .expect("authbench starts");
@@ -123,8 +108,11 @@ fn a_table_is_as_wide_as_the_terminal() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     record(folder.path(), "good");
     let report = || {
-        let mut report = command(folder.path(), &["report", "good"]);
-        report.env_remove("COLUMNS").env("NO_COLOR", "1");
+        let mut report = authbench(folder.path());
+        report
+            .args(["report", "good"])
+            .env_remove("COLUMNS")
+            .env("NO_COLOR", "1");
         report
     };
     let piped = report().output().expect("authbench starts");

@@ -1,31 +1,15 @@
 //! The reports that programs read, parsed back; and the published schema, held against records that were really written.
 
 use std::path::Path;
-use std::process::{Command, Output};
 
 use serde_json::{Value, json};
 
-const SCHEMA: &str = include_str!("../../docs/run-record.schema.json");
+use crate::support::{authbench, run, text};
+
+const SCHEMA: &str = include_str!("../../../docs/run-record.schema.json");
 
 /// Marks of XML, HTML, Markdown and the terminal, in a title that reaches every report.
 const HOSTILE: &str = "<b>&\\\"|`*[x](y) @all\\u001b[2J]]>";
-
-fn authbench(folder: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_authbench"))
-        .args(arguments)
-        .current_dir(folder)
-        .env("GITHUB_STEP_SUMMARY", folder.join("summary.md"))
-        .env(
-            "AUTHBENCH_CACHE",
-            Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-        )
-        .output()
-        .expect("authbench starts")
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
 
 /// A record in `folder/out` of a run with two failing cases of one's own, one of medium and one of low severity.
 fn nonconformant(folder: &Path) {
@@ -43,7 +27,11 @@ fn nonconformant(folder: &Path) {
     std::fs::write(folder.join("own.toml"), own).expect("written");
     let arguments = "conform --target in-process --cases own.toml --filter own:: --filter ::aud- --fail-on medium --out out";
     let arguments: Vec<&str> = arguments.split(' ').collect();
-    let output = authbench(folder, &arguments);
+    let output = authbench(folder)
+        .args(arguments)
+        .env("GITHUB_STEP_SUMMARY", folder.join("summary.md"))
+        .output()
+        .expect("authbench starts");
     assert_eq!(output.status.code(), Some(10), "{}", text(&output.stderr));
 }
 
@@ -53,13 +41,13 @@ fn timed(folder: &Path) -> Value {
                     scope = \"read:planets\"\n[[phase]]\nkind = \"verification\"\nusers = 2\nrequests = 50\n\
                     thresholds = { p50 = \"1us\" }\n[[phase]]\nkind = \"cache-hit\"\nusers = 1\nrequests = 5\n";
     std::fs::write(folder.join("s.toml"), scenario).expect("written");
-    authbench(folder, &["run", "s.toml", "--out", "load"]);
+    run(folder, &["run", "s.toml", "--out", "load"]);
     let record = std::fs::read_to_string(folder.join("load/run.json")).expect("written");
     serde_json::from_str(&record).expect("JSON")
 }
 
 fn report(folder: &Path, format: &str) -> String {
-    let output = authbench(folder, &["report", "out", "--format", format]);
+    let output = run(folder, &["report", "out", "--format", format]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
     text(&output.stdout)
 }
@@ -202,7 +190,7 @@ fn a_document_of_a_format_holds_one_record() {
         "prometheus",
         "sarif",
     ] {
-        let output = authbench(folder.path(), &["report", "out", "out", "--format", format]);
+        let output = run(folder.path(), &["report", "out", "out", "--format", format]);
         assert_eq!(output.status.code(), Some(2), "{format}");
         assert!(text(&output.stderr).contains(&format!("--format {format}")));
     }
@@ -252,7 +240,7 @@ fn the_formats_for_figures_tell_the_same_of_one_run() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut record = timed(folder.path());
     let of = |path: &str, format: &str| {
-        let output = authbench(folder.path(), &["report", path, "--format", format]);
+        let output = run(folder.path(), &["report", path, "--format", format]);
         (
             output.status.code(),
             text(&output.stdout),
@@ -303,7 +291,7 @@ fn a_record_from_before_the_timeline_is_read() {
     let phase = record["phases"][0].as_object_mut().expect("a phase");
     phase.remove("timeline").expect("it is written");
     std::fs::write(folder.path().join("out.json"), record.to_string()).expect("written");
-    let output = authbench(folder.path(), &["report", "out.json"]);
+    let output = run(folder.path(), &["report", "out.json"]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
 }
 

@@ -4,11 +4,12 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
+use crate::support::authbench;
 use loadgen::record::Outcome;
 use loadgen::record::{RecordStore, RunRecord, RunStatus};
 
@@ -157,20 +158,11 @@ fn noisy_target(folder: &Path, answers: usize, kb: usize) {
     let own = std::env::current_exe().expect("this test's own path");
     let text = format!(
         "name = \"dying\"\nkind = \"http\"\n[command]\nprogram = '{}'\n\
-         args = [\"--ignored\", \"--exact\", \"dying_server\", \"--nocapture\"]\n\
+         args = [\"--ignored\", \"--exact\", \"failing_targets::dying_server\", \"--nocapture\"]\n\
          [command.env]\nPORT = \"{{port}}\"\nANSWERS = \"{answers}\"\nNOISE_KB = \"{kb}\"\n[request]\npath = \"/planets\"\n",
         own.display()
     );
     std::fs::write(folder.join("dying.toml"), text).expect("written");
-}
-
-fn authbench(folder: &Path, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command.args(arguments).current_dir(folder).env(
-        "AUTHBENCH_CACHE",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-    );
-    command
 }
 
 fn run(folder: &Path, arguments: &[&str], exit: i32, parts: &[&str]) -> RunRecord {
@@ -179,7 +171,8 @@ fn run(folder: &Path, arguments: &[&str], exit: i32, parts: &[&str]) -> RunRecor
         status,
         stdout,
         stderr,
-    } = authbench(folder, arguments)
+    } = authbench(folder)
+        .args(arguments)
         .args(["--out", "out"])
         .output()
         .expect("authbench starts");
@@ -224,7 +217,7 @@ fn leaving_target(folder: &Path, environment: &str) {
     let own = std::env::current_exe().expect("this test's own path");
     let text = format!(
         "name = \"leaving\"\nkind = \"lambda\"\n[command]\nprogram = '{}'\n\
-         args = [\"--ignored\", \"--exact\", \"leaving_function\", \"--nocapture\"]\n\
+         args = [\"--ignored\", \"--exact\", \"failing_targets::leaving_function\", \"--nocapture\"]\n\
          [command.env]\n{environment}\n",
         own.display()
     );
@@ -442,7 +435,8 @@ fn a_signal_does_not_wait_for_a_target_that_hangs() {
             Answer::Hang
         });
         let url = format!("http://{server}/planets");
-        let mut child = authbench(folder.path(), &[command, "--url", &url, "--out", command])
+        let mut child = authbench(folder.path())
+            .args([command, "--url", &url, "--out", command])
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()

@@ -1,8 +1,9 @@
 //! What the bench starts, through the real binary: ended with it, and quoted without its tokens.
 
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+
+use crate::support::{authbench, wait_until};
 
 const HTTP: &str = "[request]\npath = \"/\"\n[ready]\ntimeout = \"500ms\"\n";
 
@@ -11,15 +12,6 @@ const TOKEN: &str = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1c2VyIn0.c2lnbmF0dXJl";
 
 /// The variable that makes this binary a server that takes connections and never answers.
 const MUTE_PORT: &str = "MUTE_PORT";
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command.current_dir(folder).env(
-        "AUTHBENCH_CACHE",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-    );
-    command
-}
 
 /// Writes `t.toml`: an http target whose `[command]` these lines are.
 fn target(folder: &Path, lines: &str) {
@@ -35,7 +27,7 @@ fn write_target(folder: &Path, kind: &str, command: &str) {
 fn failure(folder: &Path) -> String {
     // What an earlier call has left; the first one finds nothing.
     let _ = std::fs::remove_dir_all(folder.join("out"));
-    let output = command(folder)
+    let output = authbench(folder)
         .args(["conform", "--target", "t.toml", "--out", "out"])
         .output()
         .expect("authbench starts");
@@ -137,7 +129,7 @@ fn a_built_in_target_brings_its_files_and_needs_no_checkout() {
         std::env::split_paths(&std::env::var_os("PATH").expect("a PATH")),
     ))
     .expect("a PATH");
-    let output = command(folder.path())
+    let output = authbench(folder.path())
         .args(["conform", "--target", "express-oauth2-jwt-bearer"])
         .env("PATH", own_first)
         .env("AUTHBENCH_CACHE", folder.path().join("cache"))
@@ -178,7 +170,7 @@ fn serve_gateway_tells_the_developer_what_the_caller_is_not_told() {
             "program = \"sh\"\nargs = [\"-c\", \"echo no module for $T >&2; exit 1\"]\nenv = {{ T = \"{TOKEN}\" }}"
         ),
     );
-    let mut gateway = command(folder.path())
+    let mut gateway = authbench(folder.path())
         .args([
             "serve",
             "gateway",
@@ -222,7 +214,7 @@ fn a_server_that_connects_and_never_answers_is_described_as_such() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let own = std::env::current_exe().expect("this binary");
     let lines = format!(
-        "program = {own:?}\nargs = [\"--exact\", \"the_mute_server_takes_connections_and_never_answers\"]\n\
+        "program = {own:?}\nargs = [\"--exact\", \"processes::the_mute_server_takes_connections_and_never_answers\"]\n\
          [command.env]\n{MUTE_PORT} = \"{{port}}\""
     );
     target(folder.path(), &lines);
@@ -256,7 +248,7 @@ fn ctrl_c_during_a_setup_ends_it_whole_and_the_next_run_sets_up_again() {
         )
     };
     target(folder.path(), &setup(&format!("sleep {mark}")));
-    let mut bench = command(folder.path())
+    let mut bench = authbench(folder.path())
         .args(["conform", "--target", "t.toml", "--out", "out"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -289,15 +281,4 @@ fn running(text: &str) -> usize {
         .filter_map(|entry| std::fs::read(entry.ok()?.path().join("cmdline")).ok())
         .filter(|line| String::from_utf8_lossy(line).contains(text))
         .count()
-}
-
-fn wait_until(what: &str, ready: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !ready() {
-        assert!(
-            started.elapsed() < Duration::from_mins(1),
-            "waited for: {what}"
-        );
-        std::thread::park_timeout(Duration::from_millis(10));
-    }
 }

@@ -1,9 +1,10 @@
 //! The whole bench through the real binary: real processes, real sockets, small numbers.
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::support::{authbench, run, text, wait_until};
 use loadgen::record::Outcome;
 use loadgen::record::{CaseRecord, RecordStore, RunRecord, RunStatus};
 
@@ -33,26 +34,6 @@ kind = "cache-hit"
 users = 2
 requests = 200
 "#;
-
-fn command(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_authbench"));
-    command.current_dir(folder).env(
-        "AUTHBENCH_CACHE",
-        Path::new(env!("CARGO_TARGET_TMPDIR")).join("keys"),
-    );
-    command
-}
-
-fn text(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn run(folder: &Path, arguments: &[&str]) -> Output {
-    command(folder)
-        .args(arguments)
-        .output()
-        .expect("authbench starts")
-}
 
 fn small_scenario(folder: &Path) -> PathBuf {
     let path = folder.join("small.toml");
@@ -263,7 +244,7 @@ fn ctrl_c_ends_the_children_and_keeps_the_finished_phases() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let endless = SCENARIO.replace("requests = 200", "duration = \"300s\"");
     std::fs::write(folder.path().join("endless.toml"), endless).expect("written");
-    let mut child = command(folder.path())
+    let mut child = authbench(folder.path())
         .args(["run", "endless.toml", "--out", "out"])
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -300,18 +281,6 @@ fn ctrl_c_ends_the_children_and_keeps_the_finished_phases() {
     for process in subject {
         let gone = !Path::new(&format!("/proc/{process}")).exists();
         assert!(gone, "child {process} outlived the bench");
-    }
-}
-
-fn wait_until(what: &str, ready: impl Fn() -> bool) {
-    let started = Instant::now();
-    while !ready() {
-        assert!(
-            started.elapsed() < Duration::from_mins(2),
-            "waited for: {what}"
-        );
-        std::thread::yield_now();
-        std::thread::park_timeout(Duration::from_millis(20));
     }
 }
 
