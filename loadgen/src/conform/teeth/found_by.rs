@@ -166,6 +166,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::InheritsClaims,
+        &[
+            "rfc7519::scope-under-constructor-prototype",
+            "rfc7519::scope-under-proto",
+        ],
+    ),
+    (
         Flaw::KeysOfAnyIssuer,
         &[
             "rfc8725::key-of-another-trusted-issuer",

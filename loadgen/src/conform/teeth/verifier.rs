@@ -67,6 +67,7 @@ pub(super) enum Flaw {
     FollowsUrls,
     GuardsOneRequestLine,
     InflatesAsTold,
+    InheritsClaims,
     IssuerUnchecked,
     KeysOfAnyIssuer,
     LastDecision,
@@ -407,7 +408,11 @@ impl Verifier {
         if !issued || !ours || !in_time {
             return Err(401);
         }
-        let granted = claims["scope"].as_str().unwrap_or_default();
+        let granted = match self.flaw {
+            Flaw::InheritsClaims => inherited(claims, "scope"),
+            _ => &claims["scope"],
+        };
+        let granted = granted.as_str().unwrap_or_default();
         let enough = granted.split(' ').any(|one| one == self.trust.scope);
         if enough { Ok(()) } else { Err(403) }
     }
@@ -544,6 +549,20 @@ fn read_again(value: Option<Value>) -> Option<Value> {
         Some(Value::String(text)) => serde_json::from_str(&text).ok(),
         value => value,
     }
+}
+
+/// A claim as an object of JavaScript has it where claims were merged into it member by member: its own, or its prototype's.
+fn inherited<'a>(claims: &'a Value, name: &str) -> &'a Value {
+    let places = [
+        claims,
+        &claims["__proto__"],
+        &claims["constructor"]["prototype"],
+    ];
+    let values = places.map(|place| &place[name]);
+    values
+        .into_iter()
+        .find(|value| !value.is_null())
+        .unwrap_or(&Value::Null)
 }
 
 /// The value of the first member called `sub`, where the parser takes the last.
