@@ -16,6 +16,7 @@ use crate::target::HttpTarget;
 use found_by::FOUND_BY;
 use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
 
+mod algorithm;
 mod decrypt;
 mod fetch;
 mod found_by;

@@ -111,7 +111,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (Flaw::FirstKeyAlone, &["oidc::next-key-published"]),
     (Flaw::FirstOfSeveral, &["rfc9110::two-fields-good-first"]),
-    (Flaw::FirstOfTwo, &["rfc7519::sub-twice-by-value"]),
+    (
+        Flaw::FirstOfTwo,
+        &[
+            "rfc7515::alg-twice-none-first",
+            "rfc7519::sub-twice-by-value",
+        ],
+    ),
     (Flaw::FollowsRedirects, &["outage::redirect-to-a-stranger"]),
     (
         Flaw::FollowsUrls,
@@ -158,18 +164,18 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         &["cve-2024-28102::token-that-inflates-to-192-mb"],
     ),
     (
+        Flaw::InheritsClaims,
+        &[
+            "rfc7519::scope-under-constructor-prototype",
+            "rfc7519::scope-under-proto",
+        ],
+    ),
+    (
         Flaw::IssuerUnchecked,
         &[
             "rfc7519::iss-without-its-path",
             "cve-2025-30144::iss-array-ours-last",
             "rfc8725::iss-other-tenant",
-        ],
-    ),
-    (
-        Flaw::InheritsClaims,
-        &[
-            "rfc7519::scope-under-constructor-prototype",
-            "rfc7519::scope-under-proto",
         ],
     ),
     (
@@ -182,6 +188,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (Flaw::LastDecision, &["cache::two-users-interleaved"]),
     (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
     (Flaw::LastOfSeveral, &["rfc9110::two-fields-good-last"]),
+    (Flaw::LastOfTwo, &["rfc7515::alg-twice"]),
     (
         Flaw::LooseOnPadding,
         &["cve-2006-4339::cube-root-for-exponent-three"],
@@ -246,6 +253,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (
         Flaw::PutsUpWithMuch,
         &[
+            "rfc7515::alg-twice-signed",
             "rfc7515::blank-in-signature",
             "rfc7519::payload-is-claims-in-a-string",
             "rfc8259::payload-with-byte-order-mark",
