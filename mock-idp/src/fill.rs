@@ -32,7 +32,7 @@ pub enum FillError {
     /// A `$name` that means nothing.
     #[error(
         "directive `{0}` is unknown: use $absent, $null, $now, $now+300, $now-300, $now+0.5, $issuer_jwk, \
-         $attacker_jwk, $attacker_ed25519_jwk, $attacker_x5c, $issuer_x5t_s256, $fill:2000, or $$… for a text that starts with a dollar sign"
+         $attacker_jwk, $attacker_ed25519_jwk, $attacker_p256_jwk, $attacker_x5c, $issuer_x5t_s256, $fill:2000, or $$… for a text that starts with a dollar sign"
     )]
     Directive(String),
     /// A placeholder, or a signature, for which a key is lacking.

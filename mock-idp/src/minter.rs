@@ -16,7 +16,6 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::{hmac, signature};
 use serde_json::{Map, Value};
 
-use crate::edwards_key;
 use crate::encoding::{base64url, from_base64, pem};
 use crate::fill::{Bindings, FillError};
 use crate::profile::{IssuerProfile, UnknownUser, User};
@@ -24,6 +23,7 @@ use crate::public_key::PublicKey;
 use crate::recipe::{EncodedMessage, HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
 use crate::server::jwk_as_served;
 use crate::signing_key::{SigningKey, emsa};
+use crate::{edwards_key, elliptic_key};
 
 pub use genuine::{GenuineToken, GenuineTokenError, Lacking};
 
@@ -128,6 +128,7 @@ impl MintError {
 struct ShownKeys {
     attacker_ed25519_jwk: Value,
     attacker_jwk: Value,
+    attacker_p256_jwk: Value,
     attacker_x5c: Value,
     issuer_jwk: Value,
     issuer_x5t_s256: Value,
@@ -356,6 +357,7 @@ impl Minter {
                 ("attacker_jwk", &shown.attacker_jwk),
                 ("attacker_x5c", &shown.attacker_x5c),
                 ("attacker_ed25519_jwk", &shown.attacker_ed25519_jwk),
+                ("attacker_p256_jwk", &shown.attacker_p256_jwk),
             ],
             lacking: Vec::new(),
         };
@@ -377,6 +379,7 @@ impl Minter {
         ShownKeys {
             attacker_ed25519_jwk: edwards_key::public_jwk(),
             attacker_jwk: jwk_as_served(&self.profile, &keys.attacker),
+            attacker_p256_jwk: elliptic_key::public_jwk(),
             attacker_x5c: keys.attacker.x5c(),
             issuer_jwk: jwk_as_served(&self.profile, &keys.signing),
             issuer_x5t_s256: keys.signing.x5t_s256(),
@@ -397,6 +400,7 @@ impl Minter {
         Ok(match sign {
             Sign::Attacker => self.keys.attacker.sign_rs256(input),
             Sign::AttackerEd25519 => edwards_key::sign(input),
+            Sign::AttackerP256 => elliptic_key::sign(input),
             Sign::Bytes(bytes) => bytes.clone(),
             // x to the power of 1 is x: the encoded message is its own signature.
             Sign::ExponentOne => emsa::pkcs1(EncodedMessage::Canonical, input, MODULUS_BYTES),

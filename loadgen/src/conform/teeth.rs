@@ -21,6 +21,7 @@ mod decrypt;
 mod fetch;
 mod found_by;
 mod front;
+mod own_key;
 mod policy;
 mod rsa_key;
 mod tls;

@@ -179,6 +179,16 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::KeyFromToken,
+        &[
+            "rfc7518::embedded-p256-jwk",
+            "rfc8037::embedded-ed25519-jwk",
+            "rfc8725::embedded-jwk-genuine-kid",
+            "rfc8725::embedded-jwk-unknown-kid",
+            "rfc8725::embedded-jwk-without-kid",
+        ],
+    ),
+    (
         Flaw::KeysOfAnyIssuer,
         &[
             "rfc8725::key-of-another-trusted-issuer",
@@ -301,7 +311,6 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7518::ps256-label-on-pkcs1",
             "rfc8017::pkcs1-block-type-00",
             "rfc8017::signature-cut-off",
-            "rfc8037::embedded-ed25519-jwk",
             "rfc8725::eddsa-under-the-kid-of-an-rsa-key",
             "rfc8725::es256-under-the-kid-of-an-rsa-key",
             "rfc8725::hs256-empty-secret-without-kid",
