@@ -324,6 +324,14 @@ fn a_mistake_in_a_sequence_is_named_with_its_step() {
             "{ send = [\"a\"], expect = \"any\", path = \"1\" }",
             "`path` is \"1\"; it starts with a slash",
         ),
+        (
+            "{ send = [\"a\"], expect = \"allow\", meanwhile = true }",
+            "`meanwhile` takes `expect = \"any\"`",
+        ),
+        (
+            "{ send = [\"a\"], expect = \"any\", within = \"1s\", meanwhile = true }",
+            "nobody looks at them",
+        ),
     ];
     let sends = sends.map(|(step, part)| (format!("{mint}{step}"), part));
     let steps = table.map(|(step, part)| (step.to_owned(), part));

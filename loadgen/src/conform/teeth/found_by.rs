@@ -137,6 +137,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::ForgetsOnFailure,
+        &[
+            "outage::unknown-kid-and-no-key-set",
+            "outage::unknown-kid-while-failing",
+        ],
+    ),
+    (
         Flaw::GuardsOneRequestLine,
         &[
             "rfc3986::dot-segments",
@@ -235,7 +242,11 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (
         Flaw::NoDeadline,
-        &["outage::answer-while-silent", "outage::answer-while-slow"],
+        &[
+            "outage::answer-while-silent",
+            "outage::answer-while-slow",
+            "outage::others-go-on-while-silent",
+        ],
     ),
     (Flaw::NoTls, &["tls::certificate-good"]),
     (

@@ -65,6 +65,7 @@ pub(super) enum Flaw {
     FirstOfTwo,
     FollowsRedirects,
     FollowsUrls,
+    ForgetsOnFailure,
     GuardsOneRequestLine,
     InflatesAsTold,
     InheritsClaims,
@@ -485,6 +486,9 @@ impl Verifier {
         let follow = self.flaw == Flaw::FollowsRedirects;
         let uri = &self.trust.jwks_uri;
         let Some(Got::KeySet(set)) = fetch::key_set(uri, patience, self.flaw, follow).await else {
+            if self.flaw == Flaw::ForgetsOnFailure {
+                keys.set = None;
+            }
             return false;
         };
         if self.flaw == Flaw::SlowOnLargeSets {
