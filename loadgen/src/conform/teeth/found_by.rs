@@ -73,6 +73,14 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::DiesOfDepth,
+        &[
+            "rfc8259::header-deeply-nested",
+            "rfc8259::header-of-unclosed-brackets",
+            "rfc8259::payload-deeply-nested",
+        ],
+    ),
+    (
         Flaw::DiesOfOddBytes,
         &["rfc9110::not-utf-8", "rfc9110::nul-behind-the-token"],
     ),

@@ -57,6 +57,7 @@ pub(super) enum Flaw {
     AnyKindOfKey,
     AnyMethod,
     DecryptsForAnyone,
+    DiesOfDepth,
     DiesOfOddBytes,
     FailsOpen,
     FetchesEachTime,
@@ -194,7 +195,12 @@ impl Verifier {
     async fn hold(self: Arc<Self>, mut stream: TcpStream) {
         let mut kept = Vec::new();
         while let Some(request) = Request::read(self.flaw, &mut stream, &mut kept).await {
-            if self.flaw == Flaw::DiesOfOddBytes && request.is_odd() {
+            let dies = match self.flaw {
+                Flaw::DiesOfDepth => request.is_deep(),
+                Flaw::DiesOfOddBytes => request.is_odd(),
+                _ => false,
+            };
+            if dies {
                 self.ended.fetch_add(1, Ordering::Relaxed);
                 return;
             }
