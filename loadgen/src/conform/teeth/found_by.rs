@@ -176,7 +176,10 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (
         Flaw::InflatesAsTold,
-        &["cve-2024-28102::token-that-inflates-to-192-mb"],
+        &[
+            "cve-2024-28102::token-that-inflates-to-192-mb",
+            "rfc7516::compressed-encryption",
+        ],
     ),
     (
         Flaw::InheritsClaims,

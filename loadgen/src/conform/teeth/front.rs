@@ -11,7 +11,7 @@ use super::verifier::Flaw;
 /// The most that is read of one request.
 const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The longest head that is answered otherwise than by 431.
+/// The longest head whose token is looked at. A longer one is refused as a bad token is: 431 would say that nobody has seen it.
 const HEAD_LIMIT: usize = 64 * 1024;
 
 /// Brackets within each other, at which a small stack ends.
@@ -151,7 +151,7 @@ impl Request {
         }
         let endless = [Flaw::InflatesAsTold, Flaw::SlowOnLongHeads];
         if self.head_length > HEAD_LIMIT && !endless.contains(&flaw) {
-            return Credential::Refused(431);
+            return Credential::Refused(401);
         }
         let any_line = [
             Flaw::GuardsOneRequestLine,
