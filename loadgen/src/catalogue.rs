@@ -283,3 +283,40 @@ fn is_id(id: &str) -> bool {
     id.split_once("::")
         .is_some_and(|(source, what)| word(source) && word(what))
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::builtin;
+    use crate::conform::tests::keys;
+    use mock_idp::{MintDefaults, Minter};
+
+    /// 8,190 bytes of a field are the least that a common server reads: Apache's `LimitRequestFieldSize`.
+    #[test]
+    fn deep_json_is_as_deep_as_servers_read_it() {
+        let catalogue = builtin::catalogue().expect("the built-in cases");
+        let defaults = MintDefaults {
+            audience: "https://planets.example.com/".to_owned(),
+            scope: vec!["read:planets".to_owned()],
+            ..MintDefaults::default()
+        };
+        for id in [
+            "rfc8259::header-deeply-nested",
+            "rfc8259::header-of-unclosed-brackets",
+            "rfc8259::payload-deeply-nested",
+        ] {
+            let case = catalogue.find(id).expect(id);
+            for file in builtin::ISSUERS {
+                let profile = builtin::issuer(file.name).expect(file.name);
+                let issuer = profile.issuer("http://127.0.0.1:65535");
+                let minter = Minter::new(profile, issuer, defaults.clone(), keys());
+                let token = minter.mint(&case.recipe, 1_800_000_000).expect(id);
+                let field = format!("Authorization: Bearer {token}\r\n").len();
+                assert!(
+                    (7_600..8_190).contains(&field),
+                    "{id}, {}: {field}",
+                    file.name
+                );
+            }
+        }
+    }
+}

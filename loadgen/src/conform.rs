@@ -209,6 +209,10 @@ impl Conformance<'_> {
         match self.listener {
             Some(listener) if case.listener.is_some() => self.minter.with_defaults(MintDefaults {
                 listener: format!("{}/{}", listener.base_url(), visitors_prefix(case)),
+                lookalike_host: listener
+                    .lookalike_host()
+                    .map(|host| host.to_string())
+                    .unwrap_or_default(),
                 ..self.minter.defaults().clone()
             }),
             _ => self.minter.clone(),

@@ -32,7 +32,7 @@ pub enum FillError {
     /// A `$name` that means nothing.
     #[error(
         "directive `{0}` is unknown: use $absent, $null, $now, $now+300, $now-300, $now+0.5, $issuer_jwk, \
-         $attacker_jwk, $attacker_ed25519_jwk, $attacker_x5c, $issuer_x5t_s256, $fill:2000, or $$… for a text that starts with a dollar sign"
+         $attacker_jwk, $attacker_ed25519_jwk, $attacker_p256_jwk, $attacker_x5c, $issuer_x5t_s256, $fill:2000, or $$… for a text that starts with a dollar sign"
     )]
     Directive(String),
     /// A placeholder, or a signature, for which a key is lacking.
@@ -152,6 +152,13 @@ impl Bindings<'_> {
             }
             return Ok(format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
         }
+        if let Some(depth) = name.strip_prefix("unclosed:") {
+            let depth: usize = depth.parse().map_err(|_| self.unknown(name))?;
+            if depth > FILLED_BYTES_MAX {
+                return Err(FillError::TooLong(name.to_owned()));
+            }
+            return Ok("[".repeat(depth));
+        }
         if let Some(count) = name.strip_prefix("members:") {
             let count: usize = count.parse().map_err(|_| self.unknown(name))?;
             if count > FILLED_BYTES_MAX / MEMBER_BYTES_MAX {
@@ -178,7 +185,9 @@ impl Bindings<'_> {
             .iter()
             .map(|(known, _)| format!("{{{known}}}"))
             .collect();
-        known.extend(["{now}", "{nested:1500}", "{members:500}"].map(str::to_owned));
+        known.extend(
+            ["{now}", "{nested:1500}", "{unclosed:1500}", "{members:500}"].map(str::to_owned),
+        );
         FillError::Placeholder {
             name: name.to_owned(),
             known: known.join(", "),

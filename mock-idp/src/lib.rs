@@ -9,6 +9,7 @@
 
 mod certificate;
 mod edwards_key;
+mod elliptic_key;
 mod encoding;
 mod fill;
 mod jwks_document;

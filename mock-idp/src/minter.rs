@@ -16,14 +16,14 @@ use std::sync::{Arc, OnceLock};
 use aws_lc_rs::{hmac, signature};
 use serde_json::{Map, Value};
 
-use crate::edwards_key;
 use crate::encoding::{base64url, from_base64, pem};
 use crate::fill::{Bindings, FillError};
 use crate::profile::{IssuerProfile, UnknownUser, User};
 use crate::public_key::PublicKey;
 use crate::recipe::{EncodedMessage, HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
-use crate::server::jwk_as_served;
+use crate::server::{REDIRECT_TO, jwk_as_served};
 use crate::signing_key::{SigningKey, emsa};
+use crate::{edwards_key, elliptic_key};
 
 pub use genuine::{GenuineToken, GenuineTokenError, Lacking};
 
@@ -35,6 +35,9 @@ const CHUNK_TOKENS: u64 = 16;
 
 /// A host of RFC 6761 §6.4, which nobody can reach.
 const NO_LISTENER: &str = "http://listener.invalid";
+
+/// The same, which begins like an issuer's host.
+const NO_LOOKALIKE: &str = "127.0.0.1.invalid";
 
 /// The keys a mint works with.
 #[derive(Clone, Debug)]
@@ -65,6 +68,9 @@ pub struct MintDefaults {
     /// What `{listener}` stands for in recipes: where an attacker waits for visitors, `http://` and no slash at its end.
     /// A host that there is not when empty.
     pub listener: String,
+    /// What `{lookalike_host}` stands for: where `listener` can be reached, too, under a host that begins like the issuer's.
+    /// Lacking when empty, unless `listener` is empty as well.
+    pub lookalike_host: String,
     /// The seed of `jti` values.
     pub seed: u64,
 }
@@ -104,7 +110,7 @@ pub enum MintError {
 }
 
 impl MintError {
-    /// What is lacking, for a token that only the issuer of [`Minter::after`]'s token could make.
+    /// What is lacking, for a token that only the issuer of [`Minter::after`]'s token could make, or no one on this machine.
     pub fn lacking(&self) -> Option<Lacking> {
         match self {
             Self::Fill {
@@ -128,6 +134,7 @@ impl MintError {
 struct ShownKeys {
     attacker_ed25519_jwk: Value,
     attacker_jwk: Value,
+    attacker_p256_jwk: Value,
     attacker_x5c: Value,
     issuer_jwk: Value,
     issuer_x5t_s256: Value,
@@ -356,11 +363,18 @@ impl Minter {
                 ("attacker_jwk", &shown.attacker_jwk),
                 ("attacker_x5c", &shown.attacker_x5c),
                 ("attacker_ed25519_jwk", &shown.attacker_ed25519_jwk),
+                ("attacker_p256_jwk", &shown.attacker_p256_jwk),
             ],
             lacking: Vec::new(),
         };
+        match (self.defaults.lookalike_host.as_str(), listener) {
+            ("", NO_LISTENER) => bindings.names.push(("lookalike_host", NO_LOOKALIKE)),
+            ("", _) => bindings.lacking.push(("lookalike_host", Lacking::Address)),
+            (host, _) => bindings.names.push(("lookalike_host", host)),
+        }
         match &self.genuine {
             None => {
+                bindings.names.push(("open_redirect", REDIRECT_TO));
                 bindings.names.push(("kid", self.keys.signing.kid()));
                 bindings.names.push(("next_kid", self.keys.next.kid()));
                 bindings.jwks.push(("issuer_jwk", &shown.issuer_jwk));
@@ -377,6 +391,7 @@ impl Minter {
         ShownKeys {
             attacker_ed25519_jwk: edwards_key::public_jwk(),
             attacker_jwk: jwk_as_served(&self.profile, &keys.attacker),
+            attacker_p256_jwk: elliptic_key::public_jwk(),
             attacker_x5c: keys.attacker.x5c(),
             issuer_jwk: jwk_as_served(&self.profile, &keys.signing),
             issuer_x5t_s256: keys.signing.x5t_s256(),
@@ -397,6 +412,7 @@ impl Minter {
         Ok(match sign {
             Sign::Attacker => self.keys.attacker.sign_rs256(input),
             Sign::AttackerEd25519 => edwards_key::sign(input),
+            Sign::AttackerP256 => elliptic_key::sign(input),
             Sign::Bytes(bytes) => bytes.clone(),
             // x to the power of 1 is x: the encoded message is its own signature.
             Sign::ExponentOne => emsa::pkcs1(EncodedMessage::Canonical, input, MODULUS_BYTES),

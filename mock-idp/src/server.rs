@@ -33,6 +33,7 @@ pub use documents::jwks_document;
 pub use fault::JwksFault;
 pub use fetch_log::{JwksAnswer, JwksFetch};
 pub use tls_key_server::{ServerCertificate, TlsKeyServer};
+pub(crate) use url_listener::LOOKALIKE_HOST;
 pub use url_listener::{ListenerHit, UrlListener};
 
 use crate::jwks_document::JwksDocument;
@@ -165,6 +166,9 @@ pub(crate) const OTHER_JWKS: &str = "/other-issuer/jwks.json";
 
 /// Leads wherever its query says: what a URL that begins like the issuer's may yet come to (CWE-601).
 pub(crate) const OPEN_REDIRECT: &str = "/open-redirect";
+
+/// The same with its query, up to where it leads.
+pub(crate) const REDIRECT_TO: &str = "/open-redirect?to=";
 
 impl MockIdp {
     /// Starts the issuer on the current runtime. It answers when this returns.

@@ -66,6 +66,8 @@ struct Player<'a> {
     now: i64,
     tokens: BTreeMap<&'a str, Vec<String>>,
     connection: Connection,
+    /// What is sent while the next steps are taken; ends with them.
+    meanwhile: JoinSet<Answered>,
     fetches_before: u64,
     expected: Expectation,
     observed: Option<Observation>,
@@ -99,6 +101,7 @@ pub(in crate::conform) async fn play(
         now: unix_now(),
         tokens: BTreeMap::new(),
         connection: stage.target.connection(),
+        meanwhile: JoinSet::new(),
         fetches_before: 0,
         expected: sequence.case.expect,
         observed: None,
@@ -217,6 +220,12 @@ impl<'a> Player<'a> {
                 }
             }
         }
+        if send.meanwhile {
+            for request in requests {
+                self.meanwhile.spawn(self.by_itself(request));
+            }
+            return Ok(Ok(()));
+        }
         let observations = if send.at_once {
             self.all_at_once(requests).await
         } else {
@@ -262,11 +271,7 @@ impl<'a> Player<'a> {
     async fn all_at_once(&self, requests: Vec<Prepared>) -> Vec<Answered> {
         let mut calls: JoinSet<Answered> = requests
             .into_iter()
-            .map(|request| {
-                let mut connection = self.stage.target.connection();
-                let echo = self.stage.echo.map(str::to_owned);
-                async move { request.call(&mut connection, echo.as_deref()).await }
-            })
+            .map(|request| self.by_itself(request))
             .collect();
         let mut answers = Vec::new();
         while let Some(ended) = calls.join_next().await {
@@ -274,6 +279,13 @@ impl<'a> Player<'a> {
             answers.extend(ended.ok());
         }
         answers
+    }
+
+    /// A request over a connection of its own.
+    fn by_itself(&self, request: Prepared) -> impl Future<Output = Answered> + 'static + use<> {
+        let mut connection = self.stage.target.connection();
+        let echo = self.stage.echo.map(str::to_owned);
+        async move { request.call(&mut connection, echo.as_deref()).await }
     }
 }
 

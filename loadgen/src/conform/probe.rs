@@ -56,6 +56,33 @@ pub(super) async fn open_to_nonsense(target: &Target) -> bool {
     answer.is_ok_and(|answer| answer.decision == Decision::Allow)
 }
 
+/// Whether a refusal with this status may be one of the request's length, which says nothing about its token: RFC 9110 §15.5.1 and
+/// §15.5.14, RFC 6585 §5.
+pub(super) fn says_too_long(status: u16) -> bool {
+    matches!(status, 400 | 413 | 431)
+}
+
+/// Whether a genuine token of so many bytes is decided on, and not refused for its length; `false` where none can be made.
+pub(super) async fn reads_tokens_of(target: &Target, minter: &Minter, length: usize) -> bool {
+    let Ok(plain) = minter.mint(&Recipe::default(), unix_now()) else {
+        return false;
+    };
+    // Four characters of base64url are three bytes of the payload.
+    let padding = length.saturating_sub(plain.len()) / 4 * 3;
+    let claims = serde_json::json!({ "claims": { "padding": format!("$fill:{padding}") } });
+    let Ok(recipe) = serde_json::from_value::<Recipe>(claims) else {
+        return false;
+    };
+    let Ok(token) = minter.mint(&recipe, unix_now()) else {
+        return false;
+    };
+    let answer = ask(target, &RequestShape::default(), &token).await;
+    answer
+        .ok()
+        .and_then(|answer| answer.status)
+        .is_some_and(|status| !says_too_long(status))
+}
+
 async fn ask(
     target: &Target,
     shape: &RequestShape,

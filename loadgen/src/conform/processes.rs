@@ -1,5 +1,7 @@
-//! Whether the target's processes live. A crash that a supervisor hides shows in no answer, and ends everybody's requests
-//! that are under way.
+//! Whether the target's processes live, and what an answer costs them in memory. A crash that a supervisor hides shows in no
+//! answer, and ends everybody's requests that are under way.
+
+use std::collections::BTreeMap;
 
 use crate::record::{CaseRecord, Outcome};
 use crate::testbed::Testbed;
@@ -9,8 +11,11 @@ pub trait Processes: std::fmt::Debug + Sync {
     /// How many have ended by themselves so far.
     fn ended(&self) -> u64;
 
-    /// The most memory that one of them has had resident at a time, in bytes; `None` where nobody knows.
-    fn peak_memory_bytes(&self) -> Option<u64>;
+    /// The most memory that each of them has had resident at a time, in bytes, by process id. Empty where nobody knows.
+    fn peak_memory(&self) -> BTreeMap<u32, u64>;
+
+    /// Counts these peaks from here on, where that is possible.
+    fn forget_peaks(&self);
 }
 
 impl Processes for Testbed {
@@ -18,9 +23,41 @@ impl Processes for Testbed {
         self.ended_processes()
     }
 
-    fn peak_memory_bytes(&self) -> Option<u64> {
-        let ids = self.process_ids();
-        ids.into_iter().filter_map(peak_memory_bytes).max()
+    fn peak_memory(&self) -> BTreeMap<u32, u64> {
+        let ids = self.process_ids().into_iter();
+        ids.filter_map(|id| Some((id, peak_memory_bytes(id)?)))
+            .collect()
+    }
+
+    fn forget_peaks(&self) {
+        self.process_ids().into_iter().for_each(forget_peak);
+    }
+}
+
+/// What each process has had at its peak, before a request.
+#[derive(Debug)]
+pub(super) struct MemoryBefore<'a> {
+    processes: &'a dyn Processes,
+    peaks: BTreeMap<u32, u64>,
+}
+
+impl<'a> MemoryBefore<'a> {
+    pub(super) fn of(processes: &'a dyn Processes) -> Self {
+        processes.forget_peaks();
+        Self {
+            processes,
+            peaks: processes.peak_memory(),
+        }
+    }
+
+    /// By how many bytes the process that grew most has grown at its peak. One that is new has no before.
+    pub(super) fn growth(&self) -> u64 {
+        let after = self.processes.peak_memory();
+        let grown = after.iter().filter_map(|(id, peak)| {
+            let before = self.peaks.get(id)?;
+            Some(peak.saturating_sub(*before))
+        });
+        grown.max().unwrap_or(0)
     }
 }
 
@@ -32,6 +69,12 @@ fn peak_memory_bytes(process: u32) -> Option<u64> {
         .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kilobytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
+}
+
+/// Sets the peak of a process to what is resident, proc(5) `clear_refs`. Where that is not permitted, a higher peak from before
+/// hides growth below it.
+fn forget_peak(process: u32) {
+    let _ = std::fs::write(format!("/proc/{process}/clear_refs"), "5");
 }
 
 /// How the reason of a case begins that has ended a process.
@@ -64,5 +107,45 @@ impl<'a> Watch<'a> {
             judged.outcome = Outcome::Fault;
         }
         died
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// This process, which is nobody's target.
+    #[derive(Debug)]
+    struct Own;
+
+    impl Processes for Own {
+        fn ended(&self) -> u64 {
+            0
+        }
+
+        fn peak_memory(&self) -> BTreeMap<u32, u64> {
+            let id = std::process::id();
+            peak_memory_bytes(id)
+                .map(|peak| (id, peak))
+                .into_iter()
+                .collect()
+        }
+
+        fn forget_peaks(&self) {
+            forget_peak(std::process::id());
+        }
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_peak_from_before_hides_no_growth() {
+        let take = || drop(std::hint::black_box(vec![1_u8; 100_000_000]));
+        take();
+        let before = MemoryBefore::of(&Own);
+        let idle = before.growth();
+        take();
+        let grown = before.growth();
+        // Other tests take memory meanwhile, and not so much.
+        assert!(grown > idle + 50_000_000, "{idle} and {grown}");
     }
 }

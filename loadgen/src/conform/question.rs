@@ -2,6 +2,7 @@
 
 use mock_idp::Recipe;
 
+use super::processes::MemoryBefore;
 use super::remark::{Beside, remarked};
 use super::{Conformance, Unasked, declared, missing, overreach, policy, probe, record};
 use crate::catalogue::{Case, PolicyQuestion};
@@ -15,6 +16,8 @@ const TELLING_PART: usize = 20;
 /// A case that is ready to be sent.
 pub(super) struct Question {
     pub(super) request: PreparedRequest,
+    /// The bytes of its token.
+    length: usize,
     /// The parts of its tokens that no answer has a reason to repeat.
     secrets: Vec<String>,
     /// The request of a genuine token, for a policy that is held against the usual one.
@@ -66,6 +69,7 @@ impl Conformance<'_> {
         let usual = self.usual(case).map_err(unasked)?;
         Ok(Ok(Question {
             request,
+            length: token.len(),
             secrets,
             usual,
         }))
@@ -97,16 +101,10 @@ impl Conformance<'_> {
             let judged = self.ask_policy(case, policy, question, connection).await;
             return (judged, false);
         }
-        let memory = || {
-            let looked_at = case.memory_growth_mb.and(self.processes);
-            looked_at.and_then(super::Processes::peak_memory_bytes)
-        };
-        let memory_before = memory();
+        let memory = case.memory_growth_mb.and(self.processes);
+        let memory = memory.map(MemoryBefore::of);
         let observation = connection.call(&question.request).await;
-        let memory_growth = match (memory_before, memory()) {
-            (Some(before), Some(after)) => after.saturating_sub(before),
-            _ => 0,
-        };
+        let memory_growth = memory.map_or(0, |before| before.growth());
         let repeats = observation.answer.as_ref().is_some_and(|answer| {
             let mut secrets = question.secrets.iter();
             secrets.any(|part| answer.repeats(part.as_bytes()))
@@ -128,6 +126,19 @@ impl Conformance<'_> {
                 memory_growth,
             },
         );
+        if case.memory_growth_mb.is_some()
+            && matches!(plain, Outcome::Pass | Outcome::WrongStatus)
+            && let Some(status) = observation
+                .status
+                .filter(|status| probe::says_too_long(*status))
+            && !probe::reads_tokens_of(self.target, self.minter, question.length).await
+        {
+            let reason = format!(
+                "the server answers {status} to any token of {} bytes: nobody has looked at this one",
+                question.length
+            );
+            return (record(case, None, Outcome::Skip, Some(reason)), repeats);
+        }
         let (plain, visit) = match self.visited(case) {
             // Who was let in by a key of the attacker's is told as that.
             Some(visit) if plain != Outcome::UnexpectedAllow => (overreach(case), Some(visit)),

@@ -17,10 +17,12 @@ use crate::target::HttpTarget;
 use found_by::FOUND_BY;
 use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
 
+mod algorithm;
 mod decrypt;
 mod fetch;
 mod found_by;
 mod front;
+mod own_key;
 mod policy;
 mod rsa_key;
 mod tls;

@@ -155,6 +155,31 @@ async fn allow_or_deny_is_judged_first_and_the_status_apart() {
     }
 }
 
+/// The answer to the case, and that to a genuine token of its length.
+#[tokio::test]
+async fn what_a_token_costs_is_not_asked_of_a_server_that_refuses_its_length() {
+    let bad = CASES.split("[[case]]").nth(2).expect("t::bad");
+    let case = format!("group = \"t\"\ntitle = \"T\"\n[[case]]{bad}memory_growth_mb = 1\n");
+    for (script, wanted) in [
+        (&[200, 401, 431, 431][..], Outcome::Skip),
+        (&[200, 401, 413, 400], Outcome::Skip),
+        (&[200, 401, 400, 200], Outcome::WrongStatus),
+        (&[200, 401, 400, 401], Outcome::WrongStatus),
+        (&[200, 401, 401], Outcome::Pass),
+        (&[200, 401, 200], Outcome::UnexpectedAllow),
+    ] {
+        let record = run(&case, script, &[], &[]).await.expect("a decision");
+        assert_eq!(record.cases[0].outcome, wanted, "{script:?}");
+        let told = record.cases[0].reason.as_deref().unwrap_or_default();
+        let skipped = wanted == Outcome::Skip;
+        assert_eq!(
+            told.contains("nobody has looked at this one"),
+            skipped,
+            "{told}"
+        );
+    }
+}
+
 fn declared(observed: DivergentDecision, expires: &str) -> Vec<Divergence> {
     vec![Divergence {
         case: "t::bad".into(),
@@ -324,6 +349,14 @@ fn a_mistake_in_a_sequence_is_named_with_its_step() {
         (
             "{ send = [\"a\"], expect = \"any\", path = \"1\" }",
             "`path` is \"1\"; it starts with a slash",
+        ),
+        (
+            "{ send = [\"a\"], expect = \"allow\", meanwhile = true }",
+            "`meanwhile` takes `expect = \"any\"`",
+        ),
+        (
+            "{ send = [\"a\"], expect = \"any\", within = \"1s\", meanwhile = true }",
+            "nobody looks at them",
         ),
     ];
     let sends = sends.map(|(step, part)| (format!("{mint}{step}"), part));

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 use crate::encoding::from_base64url;
 use crate::fill::Bindings;
 use crate::public_key::PublicKey;
+use crate::server::LOOKALIKE_HOST;
 
 /// A genuine token, and its issuer's public key where it is known.
 ///
@@ -61,15 +62,24 @@ pub enum GenuineTokenError {
     Key(&'static str),
 }
 
-/// What is lacking for a token that only the issuer could make.
+/// What is lacking for a token: what only its issuer has, or what this machine has not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Lacking {
     /// The issuer's certificate.
     #[error("the issuer's key set shows no certificate")]
     Certificate,
+    /// An address that looks like the issuer's.
+    #[error(
+        "this machine has no address {}, at which somebody could wait for visitors",
+        LOOKALIKE_HOST
+    )]
+    Address,
     /// A `kid` in the genuine token's header.
     #[error("the genuine token has no kid")]
     KeyId,
+    /// An open redirect of the issuer's.
+    #[error("no open redirect of the issuer's is known")]
+    OpenRedirect,
     /// The issuer's public key.
     #[error("the issuer's public key is not known")]
     PublicKey,
@@ -161,6 +171,7 @@ impl GenuineToken {
         }
         bindings.lacking.extend([
             ("next_kid", Lacking::PrivateKey),
+            ("open_redirect", Lacking::OpenRedirect),
             ("issuer_x5t_s256", Lacking::PublicKey),
         ]);
     }

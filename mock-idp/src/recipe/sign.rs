@@ -11,8 +11,8 @@ use crate::key_length::KeyLength;
 
 /// Who makes the signature, and how. The header's `alg` is not touched by it.
 ///
-/// As text: `"issuer"`, `"attacker"`, `"attacker-ed25519"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`, `"exponent-three"`,
-/// or a table: `{ hmac = "sha256", secret = "spki-pem" }`, `{ rsa = "pss-sha256" }`, `{ rsa_bits = 3072 }`,
+/// As text: `"issuer"`, `"attacker"`, `"attacker-ed25519"`, `"attacker-p256"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`,
+/// `"exponent-three"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`, `{ rsa = "pss-sha256" }`, `{ rsa_bits = 3072 }`,
 /// `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`, `{ bytes_filled = 2048 }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Sign {
@@ -20,6 +20,8 @@ pub enum Sign {
     Attacker,
     /// `EdDSA` with an attacker's Ed25519 key (RFC 8037); the header's `kid` stays.
     AttackerEd25519,
+    /// ES256 with an attacker's P-256 key (RFC 7518 §3.4); the header's `kid` stays.
+    AttackerP256,
     /// Exactly these bytes.
     Bytes(Vec<u8>),
     /// A raw RSA operation with the issuer's key over a hand-made encoding.
@@ -61,6 +63,7 @@ impl Sign {
             | Self::Rsa(_) => true,
             Self::Attacker
             | Self::AttackerEd25519
+            | Self::AttackerP256
             | Self::Bytes(_)
             | Self::ExponentOne
             | Self::ExponentThree
@@ -255,8 +258,8 @@ impl<'de> Visitor<'de> for SignVisitor {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(
-            "`issuer`, `attacker`, `attacker-ed25519`, `exponent-one`, `exponent-three`, `next`, `none`, `small` or a table with \
-             one of `hmac` (and `secret`), `rsa`, `rsa_bits`, `encoded`, `integer`, `bytes_hex`, `bytes_filled`",
+            "`issuer`, `attacker`, `attacker-ed25519`, `attacker-p256`, `exponent-one`, `exponent-three`, `next`, `none`, `small` \
+             or a table with one of `hmac` (and `secret`), `rsa`, `rsa_bits`, `encoded`, `integer`, `bytes_hex`, `bytes_filled`",
         )
     }
 
@@ -264,6 +267,7 @@ impl<'de> Visitor<'de> for SignVisitor {
         match name {
             "attacker" => Ok(Sign::Attacker),
             "attacker-ed25519" => Ok(Sign::AttackerEd25519),
+            "attacker-p256" => Ok(Sign::AttackerP256),
             "exponent-one" => Ok(Sign::ExponentOne),
             "exponent-three" => Ok(Sign::ExponentThree),
             "issuer" => Ok(Sign::Issuer),
@@ -275,6 +279,7 @@ impl<'de> Visitor<'de> for SignVisitor {
                 &[
                     "attacker",
                     "attacker-ed25519",
+                    "attacker-p256",
                     "exponent-one",
                     "exponent-three",
                     "issuer",

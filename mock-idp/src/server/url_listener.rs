@@ -23,6 +23,10 @@ use super::listener::{self, Hangup, Limits};
 use crate::encoding::pem;
 use crate::minter::IssuerKeys;
 
+/// A host whose text begins like 127.0.0.1, and is this machine as well (RFC 1122 §3.2.1.3): Linux and Windows listen at each
+/// address of 127.0.0.0/8 unasked, macOS does not.
+pub(crate) const LOOKALIKE_HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
+
 /// More than one catalogue of cases makes; the oldest are forgotten first.
 const HITS_KEPT: usize = 1_024;
 
@@ -52,7 +56,8 @@ pub struct UrlListener {
     address: SocketAddr,
     site: Arc<Site>,
     stop: watch::Sender<()>,
-    task: JoinHandle<()>,
+    /// One for each address.
+    tasks: Vec<JoinHandle<()>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +69,7 @@ struct Site {
 }
 
 impl UrlListener {
-    /// Listens on a free port of 127.0.0.1. The key set that it serves is the attacker's, under the attacker's `kid` and under
+    /// Listens on a free port of 127.0.0.1, and on the same of 127.0.0.10 where that is to be had. The key set that it serves is the attacker's, under the attacker's `kid` and under
     /// that of the genuine key.
     pub async fn start(keys: &IssuerKeys) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
@@ -79,16 +84,22 @@ impl UrlListener {
             hits: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(());
-        let answering = Arc::clone(&site);
-        let serve = listener::serve(socket, Limits::default(), stopped, move |request| {
-            let answer = answering.answer(&request);
-            async move { Ok::<_, Hangup>(answer) }
-        });
+        let lookalike = TcpListener::bind((LOOKALIKE_HOST, address.port())).await;
+        let serve = |socket| {
+            let answering = Arc::clone(&site);
+            let serve =
+                listener::serve(socket, Limits::default(), stopped.clone(), move |request| {
+                    let answer = answering.answer(&request);
+                    async move { Ok::<_, Hangup>(answer) }
+                });
+            tokio::spawn(serve)
+        };
+        let tasks = std::iter::once(socket).chain(lookalike).map(serve);
         Ok(Self {
             address,
+            tasks: tasks.collect(),
             site,
             stop,
-            task: tokio::spawn(serve),
         })
     }
 
@@ -100,6 +111,11 @@ impl UrlListener {
     /// `http://` and the address, without a slash at its end.
     pub fn base_url(&self) -> &str {
         &self.site.base
+    }
+
+    /// The other host under which it can be reached, which begins like the text of 127.0.0.1.
+    pub fn lookalike_host(&self) -> Option<Ipv4Addr> {
+        (self.tasks.len() > 1).then_some(LOOKALIKE_HOST)
     }
 
     /// The last 1,024 hits, oldest first.
@@ -118,9 +134,11 @@ impl UrlListener {
     /// Takes no new connection and frees the port. Answers take microseconds, so there is nothing to wait for.
     pub async fn shutdown(self) {
         self.stop.send_replace(());
-        self.task.abort();
-        // It was aborted: that is the only way in which it ends here.
-        let _ = self.task.await;
+        for task in self.tasks {
+            task.abort();
+            // It was aborted: that is the only way in which it ends here.
+            let _ = task.await;
+        }
     }
 }
 

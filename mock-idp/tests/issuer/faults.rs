@@ -146,9 +146,24 @@ async fn the_listener_plays_an_issuer_and_remembers_every_visitor() {
     assert_eq!(listener.hits_below("8").len(), 1);
     ask(&format!("/10/{}", "a".repeat(4_000))).await;
     assert_eq!(listener.hits_below("10")[0].path.len(), 512);
-    let address = listener.address();
+    let mut addresses = vec![listener.address()];
+    if let Some(host) = listener.lookalike_host() {
+        let lookalike = (host, listener.address().port()).into();
+        assert!(
+            raw(lookalike, "/11/k", Duration::from_secs(5))
+                .await
+                .0
+                .contains("keys")
+        );
+        assert_eq!(listener.hits_below("11").len(), 1);
+        addresses.push(lookalike);
+    }
+    let expected = cfg!(not(target_os = "macos"));
+    assert_eq!(listener.lookalike_host().is_some(), expected);
     listener.shutdown().await;
-    assert!(TcpStream::connect(address).await.is_err());
+    for address in addresses {
+        assert!(TcpStream::connect(address).await.is_err());
+    }
 }
 
 #[tokio::test]

@@ -87,6 +87,34 @@ fn what_only_the_issuer_can_make_is_lacking() {
 }
 
 #[test]
+fn what_this_run_has_not_is_lacking() {
+    let forged =
+        "sign = \"attacker\"\nheader = { jku = \"http://{issuer_host}{open_redirect}{listener}\" }";
+    let (_, stranger) = stranger(true);
+    assert_eq!(lacking(&stranger, forged), Lacking::OpenRedirect);
+    let own = minter(OKTA);
+    let jku = &header(&own.mint(&recipe(forged), NOW).unwrap())["jku"];
+    let wanted = "/open-redirect?to=http://listener.invalid";
+    assert!(jku.as_str().unwrap().ends_with(wanted), "{jku}");
+
+    let lookalike = "sign = \"attacker\"\nheader = { jku = \"http://{lookalike_host}/\" }";
+    let at = |listener: &str, lookalike_host: &str| {
+        own.with_defaults(MintDefaults {
+            listener: listener.to_owned(),
+            lookalike_host: lookalike_host.to_owned(),
+            ..own.defaults().clone()
+        })
+    };
+    let jku =
+        |minter: &Minter| header(&minter.mint(&recipe(lookalike), NOW).unwrap())["jku"].clone();
+    assert_eq!(jku(&own), "http://127.0.0.1.invalid/");
+    let known = at("http://127.0.0.1:1", "127.0.0.10");
+    assert_eq!(jku(&known), "http://127.0.0.10/");
+    let unknown = at("http://127.0.0.1:1", "");
+    assert_eq!(lacking(&unknown, lookalike), Lacking::Address);
+}
+
+#[test]
 fn with_the_key_set_the_public_key_is_the_issuers() {
     let (_, without) = stranger(false);
     let (_, with) = stranger(true);

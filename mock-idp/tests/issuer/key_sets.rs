@@ -186,6 +186,23 @@ fn a_token_of_the_ed25519_key_is_good_under_the_jwk_that_it_brings() {
 }
 
 #[test]
+fn a_token_of_the_p256_key_is_good_under_the_jwk_that_it_brings() {
+    let text =
+        "header = { alg = \"ES256\", jwk = \"$attacker_p256_jwk\" }\nsign = \"attacker-p256\"";
+    let token = mint(text);
+    let jwk = serde_json::from_value(crate::fixture::header(&token)["jwk"].clone()).unwrap();
+    let key = DecodingKey::from_jwk(&jwk).unwrap();
+    let (input, signature) = token.rsplit_once('.').unwrap();
+    let good = |input: &str| {
+        jsonwebtoken::crypto::verify(signature, input.as_bytes(), &key, Algorithm::ES256).unwrap()
+    };
+    assert!(good(input));
+    assert!(!good(&input[1..]));
+    assert_eq!(decode(signature).len(), 64);
+    assert_eq!(token, mint(text), "nothing is drawn");
+}
+
+#[test]
 fn a_symmetric_key_signs_by_its_published_secret() {
     let symmetric = set("symmetric");
     let secret = decode(key(&symmetric, "symmetric")["k"].as_str().unwrap());

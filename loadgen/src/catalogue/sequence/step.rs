@@ -76,6 +76,8 @@ pub struct Send {
     pub route: Route,
     /// Whether each allowed answer has to name the `sub` of its own token.
     pub echo: bool,
+    /// Whether the next steps are taken while they are answered, and nobody looks at these answers.
+    pub meanwhile: bool,
 }
 
 /// What a step asks for.
@@ -145,6 +147,10 @@ impl Send {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "the keys of a step as they stand in a file"
+)]
 pub(super) struct RawStep {
     cache_control: Option<String>,
     serve: Option<JwksDocument>,
@@ -168,6 +174,8 @@ pub(super) struct RawStep {
     path: Option<String>,
     #[serde(default)]
     echo: bool,
+    #[serde(default)]
+    meanwhile: bool,
     wait: Option<String>,
 }
 
@@ -185,10 +193,12 @@ impl RawStep {
             || self.or_skip.is_some()
             || self.method.is_some()
             || self.path.is_some()
-            || self.echo;
+            || self.echo
+            || self.meanwhile;
         if of_send && self.send.is_empty() {
             return Err(
-                "`expect`, `times`, `at_once`, `within`, `until`, `or_skip`, `method`, `path` and `echo` are for `send`"
+                "`expect`, `times`, `at_once`, `within`, `until`, `or_skip`, `method`, `path`, `echo` and `meanwhile` are for \
+                 `send`"
                     .to_owned(),
             );
         }
@@ -228,6 +238,17 @@ impl RawStep {
         if self.at_once && self.until.is_some() {
             return Err("`at_once` and `until` exclude each other".to_owned());
         }
+        let looked_at = expect != StepDecision::Any
+            || self.at_once
+            || self.within.is_some()
+            || self.until.is_some()
+            || self.or_skip.is_some()
+            || self.echo;
+        if self.meanwhile && looked_at {
+            return Err(
+                "`meanwhile` takes `expect = \"any\"` and asks nothing of the answers: nobody looks at them".to_owned(),
+            );
+        }
         if let Some(path) = self.path.as_deref().filter(|path| !path.starts_with('/')) {
             return Err(format!("`path` is {path:?}; it starts with a slash"));
         }
@@ -250,6 +271,7 @@ impl RawStep {
                 path: self.path,
             },
             echo: self.echo,
+            meanwhile: self.meanwhile,
         })
     }
 }

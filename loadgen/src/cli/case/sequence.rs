@@ -86,6 +86,9 @@ fn conditions(send: &Send) -> Vec<String> {
     }
     conditions.extend(send.within.map(|within| format!("each within {within:?}")));
     conditions.extend(send.until.map(|until| format!("tried for {until:?}")));
+    if send.meanwhile {
+        conditions.push("while the next steps are taken".to_owned());
+    }
     if send.echo {
         conditions.push("each answer names the sub of its token".to_owned());
     }

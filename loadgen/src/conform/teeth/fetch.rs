@@ -86,12 +86,7 @@ async fn get(url: &str) -> Option<String> {
     let rest = rest.split('#').next()?;
     let (host, path) = rest.split_once('/')?;
     let host = host.rsplit('@').next()?;
-    // RFC 6761 §6.3, which not every resolver keeps.
-    let address = match host.split_once(".localhost:") {
-        Some((_, port)) => format!("127.0.0.1:{port}"),
-        None => host.to_owned(),
-    };
-    let stream = TcpStream::connect(address).await.ok()?;
+    let stream = TcpStream::connect(host).await.ok()?;
     exchange(stream, host, path).await
 }
 

@@ -73,6 +73,14 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (
+        Flaw::DiesOfDepth,
+        &[
+            "rfc8259::header-deeply-nested",
+            "rfc8259::header-of-unclosed-brackets",
+            "rfc8259::payload-deeply-nested",
+        ],
+    ),
+    (
         Flaw::DiesOfOddBytes,
         &["rfc9110::not-utf-8", "rfc9110::nul-behind-the-token"],
     ),
@@ -111,7 +119,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (Flaw::FirstKeyAlone, &["oidc::next-key-published"]),
     (Flaw::FirstOfSeveral, &["rfc9110::two-fields-good-first"]),
-    (Flaw::FirstOfTwo, &["rfc7519::sub-twice-by-value"]),
+    (
+        Flaw::FirstOfTwo,
+        &[
+            "rfc7515::alg-twice-none-first",
+            "rfc7519::sub-twice-by-value",
+        ],
+    ),
     (Flaw::FollowsRedirects, &["outage::redirect-to-a-stranger"]),
     (
         Flaw::FollowsUrls,
@@ -128,6 +142,13 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc8725::kid-is-url",
             "rfc8725::x5u-attacker-kid",
             "rfc8725::x5u-genuine-kid",
+        ],
+    ),
+    (
+        Flaw::ForgetsOnFailure,
+        &[
+            "outage::unknown-kid-and-no-key-set",
+            "outage::unknown-kid-while-failing",
         ],
     ),
     (
@@ -155,7 +176,17 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (
         Flaw::InflatesAsTold,
-        &["cve-2024-28102::token-that-inflates-to-192-mb"],
+        &[
+            "cve-2024-28102::token-that-inflates-to-192-mb",
+            "rfc7516::compressed-encryption",
+        ],
+    ),
+    (
+        Flaw::InheritsClaims,
+        &[
+            "rfc7519::scope-under-constructor-prototype",
+            "rfc7519::scope-under-proto",
+        ],
     ),
     (
         Flaw::IssuerUnchecked,
@@ -163,6 +194,16 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7519::iss-without-its-path",
             "cve-2025-30144::iss-array-ours-last",
             "rfc8725::iss-other-tenant",
+        ],
+    ),
+    (
+        Flaw::KeyFromToken,
+        &[
+            "rfc7518::embedded-p256-jwk",
+            "rfc8037::embedded-ed25519-jwk",
+            "rfc8725::embedded-jwk-genuine-kid",
+            "rfc8725::embedded-jwk-unknown-kid",
+            "rfc8725::embedded-jwk-without-kid",
         ],
     ),
     (
@@ -175,6 +216,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (Flaw::LastDecision, &["cache::two-users-interleaved"]),
     (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
     (Flaw::LastOfSeveral, &["rfc9110::two-fields-good-last"]),
+    (Flaw::LastOfTwo, &["rfc7515::alg-twice"]),
     (
         Flaw::LooseOnPadding,
         &["cve-2006-4339::cube-root-for-exponent-three"],
@@ -211,7 +253,11 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (
         Flaw::NoDeadline,
-        &["outage::answer-while-silent", "outage::answer-while-slow"],
+        &[
+            "outage::answer-while-silent",
+            "outage::answer-while-slow",
+            "outage::others-go-on-while-silent",
+        ],
     ),
     (Flaw::NoTls, &["tls::certificate-good"]),
     (
@@ -239,6 +285,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (
         Flaw::PutsUpWithMuch,
         &[
+            "rfc7515::alg-twice-signed",
             "rfc7515::blank-in-signature",
             "rfc7519::payload-is-claims-in-a-string",
             "rfc8259::payload-with-byte-order-mark",
@@ -286,7 +333,6 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7518::ps256-label-on-pkcs1",
             "rfc8017::pkcs1-block-type-00",
             "rfc8017::signature-cut-off",
-            "rfc8037::embedded-ed25519-jwk",
             "rfc8725::eddsa-under-the-kid-of-an-rsa-key",
             "rfc8725::es256-under-the-kid-of-an-rsa-key",
             "rfc8725::hs256-empty-secret-without-kid",

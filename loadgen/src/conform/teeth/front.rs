@@ -1,6 +1,8 @@
 //! How the verifier reads a request and writes its answer: byte by byte, so that each carelessness of servers can be
 //! played. It reads whole requests before it says anything.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -9,8 +11,11 @@ use super::verifier::Flaw;
 /// The most that is read of one request.
 const REQUEST_LIMIT: usize = 4 * 1024 * 1024;
 
-/// The longest head that is answered otherwise than by 431.
+/// The longest head whose token is looked at. A longer one is refused as a bad token is: 431 would say that nobody has seen it.
 const HEAD_LIMIT: usize = 64 * 1024;
+
+/// Brackets within each other, at which a small stack ends.
+const STACK: usize = 2_500;
 
 /// What a client sent.
 #[derive(Debug, Default)]
@@ -102,6 +107,16 @@ impl Request {
         self.malformed || self.fields.iter().any(|(_, value)| !value.is_ascii())
     }
 
+    /// Whether a part of its token is JSON of so many brackets that a parser which calls itself for each runs out of stack.
+    pub(super) fn is_deep(&self) -> bool {
+        let field = self.text("authorization").unwrap_or_default();
+        let parts = field.trim_start_matches("Bearer ").split('.');
+        let opening = |bytes: Vec<u8>| bytes.into_iter().filter(|byte| *byte == b'[').count();
+        parts
+            .filter_map(|part| URL_SAFE_NO_PAD.decode(part).ok())
+            .any(|bytes| opening(bytes) > STACK)
+    }
+
     fn text(&self, name: &str) -> Option<String> {
         let mut fields = self.fields.iter();
         let (_, value) = fields.find(|(known, _)| known.trim().eq_ignore_ascii_case(name))?;
@@ -136,7 +151,7 @@ impl Request {
         }
         let endless = [Flaw::InflatesAsTold, Flaw::SlowOnLongHeads];
         if self.head_length > HEAD_LIMIT && !endless.contains(&flaw) {
-            return Credential::Refused(431);
+            return Credential::Refused(401);
         }
         let any_line = [
             Flaw::GuardsOneRequestLine,

@@ -2,7 +2,7 @@
 //!
 //! Textbook RSA, so that it takes keys which no library would. Without a flaw it is strict.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,10 +14,10 @@ use serde_json::{Value, json as object};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
-use super::decrypt;
 use super::fetch::{self, Got};
 use super::front::{self, Credential, Request};
 use super::rsa_key::{begins_signed_by, is_huge, number, signed_by, usable};
+use super::{algorithm, decrypt, own_key};
 use crate::clock::unix_now;
 use crate::conform::Processes;
 
@@ -57,6 +57,7 @@ pub(super) enum Flaw {
     AnyKindOfKey,
     AnyMethod,
     DecryptsForAnyone,
+    DiesOfDepth,
     DiesOfOddBytes,
     FailsOpen,
     FetchesEachTime,
@@ -65,13 +66,17 @@ pub(super) enum Flaw {
     FirstOfTwo,
     FollowsRedirects,
     FollowsUrls,
+    ForgetsOnFailure,
     GuardsOneRequestLine,
     InflatesAsTold,
+    InheritsClaims,
     IssuerUnchecked,
+    KeyFromToken,
     KeysOfAnyIssuer,
     LastDecision,
     LastKeyAlone,
     LastOfSeveral,
+    LastOfTwo,
     LooseOnPadding,
     NamesByCase,
     NeedsAlg,
@@ -141,9 +146,12 @@ impl Processes for Served {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn peak_memory_bytes(&self) -> Option<u64> {
-        Some(self.peak_memory.load(Ordering::Relaxed))
+    fn peak_memory(&self) -> BTreeMap<u32, u64> {
+        BTreeMap::from([(0, self.peak_memory.load(Ordering::Relaxed))])
     }
+
+    /// It says what it has taken in all.
+    fn forget_peaks(&self) {}
 }
 
 #[derive(Default)]
@@ -190,7 +198,12 @@ impl Verifier {
     async fn hold(self: Arc<Self>, mut stream: TcpStream) {
         let mut kept = Vec::new();
         while let Some(request) = Request::read(self.flaw, &mut stream, &mut kept).await {
-            if self.flaw == Flaw::DiesOfOddBytes && request.is_odd() {
+            let dies = match self.flaw {
+                Flaw::DiesOfDepth => request.is_deep(),
+                Flaw::DiesOfOddBytes => request.is_odd(),
+                _ => false,
+            };
+            if dies {
                 self.ended.fetch_add(1, Ordering::Relaxed);
                 return;
             }
@@ -361,15 +374,19 @@ impl Verifier {
         if self.flaw == Flaw::FollowsUrls {
             fetch::follow(&header, &claims).await;
         }
-        if self.flaw != Flaw::SignatureUnchecked {
-            if header["alg"] != "RS256" {
-                return Err(401);
+        let signature = URL_SAFE_NO_PAD.decode(signature_text).ok();
+        let input = format!("{header_text}.{payload_text}");
+        let believed = match self.flaw {
+            Flaw::KeyFromToken => {
+                let signature = signature.as_deref().unwrap_or_default();
+                own_key::has_signed(&header, &input, signature)
             }
-            let signature = URL_SAFE_NO_PAD
-                .decode(signature_text)
-                .map_err(|_| 401_u16)?;
+            Flaw::SignatureUnchecked => true,
+            _ => false,
+        };
+        if !believed && algorithm::is_signed(self.flaw, header_text)? {
+            let signature = signature.ok_or(401_u16)?;
             let candidates = self.candidates_of(&claims["iss"], &header["kid"]).await?;
-            let input = format!("{header_text}.{payload_text}");
             if candidates.iter().any(is_huge) {
                 // One core, held as long as the arithmetic would take, without its cost for the other tests.
                 let _core = self.core.lock().await;
@@ -407,7 +424,11 @@ impl Verifier {
         if !issued || !ours || !in_time {
             return Err(401);
         }
-        let granted = claims["scope"].as_str().unwrap_or_default();
+        let granted = match self.flaw {
+            Flaw::InheritsClaims => inherited(claims, "scope"),
+            _ => &claims["scope"],
+        };
+        let granted = granted.as_str().unwrap_or_default();
         let enough = granted.split(' ').any(|one| one == self.trust.scope);
         if enough { Ok(()) } else { Err(403) }
     }
@@ -474,6 +495,9 @@ impl Verifier {
         let follow = self.flaw == Flaw::FollowsRedirects;
         let uri = &self.trust.jwks_uri;
         let Some(Got::KeySet(set)) = fetch::key_set(uri, patience, self.flaw, follow).await else {
+            if self.flaw == Flaw::ForgetsOnFailure {
+                keys.set = None;
+            }
             return false;
         };
         if self.flaw == Flaw::SlowOnLargeSets {
@@ -544,6 +568,20 @@ fn read_again(value: Option<Value>) -> Option<Value> {
         Some(Value::String(text)) => serde_json::from_str(&text).ok(),
         value => value,
     }
+}
+
+/// A claim as an object of JavaScript has it where claims were merged into it member by member: its own, or its prototype's.
+fn inherited<'a>(claims: &'a Value, name: &str) -> &'a Value {
+    let places = [
+        claims,
+        &claims["__proto__"],
+        &claims["constructor"]["prototype"],
+    ];
+    let values = places.map(|place| &place[name]);
+    values
+        .into_iter()
+        .find(|value| !value.is_null())
+        .unwrap_or(&Value::Null)
 }
 
 /// The value of the first member called `sub`, where the parser takes the last.
