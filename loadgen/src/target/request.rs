@@ -3,7 +3,6 @@
 use bytes::Bytes;
 use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use http_body_util::Full;
 
 use super::event::{Caller, Event, EventForm};
 use super::template::Values;
@@ -132,7 +131,7 @@ enum Message {
     /// The event of a function; none where API Gateway would not ask it.
     Event(Option<Event>),
     /// A request of HTTP/2, which a library writes.
-    Http2(Box<Request<Full<Bytes>>>),
+    Http2(Box<Request<Bytes>>),
     /// The bytes of a request like any, on a connection that others share.
     Plain(Bytes),
 }
@@ -234,7 +233,7 @@ impl PreparedRequest {
     }
 
     /// The request of HTTP/2, where that is spoken.
-    pub(super) fn http2(&self) -> Option<&Request<Full<Bytes>>> {
+    pub(super) fn http2(&self) -> Option<&Request<Bytes>> {
         match &self.message {
             Message::Http2(request) => Some(request),
             Message::Alone(_) | Message::Event(_) | Message::Plain(_) => None,
@@ -252,6 +251,15 @@ impl PreparedRequest {
         Some((event.form, &event.method_arn))
     }
 }
+
+/// Fields that say something about a connection, and not about a request.
+const ABOUT_CONNECTIONS: [&str; 5] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// How a request is written.
 #[derive(Debug, Clone, Copy)]
@@ -345,13 +353,28 @@ impl Parts {
     }
 
     /// The message of HTTP/2, whose target is absolute and stands for the Host field (RFC 9113 §8.3.1).
-    fn into_http2(mut self, scheme: &str) -> Result<Request<Full<Bytes>>, RequestError> {
+    /// Fields about a connection have no place in it (§8.2.2).
+    fn into_http2(mut self, scheme: &str) -> Result<Request<Bytes>, RequestError> {
+        if self.says_length() {
+            let length = self.body.len().into();
+            self.headers.insert(header::CONTENT_LENGTH, length);
+        }
+        for name in ABOUT_CONNECTIONS {
+            self.headers.remove(name);
+        }
+        if self
+            .headers
+            .get(header::TE)
+            .is_some_and(|te| te != "trailers")
+        {
+            self.headers.remove(header::TE);
+        }
         let host = self.headers.remove(header::HOST);
         let authority = host.as_ref().map_or(&[][..], HeaderValue::as_bytes);
         let authority = Authority::try_from(authority)
             .map_err(|error| RequestError::Authority(error.to_string()))?;
         let path = format!("{scheme}://{authority}{}", self.uri);
-        let mut request = Request::new(Full::new(self.body));
+        let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
         *request.uri_mut() = path.parse().map_err(|error| RequestError::Path {
@@ -520,6 +543,26 @@ mod tests {
         };
         let error = http2(&RequestShape::from(&case)).expect_err("no authority");
         assert!(error.to_string().contains(":authority"), "{error}");
+    }
+
+    #[test]
+    fn over_http2_a_length_is_said_and_nothing_of_connections() {
+        let fields = [("Connection", "close"), ("te", "gzip"), ("x-kept", "1")];
+        let case = CaseRequest {
+            headers: fields
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
+            method: Some("POST".to_owned()),
+            ..CaseRequest::default()
+        };
+        let shape = RequestShape::from(&case).with_body("a=b".into());
+        let request = PreparedRequest::written(&shape, "t", "h:1", "/", Wire::Http2("http"));
+        let request = request.expect("a request");
+        let fields = request.http2().expect("of HTTP/2").headers();
+        let mut names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["authorization", "content-length", "x-kept"]);
+        assert_eq!(fields[header::CONTENT_LENGTH], "3");
     }
 
     #[test]
