@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 mod conformance;
 mod machine;
 mod phase;
+mod rescue;
 mod store;
 mod timeline;
 
