@@ -287,7 +287,7 @@ fn is_id(id: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use crate::builtin;
-    use crate::conform::tests::keys;
+    use crate::issuer::test_keys;
     use mock_idp::{MintDefaults, Minter};
 
     /// 8,190 bytes of a field are the least that a common server reads: Apache's `LimitRequestFieldSize`.
@@ -308,7 +308,7 @@ mod tests {
             for file in builtin::ISSUERS {
                 let profile = builtin::issuer(file.name).expect(file.name);
                 let issuer = profile.issuer("http://127.0.0.1:65535");
-                let minter = Minter::new(profile, issuer, defaults.clone(), keys());
+                let minter = Minter::new(profile, issuer, defaults.clone(), test_keys());
                 let token = minter.mint(&case.recipe, 1_800_000_000).expect(id);
                 let field = format!("Authorization: Bearer {token}\r\n").len();
                 assert!(

@@ -104,3 +104,15 @@ fn key_folder() -> Result<PathBuf, IssuerError> {
         .map(|folder| folder.join("keys"))
         .ok_or(IssuerError::CacheFolder)
 }
+
+/// Test keys of seed 7, made once.
+#[cfg(test)]
+pub(crate) fn test_keys() -> IssuerKeys {
+    use mock_idp::KeyStore;
+    let store = KeyStore::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/test-keys"));
+    IssuerKeys {
+        signing: store.signing_key(7, "issuer").expect("a test key"),
+        attacker: store.signing_key(7, "attacker").expect("a test key"),
+        next: store.signing_key(7, "next").expect("a test key"),
+    }
+}

@@ -10,6 +10,7 @@ mod conformance;
 mod machine;
 mod outcome;
 mod phase;
+mod rescue;
 mod store;
 mod timeline;
 

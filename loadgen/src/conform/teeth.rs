@@ -151,7 +151,7 @@ impl Bed {
 
     async fn start_with(flaw: Flaw, certificate: Option<ServerCertificate>) -> Self {
         let issuer = issuer();
-        let keys = super::tests::keys();
+        let keys = crate::issuer::test_keys();
         let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
         let idp = MockIdp::start(config).await.expect("a free port");
         let listener = UrlListener::start(&keys).await.expect("a free port");
@@ -346,7 +346,7 @@ async fn a_start_page_for_every_path_is_no_finding_about_spellings_of_one() {
 /// A server that is there already: its issuer is not ours to change.
 #[tokio::test]
 async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {
-    let keys = super::tests::keys();
+    let keys = crate::issuer::test_keys();
     let issuer = issuer();
     let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use mock_idp::{IssuerKeys, KeyStore, MintDefaults};
+use mock_idp::MintDefaults;
 
 use super::*;
 use crate::catalogue::*;
+use crate::issuer::test_keys;
 use crate::target::{ScriptedAnswer, ScriptedTarget};
 
 pub(super) const CASES: &str = r#"
@@ -56,23 +57,13 @@ fix = "f"
 cause = "lenient-encoding"
 "#;
 
-/// Test keys of seed 7.
-pub(super) fn keys() -> IssuerKeys {
-    let store = KeyStore::open(concat!(env!("CARGO_MANIFEST_DIR"), "/../target/test-keys"));
-    IssuerKeys {
-        signing: store.signing_key(7, "issuer").expect("a test key"),
-        attacker: store.signing_key(7, "attacker").expect("a test key"),
-        next: store.signing_key(7, "next").expect("a test key"),
-    }
-}
-
 pub(super) fn minter() -> Minter {
     let profile = crate::builtin::issuer("auth0").expect("a built-in issuer");
     Minter::new(
         profile,
         "http://127.0.0.1:1/".to_owned(),
         MintDefaults::default(),
-        keys(),
+        test_keys(),
     )
 }
 

@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{RunRecord, SCHEMA_VERSION};
+use super::{RunRecord, SCHEMA_VERSION, rescue};
 
 /// A record that cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,14 @@ pub enum RecordError {
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+    },
+    /// The folder for records that are rescued is another user's, or none at all.
+    #[error(
+        "{} is another user's, or no folder; name a folder of your own for temporary files in TMPDIR", path.display()
+    )]
+    NotOwn {
+        /// The folder.
+        path: PathBuf,
     },
     /// The file or folder cannot be read.
     #[error("cannot read {}", path.display())]
@@ -176,17 +184,19 @@ impl RecordStore {
         Ok(path)
     }
 
-    /// Saves a record that has nothing behind it any more, in a folder for temporary files where this one does not take it.
+    /// Saves a record that has nothing behind it any more, in the user's own folder among the temporary files where this one does
+    /// not take it.
     pub fn keep(&self, record: &RunRecord) -> Result<(), Box<Rescued>> {
         let Err(error) = self.save(record) else {
             return Ok(());
         };
         let name = self.folder.file_name().unwrap_or_default();
-        let folder = std::env::temp_dir().join("authbench-rescued").join(name);
-        let placed = Self::create_beside(&folder).and_then(|store| {
-            store.save(record)?;
-            Ok(store)
-        });
+        let placed = rescue::folder()
+            .and_then(|folder| Self::create_beside(&folder.join(name)))
+            .and_then(|store| {
+                store.save(record)?;
+                Ok(store)
+            });
         let place = placed.map_err(|error| Unplaced {
             error,
             // Figures that are no numbers are all that JSON cannot say, and the record has been in JSON before.

@@ -309,15 +309,20 @@ fn headings(table: &ComparisonTable) -> [String; 7] {
     ]
 }
 
-/// The cells under them.
-fn cells(row: &Row) -> [String; 7] {
+/// The cells under them. A row of fewer rounds than were asked for says so.
+fn cells(table: &ComparisonTable, row: &Row) -> [String; 7] {
     if row.rounds == 0 {
         return std::array::from_fn(|_| "–".to_owned());
     }
     let duration = |ns: Option<u64>| ns.map_or_else(|| "–".to_owned(), crate::units::duration);
     let rate = row.requests_per_second.map(super::figures::rate);
+    let count = if row.rounds < table.rounds {
+        format!("{} in {} of {} rounds", row.count, row.rounds, table.rounds)
+    } else {
+        row.count.to_string()
+    };
     [
-        row.count.to_string(),
+        count,
         duration(row.p50_ns),
         ratio_text(row),
         duration(row.p99_ns),
@@ -378,7 +383,7 @@ fn provenance(table: &ComparisonTable) -> String {
 mod tests {
     use std::time::Duration;
 
-    use super::super::sample;
+    use super::super::{TerminalStyle, sample};
     use super::*;
     use crate::record::{RunStatus, SkippedPhase};
     use crate::recorder::Distribution;
@@ -483,6 +488,23 @@ mod tests {
             0,
             "{markdown}"
         );
+    }
+
+    #[test]
+    fn a_row_of_fewer_rounds_than_were_asked_for_says_so() {
+        let targets = vec![
+            compared("first", &[100, 100, 100]),
+            compared("second", &[100, 100]),
+        ];
+        let table = table(&comparison(targets));
+        let style = TerminalStyle {
+            color: false,
+            width: 160,
+        };
+        for text in [markdown(&table), terminal(&table, style)] {
+            assert_eq!(text.matches("400 in 2 of 3 rounds").count(), 1, "{text}");
+            assert_eq!(text.matches("of 3 rounds").count(), 1, "{text}");
+        }
     }
 
     #[test]

@@ -4,9 +4,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::Request;
-use http_body_util::Full;
 use tokio::net::TcpStream;
 
 use super::deadline::Deadline;
@@ -135,8 +132,9 @@ impl HttpTarget {
         let Some(tls) = &self.tls else {
             return Ok(Stream::Plain(stream));
         };
-        let handshake = tokio::time::timeout(CONNECT_TIMEOUT, tls.handshake(stream)).await;
-        let Ok(stream) = handshake else {
+        // Boxed: it is rare, and large in every future that may open a connection.
+        let handshake = Box::pin(tls.handshake(stream));
+        let Ok(stream) = tokio::time::timeout(CONNECT_TIMEOUT, handshake).await else {
             let reason = format!("no TLS handshake within {CONNECT_TIMEOUT:?}");
             return Err(Lost::new(Loss::Tls, reason));
         };
@@ -171,15 +169,21 @@ impl HttpTarget {
     }
 }
 
-/// A user's connections. Each is opened again when the server has closed it.
+/// A user's connections, and how long it waits on them.
 #[derive(Debug)]
 pub struct HttpConnection {
+    ways: Ways,
+    deadline: Deadline,
+}
+
+/// A user's connections. Each is opened again when the server has closed it.
+#[derive(Debug)]
+struct Ways {
     target: Arc<HttpTarget>,
     kept: Vec<Option<Http1<Stream>>>,
     /// Whose turn is next.
     turn: usize,
     http2: Option<Http2>,
-    deadline: Deadline,
 }
 
 impl HttpConnection {
@@ -187,132 +191,94 @@ impl HttpConnection {
         // Users are told apart by nothing here, and chance is as even as turns would be.
         let place = NEXT_USER.fetch_add(1, Ordering::Relaxed);
         let http2 = target.http2.get(place % target.http2.len().max(1)).cloned();
+        let kept = (0..target.connections.per_user.max(1)).map(|_| None);
         Self {
-            kept: (0..target.connections.per_user.max(1))
-                .map(|_| None)
-                .collect(),
-            turn: 0,
-            http2,
-            target,
+            ways: Ways {
+                kept: kept.collect(),
+                turn: 0,
+                http2,
+                target,
+            },
             deadline: Deadline::new(),
         }
     }
 
     /// Opens what the first calls would open. A failure shows in them.
     pub(super) async fn warm_up(&mut self) {
-        if let Some(http2) = &self.http2 {
-            let _ = http2.open(&self.target).await;
-        } else if self.target.connections.keep_alive {
-            for place in 0..self.kept.len() {
-                let _ = self.open(place).await;
-            }
-        }
-    }
-
-    /// Makes sure that there is a connection that can take a request; says how long it took where one was opened.
-    async fn open(&mut self, place: usize) -> Result<Option<Duration>, Lost> {
-        let kept = &mut self.kept[place];
-        if let Some(open) = kept
-            && open.is_idle().await
-        {
-            return Ok(None);
-        }
-        *kept = None;
-        let began = Instant::now();
-        *kept = Some(Http1::new(self.target.stream().await?));
-        Ok(Some(began.elapsed()))
+        self.ways.open().await;
     }
 
     /// Asks once. A connection that the server has closed is opened again after the clock has started: a client of this
     /// server waits for it, too, so it is in the service time, and no lateness of the generator.
     pub(super) async fn call(&mut self, request: &PreparedRequest) -> Observation {
         let sent = Instant::now();
-        let keep = request.keeps_answer();
         let mut set_up = None;
-        let asked = match (&self.http2, request.http2()) {
-            (Some(http2), Some(message)) => {
-                let (http2, message) = (http2.clone(), message.clone());
-                self.ask_http2(&http2, message, keep, sent, &mut set_up)
-                    .await
+        let patience = self.ways.target.answer_timeout;
+        let asked = self.ways.ask(request, &mut set_up);
+        let observation = match self.deadline.until(sent + patience, asked).await {
+            Some(Ok(received)) => observe(received, request.keeps_answer(), sent),
+            Some(Err(lost)) => Observation::lost(lost, sent),
+            None => {
+                let reason = format!("no answer within {patience:?}");
+                Observation::lost(Lost::new(Loss::TimedOut, reason), sent)
             }
-            _ if request.is_alone() => self.ask_alone(request, keep, sent).await,
-            _ => self.ask(request, keep, sent, &mut set_up).await,
-        };
-        let observation = match asked {
-            Ok(received) => observe(received, keep, sent),
-            Err(lost) => Observation::lost(lost, sent),
         };
         Observation {
             set_up,
             ..observation
         }
     }
+}
+
+impl Ways {
+    async fn open(&mut self) {
+        if let Some(http2) = &self.http2 {
+            http2.warm_up(&self.target).await;
+        } else if self.target.connections.keep_alive {
+            for place in 0..self.kept.len() {
+                let opened = self.take(place).await;
+                self.kept[place] = opened.ok().map(|(connection, _)| connection);
+            }
+        }
+    }
+
+    /// A connection that can take a request, out of its place; says how long it took where one was opened.
+    async fn take(&mut self, place: usize) -> Result<(Http1<Stream>, Option<Duration>), Lost> {
+        if let Some(mut kept) = self.kept[place].take()
+            && kept.is_idle().await
+        {
+            return Ok((kept, None));
+        }
+        let began = Instant::now();
+        let opened = Http1::new(self.target.stream().await?);
+        Ok((opened, Some(began.elapsed())))
+    }
 
     async fn ask(
         &mut self,
         request: &PreparedRequest,
-        keep: bool,
-        sent: Instant,
         set_up: &mut Option<Duration>,
     ) -> Result<Received, Lost> {
+        let keep = request.keeps_answer().then_some(BODY_LIMIT);
+        if let (Some(http2), Some(message)) = (&self.http2, request.http2()) {
+            return http2.ask(&self.target, message, keep, set_up).await;
+        }
+        if request.is_alone() {
+            // What is left on a connection after odd bytes is nobody's: they get one of their own.
+            let mut connection = Http1::new(self.target.stream().await?);
+            return connection.exchange(request.bytes(), keep).await;
+        }
         let place = self.turn;
         self.turn = (place + 1) % self.kept.len();
-        *set_up = self.open(place).await?;
-        let patience = self.target.answer_timeout;
-        let kept = &mut self.kept[place];
-        let connection = kept
-            .as_mut()
-            .ok_or_else(|| Lost::new(Loss::Unreachable, "no connection"))?;
-        let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
-        let answered = in_time(&mut self.deadline, sent, patience, exchange).await;
-        let reusable = answered.as_ref().is_ok_and(|received| received.reusable);
-        if !(reusable && self.target.connections.keep_alive) {
-            *kept = None;
-        }
-        answered
-    }
-
-    /// What is left on a connection after odd bytes is nobody's: they get one of their own.
-    async fn ask_alone(
-        &mut self,
-        request: &PreparedRequest,
-        keep: bool,
-        sent: Instant,
-    ) -> Result<Received, Lost> {
-        let mut connection = Http1::new(self.target.stream().await?);
-        let patience = self.target.answer_timeout;
-        let exchange = connection.exchange(request.bytes(), keep.then_some(BODY_LIMIT));
-        in_time(&mut self.deadline, sent, patience, exchange).await
-    }
-
-    async fn ask_http2(
-        &mut self,
-        http2: &Http2,
-        request: Request<Full<Bytes>>,
-        keep: bool,
-        sent: Instant,
-        set_up: &mut Option<Duration>,
-    ) -> Result<Received, Lost> {
-        let (sender, opened) = http2.open(&self.target).await?;
+        // It goes back with its answer: what comes after a wait that was given up is nobody's.
+        let (mut connection, opened) = self.take(place).await?;
         *set_up = opened;
-        let patience = self.target.answer_timeout;
-        let exchange = Http2::exchange(sender, request, keep.then_some(BODY_LIMIT));
-        in_time(&mut self.deadline, sent, patience, exchange).await
+        let received = connection.exchange(request.bytes(), keep).await?;
+        if received.reusable && self.target.connections.keep_alive {
+            self.kept[place] = Some(connection);
+        }
+        Ok(received)
     }
-}
-
-/// The answer, or that none came within the longest wait.
-async fn in_time(
-    deadline: &mut Deadline,
-    sent: Instant,
-    patience: Duration,
-    exchange: impl Future<Output = Result<Received, Lost>>,
-) -> Result<Received, Lost> {
-    let answered = deadline.until(sent + patience, exchange).await;
-    answered.unwrap_or_else(|| {
-        let reason = format!("no answer within {patience:?}");
-        Err(Lost::new(Loss::TimedOut, reason))
-    })
 }
 
 /// A connected socket. A request is one small write; waiting to fill a segment would be measured as the target's latency.

@@ -1,96 +1,215 @@
-//! HTTP/2: connections that users share, each request a stream of its own (RFC 9113). The framing is hyper's.
+//! HTTP/2: connections that users share, each request a stream of its own (RFC 9113). The framing is h2's.
 
-use std::error::Error as _;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use h2::RecvStream;
+use h2::client::{Builder, ResponseFuture, SendRequest};
 use http::Request;
-use http_body_util::{BodyExt as _, Full};
-use hyper::client::conn::http2::{self, SendRequest};
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use tokio::sync::Mutex;
+use tokio::sync::{OnceCell, SetOnce};
 
 use super::http::HttpTarget;
 use super::http1::{Head, Received};
 use super::loss::{Loss, Lost};
 
+/// Connections that a request is tried on at most: the first may have been closed before the request was sent on it.
+const CONNECTIONS_TRIED: usize = 2;
+
+/// What a server may send of all answers, and of one, before it hears that it was read: an answer waits for none of it.
+const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
+const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
+
+/// Streams at the same time until the server has said how many it takes: no server should take fewer (RFC 9113 §6.5.2).
+const STREAMS_AT_FIRST: usize = 100;
+
+/// The most of an answer's head, as over HTTP/1.1.
+const HEAD_LIMIT: u32 = 64 * 1024;
+
 /// One connection, opened by whoever needs it first and again when it is closed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Http2 {
-    sender: Arc<Mutex<Option<SendRequest<Full<Bytes>>>>>,
+    attempt: Arc<Mutex<Arc<Attempt>>>,
+}
+
+/// An attempt to open the connection. All who wait for it learn its outcome, and nobody begins another one meanwhile.
+#[derive(Debug, Default)]
+struct Attempt {
+    outcome: OnceCell<Result<Open, Lost>>,
+}
+
+/// An open connection.
+#[derive(Debug, Clone)]
+struct Open {
+    sender: SendRequest<Bytes>,
+    /// Set when it is over; holds why, where the server has said so.
+    ended: Arc<SetOnce<Option<Lost>>>,
 }
 
 impl Http2 {
-    /// Makes sure that there is a connection; says how long it took where one was opened.
-    pub(super) async fn open(
+    /// Opens the connection where it is not. A failure shows in who needs it.
+    pub(super) async fn warm_up(&self, target: &HttpTarget) {
+        let _ = self.attempt().open(target).await;
+    }
+
+    /// Asks once; `keep` says how much of the body is kept, where somebody wants it. A connection that was closed before the
+    /// request was sent on it has lost nothing, and another one is opened, as over HTTP/1.1.
+    pub(super) async fn ask(
         &self,
         target: &HttpTarget,
-    ) -> Result<(SendRequest<Full<Bytes>>, Option<Duration>), Lost> {
-        let mut sender = self.sender.lock().await;
-        if let Some(open) = sender.as_ref().filter(|sender| !sender.is_closed()) {
-            return Ok((open.clone(), None));
+        request: &Request<Bytes>,
+        keep: Option<usize>,
+        set_up: &mut Option<Duration>,
+    ) -> Result<Received, Lost> {
+        let mut unsent = Lost::new(Loss::Unreachable, "no connection");
+        for _ in 0..CONNECTIONS_TRIED {
+            let attempt = self.attempt();
+            let (open, took) = attempt.open(target).await?;
+            *set_up = took.or(*set_up);
+            match open.sender.ready().await {
+                Ok(sender) => {
+                    let asked = exchange(sender, request, keep).await;
+                    return why(asked, &open.ended).await;
+                }
+                Err(error) => unsent = Lost::http2(&error),
+            }
+            self.give_up(&attempt);
         }
-        let began = Instant::now();
-        let stream = target.stream().await?;
-        let (opened, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-            .await
-            .map_err(|error| lost(&error))?;
-        tokio::spawn(connection);
-        *sender = Some(opened.clone());
-        Ok((opened, Some(began.elapsed())))
+        Err(unsent)
     }
 
-    /// Asks once; `keep` says how much of the body is kept, where somebody wants it.
-    pub(super) async fn exchange(
-        mut sender: SendRequest<Full<Bytes>>,
-        request: Request<Full<Bytes>>,
-        keep: Option<usize>,
-    ) -> Result<Received, Lost> {
-        sender.ready().await.map_err(|error| lost(&error))?;
-        let response = sender
-            .send_request(request)
-            .await
-            .map_err(|error| lost(&error))?;
-        let (head, mut body) = response.into_parts();
-        let mut kept = Vec::new();
-        while let Some(frame) = body.frame().await {
-            let frame = frame.map_err(|error| {
-                Lost::new(Loss::HalfAnswer, format!("the answer's body: {error}"))
-            })?;
-            if let (Some(data), Some(most)) = (frame.data_ref(), keep) {
-                kept.extend_from_slice(data);
-                if kept.len() > most {
-                    let reason = format!("the answer's body is longer than {most} bytes");
-                    return Err(Lost::new(Loss::Malformed, reason));
-                }
-            }
+    /// The attempt that is under way or has led to a connection that is open, or a new one.
+    fn attempt(&self) -> Arc<Attempt> {
+        let mut attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        if attempt.is_over() {
+            *attempt = Arc::default();
         }
-        let finished = Instant::now();
-        Ok(Received {
-            head: Head::framed(head.status.as_u16(), head.headers),
-            body: kept.into(),
-            finished,
-            reusable: true,
+        Arc::clone(&attempt)
+    }
+
+    /// Another attempt is needed, unless somebody has begun one.
+    fn give_up(&self, given_up: &Arc<Attempt>) {
+        let mut attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner);
+        if Arc::ptr_eq(&attempt, given_up) {
+            *attempt = Arc::default();
+        }
+    }
+}
+
+impl Attempt {
+    fn is_over(&self) -> bool {
+        self.outcome.get().is_some_and(|outcome| match outcome {
+            Ok(open) => open.ended.initialized(),
+            Err(_) => true,
         })
     }
+
+    /// Opens the connection, or waits for whoever does; says how long it took where it was opened here. Where one gives up, another
+    /// one that waits begins anew.
+    async fn open(&self, target: &HttpTarget) -> Result<(Open, Option<Duration>), Lost> {
+        let mut took = None;
+        let connecting = async {
+            let began = Instant::now();
+            // Boxed: it is rare, and large in the future of every request.
+            let opened = Box::pin(connect(target)).await;
+            took = Some(began.elapsed());
+            opened
+        };
+        let outcome = self.outcome.get_or_init(|| connecting).await;
+        outcome.clone().map(|open| (open, took))
+    }
 }
 
-/// What became of a request, from the first cause.
-fn lost(error: &hyper::Error) -> Lost {
-    let mut reason = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        if let Some(broken) = cause.downcast_ref::<std::io::Error>() {
-            return Lost::broken(broken);
-        }
-        reason = format!("{reason}: {cause}");
-        source = cause.source();
-    }
-    let loss = if error.is_closed() || error.is_canceled() {
-        Loss::Closed
-    } else {
-        Loss::Malformed
-    };
-    Lost::new(loss, reason)
+async fn connect(target: &HttpTarget) -> Result<Open, Lost> {
+    let stream = target.stream().await?;
+    let mut builder = Builder::new();
+    builder
+        .enable_push(false)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .initial_window_size(STREAM_WINDOW)
+        .initial_max_send_streams(STREAMS_AT_FIRST)
+        .max_header_list_size(HEAD_LIMIT);
+    let handshake = builder.handshake::<_, Bytes>(stream).await;
+    let (sender, connection) = handshake.map_err(|error| Lost::http2(&error))?;
+    let ended = Arc::new(SetOnce::new());
+    let told = Arc::clone(&ended);
+    tokio::spawn(async move {
+        let lost = connection.await.err().map(|error| Lost::http2(&error));
+        // Set here alone.
+        let _ = told.set(lost);
+    });
+    Ok(Open { sender, ended })
 }
+
+/// Streams end with their connection without a word of their own. Where the server has said why it ended, that is told.
+async fn why(
+    asked: Result<Received, Lost>,
+    ended: &SetOnce<Option<Lost>>,
+) -> Result<Received, Lost> {
+    match &asked {
+        Err(lost) if lost.loss == Loss::Closed => match ended.wait().await {
+            Some(told) => Err(told.clone()),
+            None => asked,
+        },
+        _ => asked,
+    }
+}
+
+/// Sends a request and reads its answer.
+async fn exchange(
+    mut sender: SendRequest<Bytes>,
+    request: &Request<Bytes>,
+    keep: Option<usize>,
+) -> Result<Received, Lost> {
+    let (head, body) = request.clone().into_parts();
+    let bodiless = body.is_empty();
+    let sent = sender.send_request(Request::from_parts(head, ()), bodiless);
+    let (response, mut sending) = sent.map_err(|error| Lost::http2(&error))?;
+    if !bodiless {
+        // What cannot be sent shows in the answer, which may come before all of it has been.
+        let _ = sending.send_data(body, true);
+    }
+    receive(response, keep).await
+}
+
+/// Reads an answer to its end. A refusal may be cut off: its status has said what there was to say.
+async fn receive(response: ResponseFuture, keep: Option<usize>) -> Result<Received, Lost> {
+    let response = response.await.map_err(|error| Lost::http2(&error))?;
+    let (head, mut body) = response.into_parts();
+    let mut kept = Vec::new();
+    let read = read(&mut body, &mut kept, keep).await;
+    let finished = Instant::now();
+    match read {
+        Err(lost) if lost.loss == Loss::Malformed || !head.status.is_client_error() => {
+            return Err(lost);
+        }
+        Ok(()) | Err(_) => {}
+    }
+    Ok(Received {
+        head: Head::framed(head.status.as_u16(), head.headers),
+        body: kept.into(),
+        finished,
+        reusable: true,
+    })
+}
+
+async fn read(body: &mut RecvStream, kept: &mut Vec<u8>, keep: Option<usize>) -> Result<(), Lost> {
+    let lost = |error: &h2::Error| Lost::http2(error).in_the_body();
+    while let Some(data) = body.data().await {
+        let data = data.map_err(|error| lost(&error))?;
+        if let Some(most) = keep {
+            kept.extend_from_slice(&data);
+            if kept.len() > most {
+                let reason = format!("the answer's body is longer than {most} bytes");
+                return Err(Lost::new(Loss::Malformed, reason));
+            }
+        }
+        // It fails of a stream that is over, which needs no window.
+        let _ = body.flow_control().release_capacity(data.len());
+    }
+    body.trailers().await.map_err(|error| lost(&error))?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,8 @@
 //! A request before and after its token is filled in. Everything is parsed here, before any clock starts.
 
 use bytes::Bytes;
+use http::uri::Authority;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use http_body_util::Full;
 
 use super::event::{Caller, Event, EventForm};
 use super::shape::{CaseRequest, RequestShape};
@@ -11,6 +11,11 @@ use super::template::Values;
 /// A case file asks for something that is no HTTP request.
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
+    /// A Host that HTTP/2 cannot have.
+    #[error(
+        "Host cannot be :authority, in which HTTP/2 has it: {0}; give a name, with a port or without"
+    )]
+    Authority(String),
     /// Both the lines of a request and parts of one.
     #[error(
         "`raw` holds the whole head of the request: `{0}` does not go with it; write it as a line"
@@ -65,7 +70,7 @@ enum Message {
     /// The event of a function; none where API Gateway would not ask it.
     Event(Option<Event>),
     /// A request of HTTP/2, which a library writes.
-    Http2(Box<Request<Full<Bytes>>>),
+    Http2(Box<Request<Bytes>>),
     /// The bytes of a request like any, on a connection that others share.
     Plain(Bytes),
 }
@@ -96,7 +101,7 @@ impl PreparedRequest {
                 Message::Plain(parts.to_bytes(keep_alive))
             }
             (Written::Parts(parts), Wire::Http2(scheme)) => {
-                Message::Http2(Box::new(parts.into_http2(scheme, authority)?))
+                Message::Http2(Box::new(parts.into_http2(scheme)?))
             }
         };
         Ok(Self {
@@ -167,7 +172,7 @@ impl PreparedRequest {
     }
 
     /// The request of HTTP/2, where that is spoken.
-    pub(super) fn http2(&self) -> Option<&Request<Full<Bytes>>> {
+    pub(super) fn http2(&self) -> Option<&Request<Bytes>> {
         match &self.message {
             Message::Http2(request) => Some(request),
             Message::Alone(_) | Message::Event(_) | Message::Plain(_) => None,
@@ -185,6 +190,15 @@ impl PreparedRequest {
         Some((event.form, &event.method_arn))
     }
 }
+
+/// Fields that say something about a connection, and not about a request.
+const ABOUT_CONNECTIONS: [&str; 5] = [
+    "connection",
+    "keep-alive",
+    "proxy-connection",
+    "transfer-encoding",
+    "upgrade",
+];
 
 /// How a request is written.
 #[derive(Debug, Clone, Copy)]
@@ -278,14 +292,28 @@ impl Parts {
     }
 
     /// The message of HTTP/2, whose target is absolute and stands for the Host field (RFC 9113 §8.3.1).
-    fn into_http2(
-        mut self,
-        scheme: &str,
-        authority: &str,
-    ) -> Result<Request<Full<Bytes>>, RequestError> {
+    /// Fields about a connection have no place in it (§8.2.2).
+    fn into_http2(mut self, scheme: &str) -> Result<Request<Bytes>, RequestError> {
+        if self.says_length() {
+            let length = self.body.len().into();
+            self.headers.insert(header::CONTENT_LENGTH, length);
+        }
+        for name in ABOUT_CONNECTIONS {
+            self.headers.remove(name);
+        }
+        if self
+            .headers
+            .get(header::TE)
+            .is_some_and(|te| te != "trailers")
+        {
+            self.headers.remove(header::TE);
+        }
+        let host = self.headers.remove(header::HOST);
+        let authority = host.as_ref().map_or(&[][..], HeaderValue::as_bytes);
+        let authority = Authority::try_from(authority)
+            .map_err(|error| RequestError::Authority(error.to_string()))?;
         let path = format!("{scheme}://{authority}{}", self.uri);
-        self.headers.remove(header::HOST);
-        let mut request = Request::new(Full::new(self.body));
+        let mut request = Request::new(self.body);
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
         *request.uri_mut() = path.parse().map_err(|error| RequestError::Path {
@@ -352,22 +380,25 @@ fn headers(
     values: Values<'_>,
 ) -> Result<HeaderMap, RequestError> {
     let mut headers = HeaderMap::new();
-    headers.insert(
-        http::header::HOST,
-        value("host", values.authority.as_bytes())?,
-    );
+    let own_host = value("host", values.authority.as_bytes())?;
+    headers.insert(header::HOST, own_host);
+    let mut host_is_given = false;
     if let Some(authorization) = authorization {
-        headers.insert(
-            http::header::AUTHORIZATION,
-            value("authorization", authorization)?,
-        );
+        let authorization = value("authorization", authorization)?;
+        headers.insert(header::AUTHORIZATION, authorization);
     }
     for (name, text) in &case.headers {
         let field: HeaderName = name.parse().map_err(|_| RequestError::Header {
             name: name.clone(),
             reason: "not a field name".to_owned(),
         })?;
-        headers.append(field, value(name, &values.fill(text)?)?);
+        let value = value(name, &values.fill(text)?)?;
+        // A request has one (RFC 9112 §3.2): who gives one means another than that of the connection, in its place.
+        if field == header::HOST && !std::mem::replace(&mut host_is_given, true) {
+            headers.insert(field, value);
+        } else {
+            headers.append(field, value);
+        }
     }
     Ok(headers)
 }
@@ -426,6 +457,51 @@ mod tests {
         let request = request.expect("a request");
         assert_eq!(String::from_utf8_lossy(request.bytes()), wanted);
         assert!(!request.is_alone());
+    }
+
+    #[test]
+    fn a_given_host_takes_the_place_of_the_connections_own() {
+        let case = CaseRequest {
+            headers: vec![("Host".to_owned(), "api.example.com".to_owned())],
+            ..CaseRequest::default()
+        };
+        let shape = RequestShape::from(&case);
+        let request = PreparedRequest::new(&shape, "t", "127.0.0.1:80", "/p").expect("a request");
+        let wanted = "GET /p HTTP/1.1\r\nhost: api.example.com\r\nauthorization: Bearer t\r\n\r\n";
+        assert_eq!(String::from_utf8_lossy(request.bytes()), wanted);
+        let http2 = |shape: &RequestShape| {
+            PreparedRequest::written(shape, "t", "127.0.0.1:80", "/p", Wire::Http2("https"))
+        };
+        let request = http2(&shape).expect("a request");
+        let message = request.http2().expect("of HTTP/2");
+        assert_eq!(message.uri().to_string(), "https://api.example.com/p");
+        assert!(!message.headers().contains_key(header::HOST));
+        let case = CaseRequest {
+            headers: vec![("host".to_owned(), String::new())],
+            ..CaseRequest::default()
+        };
+        let error = http2(&RequestShape::from(&case)).expect_err("no authority");
+        assert!(error.to_string().contains(":authority"), "{error}");
+    }
+
+    #[test]
+    fn over_http2_a_length_is_said_and_nothing_of_connections() {
+        let fields = [("Connection", "close"), ("te", "gzip"), ("x-kept", "1")];
+        let case = CaseRequest {
+            headers: fields
+                .map(|(name, text)| (name.to_owned(), text.to_owned()))
+                .into(),
+            method: Some("POST".to_owned()),
+            ..CaseRequest::default()
+        };
+        let shape = RequestShape::from(&case).with_body("a=b".into());
+        let request = PreparedRequest::written(&shape, "t", "h:1", "/", Wire::Http2("http"));
+        let request = request.expect("a request");
+        let fields = request.http2().expect("of HTTP/2").headers();
+        let mut names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["authorization", "content-length", "x-kept"]);
+        assert_eq!(fields[header::CONTENT_LENGTH], "3");
     }
 
     #[test]

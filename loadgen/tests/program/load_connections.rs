@@ -183,6 +183,41 @@ fn http2_shares_connections_with_and_without_tls() {
     }
 }
 
+/// A name in the field and another one in the URL, as for a virtual host behind an address.
+#[test]
+fn a_given_host_is_asked_for_where_the_url_leads() {
+    for (http2, tls) in [(false, false), (false, true), (true, false), (true, true)] {
+        let (address, seen) = serve(http2, tls);
+        let scheme = if tls { "https" } else { "http" };
+        let url = format!("{scheme}://localhost:{}/x", address.port());
+        let authority = key_store().authority_file().expect("a certificate");
+        let authority = authority.to_string_lossy();
+        let mut arguments = vec![&*url, "--requests", "4", "--users", "1"];
+        arguments.extend(["-H", "Host: api.example.com"]);
+        arguments.extend(http2.then_some("--http2"));
+        // The certificate is for localhost alone: the name in the handshake is still the URL's.
+        arguments.extend(
+            tls.then_some(["--ca-file", &*authority])
+                .into_iter()
+                .flatten(),
+        );
+        let (code, said, errors) = load(&arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {said}{errors}");
+        let seen = seen.lock().expect("no panic");
+        assert_eq!(seen.requests.len(), 4);
+        for (parts, _) in &seen.requests {
+            let hosts: Vec<_> = parts.headers.get_all("host").iter().collect();
+            let authority = parts.uri.authority().map(http::uri::Authority::as_str);
+            if http2 {
+                assert_eq!(authority, Some("api.example.com"), "{parts:?}");
+                assert!(hosts.is_empty(), "{parts:?}");
+            } else {
+                assert_eq!(hosts, ["api.example.com"], "{parts:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn a_body_is_sent_with_its_length_and_type() {
     let (address, seen) = serve(false, false);
@@ -344,8 +379,16 @@ fn whoever_waits_for_a_target_that_is_given_up_has_lost_a_request() {
 #[test]
 fn flags_that_do_not_go_together_are_refused() {
     let (http, https) = ("http://127.0.0.1:1/", "https://127.0.0.1:1/");
-    let table: [(&[&str], &[&str]); 8] = [
+    let table: [(&[&str], &[&str]); 10] = [
         (&["ftp://127.0.0.1/"], &["ftp://", "https://host/path"]),
+        (
+            &[http, "-H", "Host: a", "-H", "host: b"],
+            &["--header", "Host"],
+        ),
+        (
+            &[http, "--http2", "-H", "Host: a b"],
+            &["Host", ":authority"],
+        ),
         (&[http, "--insecure"], &["--insecure", "https"]),
         (&[https, "--ca-file", "/nowhere"], &["/nowhere"]),
         (

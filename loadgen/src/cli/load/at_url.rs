@@ -16,7 +16,7 @@ use loadgen::report;
 use loadgen::run::Finished;
 use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
-use loadgen::target::{CaseRequest, HttpTarget, Trust};
+use loadgen::target::{CaseRequest, HttpTarget, RequestShape, Target, Trust};
 
 use super::{LoadArguments, usage};
 use crate::cli::{Failure, output, run};
@@ -26,8 +26,9 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub(super) struct UrlArguments {
-    /// A header field, such as 'accept: application/json'; `{token}` in it stands for a token of --token-pool. May be given
-    /// more than once
+    /// A header field, such as 'accept: application/json'; `{token}` in it stands for a token of --token-pool. A Host takes the
+    /// place of the URL's, to which the connection goes and whose name a certificate is for all the same. May be given more than
+    /// once
     #[arg(short = 'H', long, value_name = "NAME: VALUE", requires = "at", value_parser = parse_header)]
     header: Vec<(String, String)>,
     /// The method [default: GET, or POST with --data]
@@ -221,6 +222,12 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
             "--header: {token} stands for a token of --token-pool, which is not given".to_owned(),
         ));
     }
+    let host = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("host");
+    if flags.header.iter().filter(host).count() > 1 {
+        return Err(usage(
+            "--header: Host is given more than once; a request has one".to_owned(),
+        ));
+    }
     let authorized = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
     if !tokens.is_empty() && !placed && flags.header.iter().any(authorized) {
         return Err(usage(
@@ -231,15 +238,20 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
     let bearer = !tokens.is_empty() && !placed;
     let (body, content_type) = body(flags)?;
     let post = || flags.data.as_ref().map(|_| "POST".to_owned());
+    let request = CaseRequest {
+        authorization: (!bearer).then(|| "$absent".to_owned()),
+        headers: flags.header.iter().cloned().chain(content_type).collect(),
+        method: flags.method.clone().or_else(post),
+        ..CaseRequest::default()
+    };
+    let target = server(url, arguments)?;
+    Target::Http(Arc::new(target.clone()))
+        .prepare(&RequestShape::from(&request), "token")
+        .map_err(|error| usage(error.to_string()))?;
     Ok(UrlLoad {
         url: url.to_owned(),
-        target: server(url, arguments)?,
-        request: CaseRequest {
-            authorization: (!bearer).then(|| "$absent".to_owned()),
-            headers: flags.header.iter().cloned().chain(content_type).collect(),
-            method: flags.method.clone().or_else(post),
-            ..CaseRequest::default()
-        },
+        target,
+        request,
         body,
         tokens,
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),

@@ -68,7 +68,7 @@ fn by_the_private_key(header: &Value, encrypted: &[u8]) -> Option<Vec<u8>> {
 }
 
 fn by_password(header: &Value, encrypted: &[u8]) -> Option<Vec<u8>> {
-    let password = crate::conform::tests::keys().signing.public_key_pem();
+    let password = crate::issuer::test_keys().signing.public_key_pem();
     let rounds = header["p2c"]
         .as_u64()
         .filter(|rounds| *rounds <= ROUNDS_MAX)?;

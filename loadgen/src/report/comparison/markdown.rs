@@ -22,7 +22,7 @@ pub(in crate::report) fn text(table: &ComparisonTable) -> String {
             } else {
                 String::new()
             };
-            let cells: Vec<String> = cells(row).iter().map(|cell| plain(cell)).collect();
+            let cells: Vec<String> = cells(table, row).iter().map(|cell| plain(cell)).collect();
             let _ = writeln!(
                 markdown,
                 "| {name} | {} | {} |",

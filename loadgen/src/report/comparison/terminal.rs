@@ -15,7 +15,7 @@ pub(in crate::report) fn text(table: &ComparisonTable, style: TerminalStyle) -> 
         for (place, row) in phase.rows.iter().enumerate() {
             let name = if place == 0 { phase.phase.as_str() } else { "" };
             let mut line = vec![name.to_owned(), row.target.clone()];
-            line.extend(cells(row));
+            line.extend(cells(table, row));
             printed.add_row(line);
         }
     }

@@ -1,0 +1,248 @@
+//! A server that breaks off in each way that HTTP/2 has, on a real socket.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use h2::Reason;
+use h2::server::{Connection, SendResponse};
+use http::Response;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use super::*;
+use crate::target::{Decision, Observation, RequestShape, Target, Trust};
+
+/// What a server does with a request.
+#[derive(Debug, Clone, Copy)]
+enum Deed {
+    Answer(u16),
+    AnswerAndEnd,
+    CancelInBody,
+    CloseBeforeAnswer,
+    CloseInBody,
+    GoAway,
+    Reset(Reason),
+    ResetConnection,
+    ResetInBody(u16),
+    SpeakHttp1,
+}
+
+/// Does the same with every request; says where it listens, and how often somebody has connected.
+async fn serve(deed: Deed) -> (String, Arc<AtomicUsize>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let connections = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&connections);
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            counted.fetch_add(1, Ordering::Relaxed);
+            tokio::spawn(connection(stream, deed));
+        }
+    });
+    (address, connections)
+}
+
+/// None when the client has gone away, or has been made to.
+async fn connection(mut stream: TcpStream, deed: Deed) -> Option<()> {
+    if let Deed::SpeakHttp1 = deed {
+        let answer = b"HTTP/1.1 400 Bad Request\r\n\r\n";
+        stream.write_all(answer).await.ok()?;
+        // Read to its end: closing before would be a reset.
+        stream.read_to_end(&mut Vec::new()).await.ok()?;
+        return None;
+    }
+    if let Deed::ResetConnection = deed {
+        stream.set_zero_linger().ok()?;
+    }
+    let mut connection = h2::server::handshake(stream).await.ok()?;
+    while let Some(Ok((_, respond))) = connection.accept().await {
+        answer(&mut connection, respond, deed).await?;
+    }
+    Some(())
+}
+
+async fn answer(
+    connection: &mut Connection<TcpStream, Bytes>,
+    mut respond: SendResponse<Bytes>,
+    deed: Deed,
+) -> Option<()> {
+    let head = |status: u16| {
+        let head = Response::builder().status(status);
+        head.header("content-length", 4).body(()).expect("a head")
+    };
+    match deed {
+        Deed::Answer(status) => {
+            let mut body = respond.send_response(head(status), false).ok()?;
+            body.send_data("body".into(), true).ok()?;
+        }
+        Deed::AnswerAndEnd => {
+            let mut body = respond.send_response(head(200), false).ok()?;
+            body.send_data("body".into(), true).ok()?;
+            connection.graceful_shutdown();
+        }
+        Deed::CancelInBody | Deed::ResetInBody(_) | Deed::CloseInBody => {
+            let status = match deed {
+                Deed::ResetInBody(status) => status,
+                _ => 200,
+            };
+            let mut body = respond.send_response(head(status), false).ok()?;
+            body.send_data("bo".into(), false).ok()?;
+            sent(connection).await;
+            match deed {
+                Deed::CancelInBody => body.send_reset(Reason::CANCEL),
+                Deed::ResetInBody(_) => body.send_reset(Reason::INTERNAL_ERROR),
+                _ => return None,
+            }
+        }
+        Deed::GoAway => {
+            connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+            while connection.accept().await.is_some() {}
+        }
+        Deed::Reset(reason) => respond.send_reset(reason),
+        Deed::CloseBeforeAnswer | Deed::ResetConnection | Deed::SpeakHttp1 => return None,
+    }
+    Some(())
+}
+
+/// Lets the connection send what it has been given.
+async fn sent(connection: &mut Connection<TcpStream, Bytes>) {
+    let _ = tokio::time::timeout(Duration::from_millis(20), connection.accept()).await;
+}
+
+/// A target over so many connections of HTTP/2.
+fn target(address: String, connections: usize) -> HttpTarget {
+    HttpTarget::new(address, "/planets").over_http2(connections)
+}
+
+/// Users who ask once at the same time.
+async fn ask(target: HttpTarget, users: usize) -> Vec<Observation> {
+    let target = Target::Http(Arc::new(target));
+    let shape = RequestShape::default();
+    let request = target.prepare(&shape, "token").expect("a request");
+    let mut asking = tokio::task::JoinSet::new();
+    for _ in 0..users {
+        let (mut connection, request) = (target.connection(), request.clone());
+        asking.spawn(async move { connection.call(&request).await });
+    }
+    asking.join_all().await
+}
+
+#[tokio::test]
+async fn each_way_of_breaking_off_is_a_kind_of_its_own() {
+    for (deed, loss, words) in [
+        (
+            Deed::Reset(Reason::INTERNAL_ERROR),
+            Loss::StreamReset,
+            "INTERNAL_ERROR",
+        ),
+        (
+            Deed::Reset(Reason::REFUSED_STREAM),
+            Loss::StreamRefused,
+            "REFUSED_STREAM",
+        ),
+        (Deed::GoAway, Loss::GoAway, "ENHANCE_YOUR_CALM"),
+        (Deed::CloseBeforeAnswer, Loss::Closed, "without an answer"),
+        (Deed::ResetConnection, Loss::Reset, "reset"),
+        (Deed::SpeakHttp1, Loss::Malformed, "no HTTP/2"),
+        (Deed::CloseInBody, Loss::HalfAnswer, "body"),
+        (Deed::ResetInBody(200), Loss::StreamReset, "INTERNAL_ERROR"),
+        (Deed::CancelInBody, Loss::StreamReset, "body"),
+    ] {
+        let (address, _) = serve(deed).await;
+        let observation = ask(target(address, 1), 1).await.remove(0);
+        let told = observation.fault.as_deref().unwrap_or_default();
+        assert_eq!(observation.loss, Some(loss), "{deed:?}: {told}");
+        assert!(told.contains(words), "{deed:?}: {told}");
+        assert_eq!(observation.decision, Decision::Fault);
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_that_is_cut_off_has_said_what_there_was_to_say() {
+    let (address, _) = serve(Deed::ResetInBody(401)).await;
+    let observation = ask(target(address, 1), 1).await.remove(0);
+    assert_eq!(observation.decision, Decision::Deny, "{observation:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_closed_between_two_requests_is_opened_again() {
+    let (address, connections) = serve(Deed::GoAway).await;
+    let target = Target::Http(Arc::new(target(address, 1)));
+    let shape = RequestShape::default();
+    let request = target.prepare(&shape, "token").expect("a request");
+    let mut user = target.connection();
+    for asked in 1..=5 {
+        let observation = user.call(&request).await;
+        // Each has been sent, and none was lost because the one before had ended the connection.
+        assert_eq!(observation.loss, Some(Loss::GoAway), "{observation:?}");
+        assert_eq!(connections.load(Ordering::Relaxed), asked);
+        assert!(observation.set_up.is_some(), "{observation:?}");
+    }
+}
+
+/// As servers do that want their connections renewed.
+#[tokio::test]
+async fn a_connection_that_is_over_after_its_answer_costs_no_request() {
+    let (address, connections) = serve(Deed::AnswerAndEnd).await;
+    let target = Target::Http(Arc::new(target(address, 1)));
+    let shape = RequestShape::default();
+    let request = target.prepare(&shape, "token").expect("a request");
+    let mut user = target.connection();
+    for _ in 0..50 {
+        let observation = user.call(&request).await;
+        assert_eq!(observation.decision, Decision::Allow, "{observation:?}");
+    }
+    assert!(connections.load(Ordering::Relaxed) > 1);
+}
+
+#[tokio::test]
+async fn users_who_share_a_connection_share_the_attempt_to_open_it() {
+    const USERS: usize = 16;
+    let (address, connections) = serve(Deed::Answer(200)).await;
+    let answers = ask(target(address, 1), USERS).await;
+    assert!(answers.iter().all(|seen| seen.decision == Decision::Allow));
+    let opened = answers.iter().filter(|seen| seen.set_up.is_some());
+    assert_eq!(
+        (opened.count(), connections.load(Ordering::Relaxed)),
+        (1, 1)
+    );
+
+    // A server that takes its time, and then does not speak TLS.
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let refusing = tokio::spawn(async move {
+        for attempt in 0.. {
+            let accepted = tokio::time::timeout(Duration::from_secs(1), listener.accept());
+            let Ok(Ok((stream, _))) = accepted.await else {
+                return attempt;
+            };
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            drop(stream);
+        }
+        0
+    });
+    let target = target(address, 1).over_tls(&Trust::Anyone).expect("TLS");
+    let answers = ask(target, USERS).await;
+    assert!(answers.iter().all(|seen| seen.loss == Some(Loss::Tls)));
+    assert_eq!(refusing.await.expect("no panic"), 1);
+}
+
+/// A listener whose queue is full drops what asks for a connection.
+#[tokio::test]
+async fn opening_a_shared_connection_is_bounded_by_the_longest_wait_for_an_answer() {
+    const PATIENCE: Duration = Duration::from_millis(300);
+    let listener = tokio::net::TcpSocket::new_v4().expect("a socket");
+    listener
+        .bind("127.0.0.1:0".parse().expect("an address"))
+        .expect("a port");
+    let listener = listener.listen(1).expect("a listener");
+    let address = listener.local_addr().expect("an address");
+    // Linux queues one more than asked for.
+    let _queued = tokio::try_join!(TcpStream::connect(address), TcpStream::connect(address))
+        .expect("room for two");
+    let target = target(address.to_string(), 1).with_answer_timeout(PATIENCE);
+    for observation in ask(target, 8).await {
+        let waited = observation.finished - observation.sent;
+        assert_eq!(observation.loss, Some(Loss::TimedOut), "{observation:?}");
+        assert!(waited < 2 * PATIENCE, "{waited:?}");
+    }
+}
