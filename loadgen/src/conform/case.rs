@@ -283,6 +283,8 @@ pub enum Feature {
     TrustedCa,
     /// It trusts another issuer as well, `{other_issuer}`, which its file names.
     TwoIssuers,
+    /// It takes `{scope}` as a list with blanks, all of which it requires.
+    TwoScopes,
 }
 
 impl Feature {
@@ -301,6 +303,7 @@ impl Feature {
             Self::Scope => "scope",
             Self::TrustedCa => "trusted-ca",
             Self::TwoIssuers => "two-issuers",
+            Self::TwoScopes => "two-scopes",
         }
     }
 }

@@ -33,13 +33,14 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(4);
 
 /// The verifier is asked all that an HTTP server can be.
-const EVERY_FEATURE: [Feature; 6] = [
+const EVERY_FEATURE: [Feature; 7] = [
     Feature::KeySet,
     Feature::PrincipalEcho,
     Feature::Routes,
     Feature::Scope,
     Feature::TrustedCa,
     Feature::TwoIssuers,
+    Feature::TwoScopes,
 ];
 
 /// Verifiers at the same time.
@@ -65,6 +66,14 @@ impl Question {
         match self {
             Self::Case(_) => None,
             Self::Sequence(sequence) => sequence.tls,
+        }
+    }
+
+    /// What the verifier has to require beside the issuer's scope.
+    fn second_scope(&self) -> Option<&str> {
+        match self {
+            Self::Case(_) => None,
+            Self::Sequence(sequence) => sequence.second_scope.as_deref(),
         }
     }
 }
@@ -143,16 +152,28 @@ struct Bed {
 
 impl Bed {
     async fn start(flaw: Flaw) -> Self {
-        Self::start_with(flaw, None).await
+        Self::start_with(flaw, None, None).await
     }
 
-    async fn start_with(flaw: Flaw, certificate: Option<ServerCertificate>) -> Self {
+    /// One for this question.
+    async fn start_for(flaw: Flaw, question: &Question) -> Self {
+        Self::start_with(flaw, question.certificate(), question.second_scope()).await
+    }
+
+    async fn start_with(
+        flaw: Flaw,
+        certificate: Option<ServerCertificate>,
+        second_scope: Option<&str>,
+    ) -> Self {
         let issuer = issuer();
         let keys = super::tests::keys();
         let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
         let idp = MockIdp::start(config).await.expect("a free port");
         let listener = UrlListener::start(&keys).await.expect("a free port");
         let (mut trust, mut tls) = (trust(&idp, &issuer), None);
+        if let Some(second) = second_scope {
+            trust.scope = format!("{} {second}", trust.scope);
+        }
         if let Some(certificate) = certificate {
             let server = TlsKeyServer::start(certificate, &issuer.profile, &keys).await;
             let server = server.expect("a free port");
@@ -234,7 +255,7 @@ async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Op
             let _place = places.acquire_owned().await;
             let bed = match bed {
                 Some(bed) => bed,
-                None => Arc::new(Bed::start_with(flaw, question.certificate()).await),
+                None => Arc::new(Bed::start_for(flaw, &question).await),
             };
             let (outcome, reason) = bed.ask(&question).await;
             (flaw, question.id().to_owned(), outcome, reason)

@@ -22,7 +22,7 @@ pub struct Placeholders {
     /// `{public_key_pem}`: the issuer's public key as SPKI in PEM (RFC 7468 §13), several lines; empty where the issuer is
     /// another program's.
     pub public_key_pem: String,
-    /// `{scope}`: the scope that the authorizer has to require.
+    /// `{scope}`: the scope that the authorizer has to require; several, all of them required, with a blank between them.
     pub scope: String,
 }
 

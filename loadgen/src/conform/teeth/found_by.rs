@@ -77,6 +77,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         &["rfc9110::not-utf-8", "rfc9110::nul-behind-the-token"],
     ),
     (Flaw::AnyMethod, &["cache::other-method-behind-gateway"]),
+    (Flaw::AnyScope, &["rfc6750::one-of-two-scopes"]),
     (
         Flaw::FailsOpen,
         &[
@@ -269,6 +270,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         Flaw::SchemeByCase,
         &["rfc9110::scheme-lower-case", "rfc9110::scheme-upper-case"],
     ),
+    (Flaw::ScopesInOneOrder, &["rfc6750::one-of-two-scopes"]),
     (
         Flaw::SignatureUnchecked,
         &[

@@ -56,6 +56,7 @@ pub(super) enum Flaw {
     AnyKeyOfTheSet,
     AnyKindOfKey,
     AnyMethod,
+    AnyScope,
     DecryptsForAnyone,
     DiesOfOddBytes,
     FailsOpen,
@@ -92,6 +93,7 @@ pub(super) enum Flaw {
     RepeatsToken,
     RestartsUnseen,
     SchemeByCase,
+    ScopesInOneOrder,
     SignatureUnchecked,
     SlowOnLargeSets,
     SlowOnLongHeads,
@@ -112,6 +114,7 @@ pub(super) struct Trust {
     pub(super) other_issuer: String,
     pub(super) other_jwks_uri: String,
     pub(super) audience: String,
+    /// All that it requires, with blanks between them.
     pub(super) scope: String,
 }
 
@@ -407,9 +410,23 @@ impl Verifier {
         if !issued || !ours || !in_time {
             return Err(401);
         }
-        let granted = claims["scope"].as_str().unwrap_or_default();
-        let enough = granted.split(' ').any(|one| one == self.trust.scope);
-        if enough { Ok(()) } else { Err(403) }
+        if self.grants_enough(claims["scope"].as_str().unwrap_or_default()) {
+            Ok(())
+        } else {
+            Err(403)
+        }
+    }
+
+    fn grants_enough(&self, scope: &str) -> bool {
+        let granted: Vec<&str> = scope.split(' ').collect();
+        let mut required = self.trust.scope.split(' ');
+        match self.flaw {
+            Flaw::AnyScope => required.any(|one| granted.contains(&one)),
+            Flaw::ScopesInOneOrder => {
+                format!(" {scope} ").contains(&format!(" {} ", self.trust.scope))
+            }
+            _ => required.all(|one| granted.contains(&one)),
+        }
     }
 
     /// The keys of its issuer that may have signed.
