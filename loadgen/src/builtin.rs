@@ -34,7 +34,7 @@ macro_rules! builtin {
 pub const SCENARIOS: &[BuiltinFile] = builtin!("", "phases", "quick", "three-phases", "trouble");
 
 /// The issuer profiles.
-pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
+pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "cognito", "okta");
 
 /// The targets.
 pub const TARGETS: &[BuiltinFile] = builtin!(
