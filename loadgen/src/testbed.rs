@@ -141,6 +141,7 @@ impl Testbed {
             audience: scenario.audience.clone(),
             authbench: own_program()?,
             ca_file: authority_file.to_string_lossy().into_owned(),
+            client_id: minter.defaults().client_id.clone(),
             issuer: issuer.clone(),
             jwks_uri: tls
                 .as_ref()

@@ -1,5 +1,5 @@
-//! The suite has teeth: each question about keys, requests, answers, caches, outages and floods is failed by a verifier with a flaw, and a strict
-//! one fails none.
+//! The suite has teeth: each question about keys, requests, answers, caches, outages and floods, about Cognito's tokens and about two
+//! scopes is failed by a verifier with a flaw, and a strict one fails none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -16,6 +16,7 @@ use crate::target::HttpTarget;
 use found_by::FOUND_BY;
 use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
 
+mod cognito;
 mod decrypt;
 mod fetch;
 mod found_by;
@@ -33,7 +34,9 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(4);
 
 /// The verifier is asked all that an HTTP server can be.
-const EVERY_FEATURE: [Feature; 7] = [
+const EVERY_FEATURE: [Feature; 9] = [
+    Feature::Aud,
+    Feature::Cognito,
     Feature::KeySet,
     Feature::PrincipalEcho,
     Feature::Routes,
@@ -69,6 +72,14 @@ impl Question {
         }
     }
 
+    /// Whose tokens it is about.
+    fn profile(&self) -> &'static str {
+        match self {
+            Self::Case(case) if case.needs.contains(&Feature::Cognito) => "cognito",
+            _ => "auth0",
+        }
+    }
+
     /// What the verifier has to require beside the issuer's scope.
     fn second_scope(&self) -> Option<&str> {
         match self {
@@ -79,7 +90,7 @@ impl Question {
 }
 
 /// Cases about keys that need another key set or the listener, cases about the form of requests and answers and about their
-/// cost, all sequences, and whatever else a flaw is said to be found by.
+/// cost, those about Cognito's tokens, all sequences, and whatever else a flaw is said to be found by.
 fn questions() -> BTreeMap<String, Question> {
     let catalogue = crate::builtin::catalogue().expect("the built-in cases");
     let cases = catalogue
@@ -89,6 +100,7 @@ fn questions() -> BTreeMap<String, Question> {
             case.jwks != JwksDocument::Default
                 || case.listener.is_some()
                 || case.within.is_some()
+                || case.file.ends_with("cognito.toml")
                 || case.file.ends_with("transport.toml")
                 || tripped().contains(case.id.as_str())
         })
@@ -120,9 +132,9 @@ fn impatient(mut sequence: Sequence) -> Sequence {
     sequence
 }
 
-fn issuer() -> Issuer {
+fn issuer(profile: &str) -> Issuer {
     Issuer {
-        profile: crate::builtin::issuer("auth0").expect("a built-in issuer"),
+        profile: crate::builtin::issuer(profile).expect("a built-in issuer"),
         seed: 7,
         audience: "https://planets.example.com/".to_owned(),
         scope: vec!["read:planets".to_owned()],
@@ -136,6 +148,7 @@ fn trust(idp: &MockIdp, issuer: &Issuer) -> Trust {
         other_issuer: idp.other_issuer(),
         other_jwks_uri: idp.other_jwks_uri(),
         audience: issuer.audience.clone(),
+        client: (issuer.profile.name() == "cognito").then(|| issuer.defaults().client_id),
         scope: issuer.scope.join(" "),
     }
 }
@@ -152,20 +165,22 @@ struct Bed {
 
 impl Bed {
     async fn start(flaw: Flaw) -> Self {
-        Self::start_with(flaw, None, None).await
+        Self::start_with(flaw, "auth0", None, None).await
     }
 
     /// One for this question.
     async fn start_for(flaw: Flaw, question: &Question) -> Self {
-        Self::start_with(flaw, question.certificate(), question.second_scope()).await
+        let (certificate, second) = (question.certificate(), question.second_scope());
+        Self::start_with(flaw, question.profile(), certificate, second).await
     }
 
     async fn start_with(
         flaw: Flaw,
+        profile: &str,
         certificate: Option<ServerCertificate>,
         second_scope: Option<&str>,
     ) -> Self {
-        let issuer = issuer();
+        let issuer = issuer(profile);
         let keys = super::tests::keys();
         let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
         let idp = MockIdp::start(config).await.expect("a free port");
@@ -237,16 +252,17 @@ impl Bed {
 /// Every pair, as many at once as the machine bears. The plain cases of a flaw share a bed.
 async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Option<String>)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut shared: HashMap<Flaw, Arc<Bed>> = HashMap::new();
+    let mut shared: HashMap<(Flaw, &str), Arc<Bed>> = HashMap::new();
     let mut asked = JoinSet::new();
     for (flaw, question) in pairs {
-        let bed = match (&question, shared.get(&flaw)) {
+        let kind = (flaw, question.profile());
+        let bed = match (&question, shared.get(&kind)) {
             (Question::Case(case), _) if case.jwks != JwksDocument::Default => None,
             (Question::Sequence(_), _) => None,
             (Question::Case(_), Some(bed)) => Some(Arc::clone(bed)),
             (Question::Case(_), None) => {
-                let bed = Arc::new(Bed::start(flaw).await);
-                shared.insert(flaw, Arc::clone(&bed));
+                let bed = Arc::new(Bed::start_for(flaw, &question).await);
+                shared.insert(kind, Arc::clone(&bed));
                 Some(bed)
             }
         };
@@ -365,7 +381,7 @@ async fn a_start_page_for_every_path_is_no_finding_about_spellings_of_one() {
 #[tokio::test]
 async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {
     let keys = super::tests::keys();
-    let issuer = issuer();
+    let issuer = issuer("auth0");
     let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");
     let served = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;

@@ -39,6 +39,18 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "tls::certificate-self-signed",
         ],
     ),
+    (
+        Flaw::AnyClient,
+        &[
+            "cognito::client-id-empty",
+            "cognito::client-id-ends-like-ours",
+            "cognito::client-id-in-aud",
+            "cognito::client-id-missing",
+            "cognito::client-id-null",
+            "cognito::client-id-starts-like-ours",
+            "cognito::client-id-wrong",
+        ],
+    ),
     (Flaw::AnyHostName, &["tls::certificate-of-another-host"]),
     (
         Flaw::AnyKeyOfTheSet,
@@ -78,6 +90,25 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     ),
     (Flaw::AnyMethod, &["cache::other-method-behind-gateway"]),
     (Flaw::AnyScope, &["rfc6750::one-of-two-scopes"]),
+    (
+        Flaw::AnyTokenUse,
+        &[
+            "cognito::token-use-id",
+            "cognito::token-use-in-capitals",
+            "cognito::token-use-is-array",
+            "cognito::token-use-missing",
+            "cognito::token-use-null",
+            "cognito::token-use-refresh",
+        ],
+    ),
+    (
+        Flaw::ClientByPart,
+        &[
+            "cognito::client-id-ends-like-ours",
+            "cognito::client-id-starts-like-ours",
+        ],
+    ),
+    (Flaw::ClientInAud, &["cognito::client-id-in-aud"]),
     (
         Flaw::FailsOpen,
         &[
@@ -176,6 +207,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (Flaw::LastDecision, &["cache::two-users-interleaved"]),
     (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
     (Flaw::LastOfSeveral, &["rfc9110::two-fields-good-last"]),
+    (Flaw::LoginIsEnough, &["cognito::id-token"]),
     (
         Flaw::LooseOnPadding,
         &["cve-2006-4339::cube-root-for-exponent-three"],
@@ -189,6 +221,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (Flaw::NeedsAlg, &["rfc7517::without-alg"]),
+    (Flaw::NeedsAud, &["cognito::client-id-right"]),
     (
         Flaw::NeverFetchesAgain,
         &[
@@ -213,6 +246,16 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (
         Flaw::NoDeadline,
         &["outage::answer-while-silent", "outage::answer-while-slow"],
+    ),
+    (
+        Flaw::NoIdTokensAlone,
+        &[
+            "cognito::token-use-in-capitals",
+            "cognito::token-use-is-array",
+            "cognito::token-use-missing",
+            "cognito::token-use-null",
+            "cognito::token-use-refresh",
+        ],
     ),
     (Flaw::NoTls, &["tls::certificate-good"]),
     (
