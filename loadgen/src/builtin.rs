@@ -30,7 +30,7 @@ macro_rules! builtin {
 pub const SCENARIOS: &[BuiltinFile] = builtin!("", "phases", "quick", "three-phases", "trouble");
 
 /// The issuer profiles.
-pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "okta");
+pub const ISSUERS: &[BuiltinFile] = builtin!("issuers/", "auth0", "cognito", "okta");
 
 /// The targets.
 pub const TARGETS: &[BuiltinFile] = builtin!(
@@ -39,11 +39,13 @@ pub const TARGETS: &[BuiltinFile] = builtin!(
     "auth0-tutorial-node",
     "auth0-tutorial-python",
     "authbench",
+    "authbench-cognito",
     "authbench-direct",
     "authbench-routes",
     "authbench-two-issuers",
     "authlib",
     "aws-jwt-verify",
+    "aws-jwt-verify-cognito",
     "express-oauth2-jwt-bearer",
     "fast-jwt",
     "haproxy-jwt-verify",
@@ -70,6 +72,7 @@ pub const CASES: &[BuiltinFile] = builtin!(
     "time",
     "scope",
     "claims",
+    "cognito",
     "transport",
     "cache",
     "policy",

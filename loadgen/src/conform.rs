@@ -269,10 +269,17 @@ fn missing(case: &Case, features: &[Feature], target: &Target) -> Option<String>
         .needs
         .iter()
         .find(|feature| !features.contains(feature))?;
-    Some(format!(
-        "the target does not do this: {} is not among the features of its file",
-        missing.word()
-    ))
+    Some(match missing {
+        Feature::Aud => "it is about aud, which the issuer's tokens do not have".to_owned(),
+        Feature::Cognito => {
+            "it is about Amazon Cognito's tokens, and the issuer's are others: choose the profile cognito"
+                .to_owned()
+        }
+        other => format!(
+            "the target does not do this: {} is not among the features of its file",
+            other.word()
+        ),
+    })
 }
 
 /// Holds an outcome against the target's declared divergences.

@@ -221,10 +221,11 @@ impl Run<'_> {
             .unless_raised(fingerprint::take(testbed.target(), testbed.minter()))
             .await
             .flatten();
-        let features = match &self.plan.subject.features {
+        let mut features = match &self.plan.subject.features {
             Some(declared) => declared.clone(),
             None => fingerprint::features(found.as_ref(), self.plan.subject.kind.is_function()),
         };
+        features.extend(fingerprint::token_features(testbed.minter()));
         let mut subject = self.plan.subject.clone();
         if subject.features.is_none() {
             let echo = found

@@ -29,6 +29,8 @@ pub struct Subject {
     pub description: String,
     /// The version of what is asked, as its file says it.
     pub version: Option<String>,
+    /// The issuer profile whose tokens it takes, where it takes no others: in place of that of the scenario.
+    pub issuer: Option<String>,
     /// How it is reached.
     pub kind: SubjectKind,
     /// What it does, so that cases that need it are asked; found out by asking where nobody has said it.
@@ -260,8 +262,8 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let version = raw.version.clone();
-        let mut features = raw.features();
+        let (version, issuer) = (raw.version.clone(), raw.issuer.clone());
+        let mut features = raw.features().map_err(meaning)?;
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()
             .map(|divergence| {
@@ -282,6 +284,7 @@ impl Subject {
             name,
             description,
             version,
+            issuer,
             kind,
             features: Some(features),
             divergences,
@@ -364,6 +367,7 @@ impl Subject {
             name: url.to_owned(),
             description: description.to_owned(),
             version: None,
+            issuer: None,
             kind,
             features: None,
             divergences: Vec::new(),

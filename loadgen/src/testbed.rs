@@ -58,11 +58,13 @@ pub struct Testbed {
 
 /// How a testbed of its own differs from that of the run.
 #[derive(Debug, Clone, Copy)]
-pub struct FreshStart {
+pub struct FreshStart<'a> {
     /// For how long the gateway keeps a policy.
     pub gateway_cache: Duration,
     /// Whether the target is started with the variables that make its keys' lifetime short.
     pub for_key_lifetime: bool,
+    /// A scope that the target is told to require beside the run's own.
+    pub second_scope: Option<&'a str>,
     /// With what certificate the keys are published over TLS, for a target that is told that address alone.
     pub tls: Option<ServerCertificate>,
 }
@@ -90,7 +92,7 @@ impl Testbed {
     pub async fn start_afresh(
         scenario: &Scenario,
         subject: &Subject,
-        fresh: FreshStart,
+        fresh: FreshStart<'_>,
         prepare: impl FnOnce(&MockIdp, &UrlListener),
     ) -> Result<Self, TestbedError> {
         let scenario = Scenario {
@@ -100,16 +102,16 @@ impl Testbed {
         };
         if fresh.for_key_lifetime {
             let subject = subject.clone().with_short_lived_keys();
-            Self::start_prepared(&scenario, &subject, fresh.tls, prepare).await
+            Self::start_prepared(&scenario, &subject, Some(fresh), prepare).await
         } else {
-            Self::start_prepared(&scenario, subject, fresh.tls, prepare).await
+            Self::start_prepared(&scenario, subject, Some(fresh), prepare).await
         }
     }
 
     async fn start_prepared(
         scenario: &Scenario,
         subject: &Subject,
-        tls: Option<ServerCertificate>,
+        fresh: Option<FreshStart<'_>>,
         prepare: impl FnOnce(&MockIdp, &UrlListener),
     ) -> Result<Self, TestbedError> {
         let Issued {
@@ -123,7 +125,7 @@ impl Testbed {
                 Arc::new((*idp.minter()).after(real.token.clone(), real.jwks_uri.clone()))
             }
         };
-        let (listener, tls) = match start_beside(&minter, tls).await {
+        let (listener, tls) = match start_beside(&minter, fresh.and_then(|fresh| fresh.tls)).await {
             Ok(started) => started,
             Err(error) => {
                 idp.shutdown().await;
@@ -140,6 +142,7 @@ impl Testbed {
             audience: scenario.audience.clone(),
             authbench: own_program()?,
             ca_file: authority_file.to_string_lossy().into_owned(),
+            client_id: minter.defaults().client_id.clone(),
             issuer: issuer.clone(),
             jwks_uri: tls
                 .as_ref()
@@ -149,7 +152,10 @@ impl Testbed {
             other_jwks_uri: idp.other_jwks_uri(),
             port: String::new(),
             public_key_pem: minter.keys().signing.public_key_pem(),
-            scope: scenario.scope.clone(),
+            scope: match fresh.and_then(|fresh| fresh.second_scope) {
+                Some(second) => format!("{} {second}", scenario.scope),
+                None => scenario.scope.clone(),
+            },
         };
         let (running, target, invocation) =
             match start_subject(scenario, subject, placeholders).await {

@@ -44,7 +44,7 @@ struct Paths {
 pub(crate) struct TokenShape {
     /// Seconds from `iat` to `exp`.
     pub(crate) lifetime_s: u32,
-    pub(crate) audience_form: ListForm,
+    pub(crate) audience_form: AudienceForm,
     /// Behind the asked audience; only an array has room for them.
     #[serde(default)]
     pub(crate) additional_audiences: Vec<String>,
@@ -63,6 +63,16 @@ pub(crate) struct TokenShape {
     /// In tokens without a user only.
     #[serde(default)]
     pub(crate) client_claims: Map<String, Value>,
+}
+
+/// `aud` as an array or as one text, or no `aud` at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum AudienceForm {
+    /// The client's id, in the client claim, is what a verifier compares.
+    Absent,
+    Array,
+    String,
 }
 
 /// A claim of several values as one text, separated by blanks, or as an array.
@@ -291,12 +301,20 @@ impl IssuerProfile {
         if self.token.lifetime_s == 0 {
             return Err(self.wrong("token.lifetime_s", "must be at least 1 second"));
         }
-        if self.token.audience_form == ListForm::String
+        if self.token.audience_form != AudienceForm::Array
             && !self.token.additional_audiences.is_empty()
         {
             return Err(self.wrong(
                 "token.additional_audiences",
                 "needs audience_form = \"array\": a string has room for one audience",
+            ));
+        }
+        if self.token.audience_form == AudienceForm::Absent
+            && self.token_endpoint.audience.is_some()
+        {
+            return Err(self.wrong(
+                "token_endpoint.audience",
+                "needs an audience_form that is not \"absent\": no token would have what was asked for",
             ));
         }
         self.check_jwks()?;

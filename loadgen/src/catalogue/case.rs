@@ -67,7 +67,7 @@ pub struct Case {
     pub cause: String,
     /// The id of a more general cause: where all of its cases are let in, this one is let in for the same reason.
     pub implied_by: Option<String>,
-    /// What the target must do for the case to make sense; a key set of its own needs [`Feature::KeySet`] unasked.
+    /// What the target must do, or the tokens have, for the case to make sense; a key set of its own needs [`Feature::KeySet`] unasked.
     #[serde(default)]
     pub needs: Vec<Feature>,
     /// Recipe and request as they stand in the file, for people.
@@ -267,10 +267,14 @@ pub enum Grade {
     Note,
 }
 
-/// Something that a target must do for a case to make sense.
+/// Something that a target must do, or that the issuer's tokens must have, for a case to make sense.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Feature {
+    /// The issuer's tokens have an `aud`.
+    Aud,
+    /// They are Amazon Cognito's: `client_id` and `token_use`, and no `aud`.
+    Cognito,
     /// The target reads the issuer's key set while it runs, and picks a key by `kid`.
     KeySet,
     /// It takes payload format 2.0 of HTTP APIs.
@@ -289,15 +293,22 @@ pub enum Feature {
     TrustedCa,
     /// It trusts another issuer as well, `{other_issuer}`, which its file names.
     TwoIssuers,
+    /// It takes `{scope}` as a list with blanks, all of which it requires.
+    TwoScopes,
 }
 
 impl Feature {
     /// What a target does when its file says nothing.
     pub const UNLESS_SAID: [Self; 2] = [Self::KeySet, Self::Scope];
 
+    /// Those that are the issuer's, and no target's to declare.
+    pub const OF_TOKENS: [Self; 2] = [Self::Aud, Self::Cognito];
+
     /// The word, as files write it.
     pub fn word(self) -> &'static str {
         match self {
+            Self::Aud => "aud",
+            Self::Cognito => "cognito",
             Self::KeySet => "key-set",
             Self::PayloadV2 => "payload-v2",
             Self::PrincipalEcho => "principal-echo",
@@ -307,6 +318,7 @@ impl Feature {
             Self::Scope => "scope",
             Self::TrustedCa => "trusted-ca",
             Self::TwoIssuers => "two-issuers",
+            Self::TwoScopes => "two-scopes",
         }
     }
 }

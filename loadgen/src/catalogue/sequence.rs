@@ -27,6 +27,8 @@ pub struct Sequence {
     pub gateway_cache: bool,
     /// With what certificate the keys are published over TLS; without one they are the issuer's own, over plain HTTP.
     pub tls: Option<ServerCertificate>,
+    /// A scope that the target is told to require beside the run's own. Genuine tokens do not have it.
+    pub second_scope: Option<String>,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
@@ -87,6 +89,7 @@ pub(super) struct RawSequence {
     #[serde(default)]
     gateway_cache: bool,
     tls: Option<ServerCertificate>,
+    second_scope: Option<String>,
     #[serde(rename = "step")]
     steps: Vec<RawStep>,
 }
@@ -157,10 +160,14 @@ impl RawSequence {
             },
             gateway_cache: self.gateway_cache,
             tls: self.tls,
+            second_scope: self.second_scope,
             steps,
         };
         if sequence.needs_own_issuer() {
             sequence.case.needs.push(Feature::KeySet);
+        }
+        if sequence.second_scope.is_some() {
+            sequence.case.needs.push(Feature::TwoScopes);
         }
         Ok(sequence)
     }

@@ -8,7 +8,7 @@ const SCOPE: &str = "read:planets";
 
 #[derive(Debug, Args)]
 pub(crate) struct IssuerArguments {
-    /// The issuer profile, whose shape tokens have: a built-in name or a path
+    /// The issuer profile, whose shape tokens have: a built-in name or a path; a target file that names one goes before
     #[arg(
         long,
         value_name = "PROFILE",

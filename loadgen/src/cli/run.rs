@@ -29,7 +29,8 @@ pub(crate) struct RunArguments {
     /// rounds, and one table compares them; the first is what the others are held against
     #[arg(long, value_name = "TARGET")]
     target: Vec<String>,
-    /// Use this issuer profile instead of the scenario's: a built-in name or a path
+    /// Use this issuer profile instead of the scenario's: a built-in name or a path; a target file that names one goes
+    /// before
     #[arg(long, value_name = "PROFILE")]
     issuer: Option<String>,
     /// The seed of keys and token pools, instead of the scenario's
@@ -93,7 +94,10 @@ pub(crate) fn execute(
 }
 
 /// Reads everything that a scenario names, so that no mistake in it is left when something is started.
-pub(crate) fn plan(scenario: Scenario, subject: Subject) -> Result<RunPlan, Failure> {
+pub(crate) fn plan(mut scenario: Scenario, subject: Subject) -> Result<RunPlan, Failure> {
+    if let Some(profile) = &subject.issuer {
+        scenario.issuer.clone_from(profile);
+    }
     builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
     let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
     check(&scenario, &catalogue)?;

@@ -144,6 +144,7 @@ async fn gateway(arguments: GatewayArguments, stop: &StopSignal) -> Result<u8, F
         audience: arguments.audience,
         authbench: testbed::own_program().map_err(Failure::testbed)?,
         ca_file: String::new(),
+        client_id: CLIENT_ID.to_owned(),
         issuer: arguments.issuer,
         jwks_uri: arguments.jwks_uri,
         other_issuer: String::new(),

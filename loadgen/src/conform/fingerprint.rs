@@ -1,6 +1,8 @@
 //! What a target does, found out before the first case: which algorithms it takes, where it looks for a token, whether it
 //! looks at the scope, where its answer names the caller. None of it is judged here; a question about what the target does not do at all says nothing.
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use mock_idp::{Minter, Recipe};
 use serde_json::{Value, json};
 
@@ -107,6 +109,26 @@ pub(crate) fn features(found: Option<&FingerprintRecord>, is_function: bool) -> 
     features
 }
 
+/// What the issuer's tokens are, told from a genuine one.
+pub(crate) fn token_features(minter: &Minter) -> Vec<Feature> {
+    let genuine = minter.mint(&Recipe::default(), unix_now()).ok();
+    let claims = genuine.as_deref().and_then(claims).unwrap_or_default();
+    let has = |name: &str| claims.get(name).is_some();
+    if has("aud") {
+        vec![Feature::Aud]
+    } else if has("client_id") && has("token_use") {
+        vec![Feature::Cognito]
+    } else {
+        Vec::new()
+    }
+}
+
+/// The claims of a token, unverified.
+fn claims(token: &str) -> Option<Value> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    serde_json::from_slice(&payload).ok()
+}
+
 struct Asker<'a> {
     target: &'a Target,
     minter: &'a Minter,
@@ -170,6 +192,8 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
+    use mock_idp::MintDefaults;
+
     use super::*;
     use crate::conform::tests::minter;
     use crate::target::{ScriptedAnswer, ScriptedTarget};
@@ -214,6 +238,24 @@ mod tests {
             features(Some(&lax), true),
             [Feature::KeySet, Feature::Routes]
         );
+    }
+
+    #[test]
+    fn the_issuers_tokens_tell_whether_their_audience_is_an_api_or_the_client() {
+        for (profile, features) in [
+            ("auth0", [Feature::Aud]),
+            ("cognito", [Feature::Cognito]),
+            ("okta", [Feature::Aud]),
+        ] {
+            let profile = crate::builtin::issuer(profile).expect("a built-in issuer");
+            let minter = Minter::new(
+                profile,
+                "http://127.0.0.1:1/".to_owned(),
+                MintDefaults::default(),
+                crate::conform::tests::keys(),
+            );
+            assert_eq!(token_features(&minter), features);
+        }
     }
 
     #[test]

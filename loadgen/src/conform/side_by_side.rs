@@ -131,6 +131,7 @@ impl SideBySide {
         let fresh = FreshStart {
             gateway_cache: Duration::ZERO,
             for_key_lifetime: false,
+            second_scope: None,
             tls: None,
         };
         let prepare = |idp: &mock_idp::MockIdp, _: &_| idp.publish(document);
@@ -209,6 +210,7 @@ impl SideBySide {
                 Duration::ZERO
             },
             for_key_lifetime: sequence.needs_key_lifetime(),
+            second_scope: sequence.second_scope.as_deref(),
             tls: sequence.tls,
         };
         let prepare = |idp: &_, listener: &_| play::prepare(sequence, idp, listener);
@@ -261,6 +263,9 @@ impl SideBySide {
             && let Some(reason) = self.issuer_is_given()
         {
             return Some(reason.to_owned());
+        }
+        if sequence.second_scope.is_some() && !self.can_start_afresh() {
+            return Some(CANNOT_CONFIGURE.to_owned());
         }
         let unknown = sequence.needs_key_lifetime() && self.subject.keys.lifetime.is_none();
         unknown.then(|| {
@@ -323,6 +328,8 @@ fn jobs(cases: Vec<Case>, mut sequences: Vec<Sequence>) -> Vec<Job> {
     sequences.chain(sets).collect()
 }
 
+const CANNOT_CONFIGURE: &str = "the target has to require a second scope for it, and a server that was there already cannot be started afresh";
+
 const CANNOT_START: &str = "the issuer's keys have to change for it, and a server that was there already cannot be started afresh";
 
 const NO_HANDSHAKE: &str =
@@ -343,3 +350,6 @@ fn not_started(case: &Case, error: &TestbedError) -> CaseRecord {
     };
     record(case, None, outcome, Some(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests;

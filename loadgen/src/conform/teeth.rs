@@ -1,5 +1,5 @@
-//! The suite has teeth: each question about keys, requests, answers, caches, outages and floods is failed by a verifier with a flaw, and a strict
-//! one fails none.
+//! The suite has teeth: each question about keys, requests, answers, caches, outages and floods, about Cognito's tokens and about two
+//! scopes is failed by a verifier with a flaw, and a strict one fails none.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -18,6 +18,7 @@ use found_by::FOUND_BY;
 use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
 
 mod algorithm;
+mod cognito;
 mod decrypt;
 mod fetch;
 mod found_by;
@@ -36,13 +37,16 @@ const PATIENCE: Duration = Duration::from_secs(3);
 const ANSWER: Duration = Duration::from_secs(4);
 
 /// The verifier is asked all that an HTTP server can be.
-const EVERY_FEATURE: [Feature; 6] = [
+const EVERY_FEATURE: [Feature; 9] = [
+    Feature::Aud,
+    Feature::Cognito,
     Feature::KeySet,
     Feature::PrincipalEcho,
     Feature::Routes,
     Feature::Scope,
     Feature::TrustedCa,
     Feature::TwoIssuers,
+    Feature::TwoScopes,
 ];
 
 /// Verifiers at the same time.
@@ -70,10 +74,26 @@ impl Question {
             Self::Sequence(sequence) => sequence.tls,
         }
     }
+
+    /// Whose tokens it is about.
+    fn profile(&self) -> &'static str {
+        match self {
+            Self::Case(case) if case.needs.contains(&Feature::Cognito) => "cognito",
+            _ => "auth0",
+        }
+    }
+
+    /// What the verifier has to require beside the issuer's scope.
+    fn second_scope(&self) -> Option<&str> {
+        match self {
+            Self::Case(_) => None,
+            Self::Sequence(sequence) => sequence.second_scope.as_deref(),
+        }
+    }
 }
 
 /// Cases about keys that need another key set or the listener, cases about the form of requests and answers and about their
-/// cost, all sequences, and whatever else a flaw is said to be found by.
+/// cost, those about Cognito's tokens, all sequences, and whatever else a flaw is said to be found by.
 fn questions() -> BTreeMap<String, Question> {
     let catalogue = crate::builtin::catalogue().expect("the built-in cases");
     let cases = catalogue
@@ -83,6 +103,7 @@ fn questions() -> BTreeMap<String, Question> {
             case.jwks != JwksDocument::Default
                 || case.listener.is_some()
                 || case.within.is_some()
+                || case.file.ends_with("cognito.toml")
                 || case.file.ends_with("transport.toml")
                 || tripped().contains(case.id.as_str())
         })
@@ -114,9 +135,9 @@ fn impatient(mut sequence: Sequence) -> Sequence {
     sequence
 }
 
-fn issuer() -> Issuer {
+fn issuer(profile: &str) -> Issuer {
     Issuer {
-        profile: crate::builtin::issuer("auth0").expect("a built-in issuer"),
+        profile: crate::builtin::issuer(profile).expect("a built-in issuer"),
         seed: 7,
         audience: "https://planets.example.com/".to_owned(),
         scope: vec!["read:planets".to_owned()],
@@ -130,6 +151,7 @@ fn trust(idp: &MockIdp, issuer: &Issuer) -> Trust {
         other_issuer: idp.other_issuer(),
         other_jwks_uri: idp.other_jwks_uri(),
         audience: issuer.audience.clone(),
+        client: (issuer.profile.name() == "cognito").then(|| issuer.defaults().client_id),
         scope: issuer.scope.join(" "),
     }
 }
@@ -146,16 +168,30 @@ struct Bed {
 
 impl Bed {
     async fn start(flaw: Flaw) -> Self {
-        Self::start_with(flaw, None).await
+        Self::start_with(flaw, "auth0", None, None).await
     }
 
-    async fn start_with(flaw: Flaw, certificate: Option<ServerCertificate>) -> Self {
-        let issuer = issuer();
+    /// One for this question.
+    async fn start_for(flaw: Flaw, question: &Question) -> Self {
+        let (certificate, second) = (question.certificate(), question.second_scope());
+        Self::start_with(flaw, question.profile(), certificate, second).await
+    }
+
+    async fn start_with(
+        flaw: Flaw,
+        profile: &str,
+        certificate: Option<ServerCertificate>,
+        second_scope: Option<&str>,
+    ) -> Self {
+        let issuer = issuer(profile);
         let keys = crate::issuer::test_keys();
         let config = issuer.config(keys.clone(), ([127, 0, 0, 1], 0).into());
         let idp = MockIdp::start(config).await.expect("a free port");
         let listener = UrlListener::start(&keys).await.expect("a free port");
         let (mut trust, mut tls) = (trust(&idp, &issuer), None);
+        if let Some(second) = second_scope {
+            trust.scope = format!("{} {second}", trust.scope);
+        }
         if let Some(certificate) = certificate {
             let server = TlsKeyServer::start(certificate, &issuer.profile, &keys).await;
             let server = server.expect("a free port");
@@ -219,16 +255,17 @@ impl Bed {
 /// Every pair, as many at once as the machine bears. The plain cases of a flaw share a bed.
 async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Option<String>)> {
     let places = Arc::new(Semaphore::new(AT_ONCE));
-    let mut shared: HashMap<Flaw, Arc<Bed>> = HashMap::new();
+    let mut shared: HashMap<(Flaw, &str), Arc<Bed>> = HashMap::new();
     let mut asked = JoinSet::new();
     for (flaw, question) in pairs {
-        let bed = match (&question, shared.get(&flaw)) {
+        let kind = (flaw, question.profile());
+        let bed = match (&question, shared.get(&kind)) {
             (Question::Case(case), _) if case.jwks != JwksDocument::Default => None,
             (Question::Sequence(_), _) => None,
             (Question::Case(_), Some(bed)) => Some(Arc::clone(bed)),
             (Question::Case(_), None) => {
-                let bed = Arc::new(Bed::start(flaw).await);
-                shared.insert(flaw, Arc::clone(&bed));
+                let bed = Arc::new(Bed::start_for(flaw, &question).await);
+                shared.insert(kind, Arc::clone(&bed));
                 Some(bed)
             }
         };
@@ -237,7 +274,7 @@ async fn ask_all(pairs: Vec<(Flaw, Question)>) -> Vec<(Flaw, String, Outcome, Op
             let _place = places.acquire_owned().await;
             let bed = match bed {
                 Some(bed) => bed,
-                None => Arc::new(Bed::start_with(flaw, question.certificate()).await),
+                None => Arc::new(Bed::start_for(flaw, &question).await),
             };
             let (outcome, reason) = bed.ask(&question).await;
             (flaw, question.id().to_owned(), outcome, reason)
@@ -347,7 +384,7 @@ async fn a_start_page_for_every_path_is_no_finding_about_spellings_of_one() {
 #[tokio::test]
 async fn a_running_server_is_asked_what_changes_no_key_and_told_why_not_the_rest() {
     let keys = crate::issuer::test_keys();
-    let issuer = issuer();
+    let issuer = issuer("auth0");
     let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
     let idp = MockIdp::start(config).await.expect("a free port");
     let served = Verifier::serve(Flaw::AllowsBySigningInput, trust(&idp, &issuer)).await;

@@ -9,6 +9,8 @@ pub struct Placeholders {
     pub authbench: String,
     /// `{ca_file}`: a certificate authority in PEM, to be trusted for https beside or in place of the usual ones.
     pub ca_file: String,
+    /// `{client_id}`: the client that tokens are made for, which stands for the audience where they have none.
+    pub client_id: String,
     /// `{issuer}`: the issuer that the authorizer has to trust, byte for byte.
     pub issuer: String,
     /// `{jwks_uri}`: where the issuer's keys are.
@@ -22,14 +24,14 @@ pub struct Placeholders {
     /// `{public_key_pem}`: the issuer's public key as SPKI in PEM (RFC 7468 §13), several lines; empty where the issuer is
     /// another program's.
     pub public_key_pem: String,
-    /// `{scope}`: the scope that the authorizer has to require.
+    /// `{scope}`: the scope that the authorizer has to require; several, all of them required, with a blank between them.
     pub scope: String,
 }
 
 /// A placeholder that there is not.
 #[derive(Debug, thiserror::Error)]
 #[error(
-    "placeholder {{{name}}} in {text:?} is unknown; there are {{audience}}, {{authbench}}, {{ca_file}}, {{issuer}}, \
+    "placeholder {{{name}}} in {text:?} is unknown; there are {{audience}}, {{authbench}}, {{ca_file}}, {{client_id}}, {{issuer}}, \
      {{jwks_uri}}, {{other_issuer}}, {{other_jwks_uri}}, {{port}}, {{public_key_pem}} and {{scope}}"
 )]
 pub struct PlaceholderError {
@@ -77,6 +79,7 @@ impl Placeholders {
             "audience" => &self.audience,
             "authbench" => &self.authbench,
             "ca_file" => &self.ca_file,
+            "client_id" => &self.client_id,
             "issuer" => &self.issuer,
             "jwks_uri" => &self.jwks_uri,
             "other_issuer" => &self.other_issuer,
@@ -106,6 +109,7 @@ mod tests {
             audience: "api".into(),
             authbench: "/bin/authbench".into(),
             ca_file: "/ca.pem".into(),
+            client_id: "app".into(),
             issuer: "https://i/".into(),
             jwks_uri: "https://i/keys".into(),
             other_issuer: "https://o/".into(),

@@ -40,6 +40,7 @@ pub(super) struct RawSubject {
     #[serde(default)]
     pub(super) description: String,
     pub(super) version: Option<String>,
+    pub(super) issuer: Option<String>,
     url: Option<Spanned<String>>,
     command: Option<RawCommand>,
     request: Option<Spanned<RawRequest>>,
@@ -158,10 +159,20 @@ pub(super) fn declared_unless_said() -> Vec<Feature> {
 const KEY_LIFETIME_MAX: Duration = Duration::from_mins(2);
 
 impl RawSubject {
-    pub(super) fn features(&self) -> Vec<Feature> {
-        match &self.features {
-            Some(features) => features.get_ref().clone(),
-            None => declared_unless_said(),
+    pub(super) fn features(&self) -> Result<Vec<Feature>, Mistake> {
+        let Some(features) = &self.features else {
+            return Ok(declared_unless_said());
+        };
+        let of_tokens = |feature: &&Feature| Feature::OF_TOKENS.contains(feature);
+        match features.get_ref().iter().find(of_tokens) {
+            None => Ok(features.get_ref().clone()),
+            Some(stray) => {
+                let message = format!(
+                    "{} is told from the issuer's tokens and not declared; `issuer` names the profile",
+                    stray.word()
+                );
+                Err(Mistake::at(features, message))
+            }
         }
     }
 

@@ -55,6 +55,7 @@ const SHIPPED: &[ShippedFiles] = &[
     ),
     shipped!(
         "node-verifiers",
+        "aws-jwt-verify-cognito.js",
         "aws-jwt-verify.js",
         "fast-jwt.js",
         "jose.js",

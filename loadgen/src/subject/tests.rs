@@ -108,6 +108,10 @@ fn a_mistake_about_who_asks_and_what_is_echoed_is_named() {
             "kind = \"http\"\nurl = \"http://a/\"\nfeatures = [\"principal-echo\"]\n",
             &["t.toml:4", "[echo]"],
         ),
+        (
+            "kind = \"http\"\nurl = \"http://a/\"\nfeatures = [\"key-set\", \"cognito\"]\n",
+            &["t.toml:4", "cognito", "`issuer`"],
+        ),
     ];
     for (body, parts) in table {
         let message = refusal(body);

@@ -333,3 +333,40 @@ async fn of_two_trusted_issuers_each_signs_for_itself_alone() {
         );
     }
 }
+
+/// The profile is the target file's own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn cognitos_tokens_are_taken_by_client_and_kind_and_not_asked_about_aud() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let arguments = [
+        "--target",
+        "authbench-cognito",
+        "--filter",
+        "baseline::",
+        "--filter",
+        "cognito::",
+        "--filter",
+        "one-of-two-scopes",
+        "--filter",
+        "aud-wrong",
+    ];
+    let (output, cases) = conform(folder.path(), &arguments).await;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    assert!(
+        cases
+            .iter()
+            .any(|case| case.id == "cognito::client-id-wrong")
+    );
+    for case in &cases {
+        let about_aud = case.id.contains("aud-");
+        let wanted = if about_aud {
+            Outcome::Skip
+        } else {
+            Outcome::Pass
+        };
+        assert_eq!(case.outcome, wanted, "{}: {:?}", case.id, case.reason);
+        let reason = case.reason.as_deref().unwrap_or_default();
+        assert!(!about_aud || reason.contains("do not have"), "{reason}");
+    }
+}

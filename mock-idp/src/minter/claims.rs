@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use crate::encoding::base64url;
 use crate::fill::{Bindings, FillError};
-use crate::profile::ListForm;
+use crate::profile::{AudienceForm, ListForm};
 
 use super::Minter;
 
@@ -49,7 +49,9 @@ impl Minter {
         let mut set = |name: &str, value: Value| claims.insert(name.to_owned(), value);
         set("iss", json!(self.issuer));
         set("sub", json!(subject));
-        set("aud", self.audience_claim(bindings)?);
+        if let Some(audience) = self.audience_claim(bindings)? {
+            set("aud", audience);
+        }
         set(&shape.client_claim, json!(defaults.client_id));
         set("iat", json!(bindings.now));
         set(
@@ -81,16 +83,19 @@ impl Minter {
         Ok(claims)
     }
 
-    fn audience_claim(&self, bindings: &Bindings<'_>) -> Result<Value, FillError> {
+    fn audience_claim(&self, bindings: &Bindings<'_>) -> Result<Option<Value>, FillError> {
         let shape = &self.profile.token;
-        if shape.audience_form == ListForm::String {
-            return Ok(json!(self.defaults.audience));
-        }
-        let mut audiences = vec![self.defaults.audience.clone()];
-        for template in &shape.additional_audiences {
-            audiences.push(bindings.fill_text(template)?);
-        }
-        Ok(json!(audiences))
+        Ok(match shape.audience_form {
+            AudienceForm::Absent => None,
+            AudienceForm::Array => {
+                let mut audiences = vec![self.defaults.audience.clone()];
+                for template in &shape.additional_audiences {
+                    audiences.push(bindings.fill_text(template)?);
+                }
+                Some(json!(audiences))
+            }
+            AudienceForm::String => Some(json!(self.defaults.audience)),
+        })
     }
 
     /// 43 characters of base64url, the length of the ids that Okta sends after `AT.`.

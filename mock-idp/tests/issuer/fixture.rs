@@ -14,6 +14,7 @@ use serde_json::Value;
 pub(crate) const NOW: i64 = 1_800_000_000;
 pub(crate) const SEED: u64 = 1;
 pub(crate) const AUTH0: &str = include_str!("../../../scenarios/issuers/auth0.toml");
+pub(crate) const COGNITO: &str = include_str!("../../../scenarios/issuers/cognito.toml");
 pub(crate) const OKTA: &str = include_str!("../../../scenarios/issuers/okta.toml");
 
 pub(crate) fn keys() -> IssuerKeys {

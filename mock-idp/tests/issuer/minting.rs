@@ -4,7 +4,7 @@ use mock_idp::{MintError, Minter, Recipe};
 use serde_json::json;
 
 use crate::fixture::{
-    AUTH0, NOW, OKTA, claims, decode, defaults, header, keys, mint, minter, recipe, split,
+    AUTH0, COGNITO, NOW, OKTA, claims, decode, defaults, header, keys, mint, minter, recipe, split,
 };
 
 #[test]
@@ -51,6 +51,31 @@ fn okta_baseline_is_oktas_token() {
             "scp": ["read:planets", "read:moons"],
             "jti": null,
             "ver": 1,
+        })
+    );
+}
+
+#[test]
+fn cognito_baseline_names_its_client_and_no_audience() {
+    let token = minter(COGNITO).mint(&Recipe::default(), NOW).unwrap();
+    let kid = keys().signing.kid().to_owned();
+    assert_eq!(header(&token), json!({"alg": "RS256", "kid": kid}));
+    let mut claims = claims(&token);
+    let jti = claims["jti"].take();
+    assert_eq!(decode(jti.as_str().unwrap()).len(), 32);
+    assert_eq!(
+        claims,
+        json!({
+            "iss": "https://issuer.example/us-east-1_EXAMPLEaB",
+            "sub": "client-1",
+            "client_id": "client-1",
+            "iat": NOW,
+            "exp": NOW + 3_600,
+            "scope": "read:planets read:moons",
+            "jti": null,
+            "token_use": "access",
+            "version": 2,
+            "auth_time": NOW,
         })
     );
 }

@@ -1,6 +1,6 @@
 use mock_idp::{BodyFormat, ClientAuthentication, IssuerProfile};
 
-use crate::fixture::{AUTH0, OKTA, profile};
+use crate::fixture::{AUTH0, COGNITO, OKTA, profile};
 
 #[test]
 fn shipped_profiles_say_where_things_are() {
@@ -75,6 +75,11 @@ fn profile_that_makes_no_sense_is_refused_by_key() {
             "additional_audiences",
         ),
         (
+            "audience_form = \"string\"",
+            "audience_form = \"absent\"\nadditional_audiences = [\"x\"]",
+            "additional_audiences",
+        ),
+        (
             "client_subject = \"{client_id}\"",
             "client_subject = \"{client}\"",
             "client_subject",
@@ -103,4 +108,14 @@ fn profile_that_makes_no_sense_is_refused_by_key() {
     let refusal = AUTH0.replace("refusal_status = 403", "refusal_status = 200");
     let error = IssuerProfile::parse(&refusal).unwrap_err().to_string();
     assert!(error.contains("refusal_status"), "{error}");
+}
+
+#[test]
+fn an_audience_that_no_token_has_cannot_be_asked_for() {
+    let asked = format!(
+        "{COGNITO}\n[token_endpoint.audience]\nparameter = \"audience\"\nrefusal_status = 400\nrefusal_error = \"e\"\n\
+         refusal_description = \"d\"\n"
+    );
+    let error = IssuerProfile::parse(&asked).unwrap_err().to_string();
+    assert!(error.contains("token_endpoint.audience"), "{error}");
 }

@@ -22,10 +22,9 @@ const fetcher = {
   },
 };
 
+export const keys = () => ({ jwksCache: new SimpleJwksCache({ fetcher }) });
+
 export function verifier({ issuer, audience, jwksUri }) {
-  const jwtVerifier = JwtVerifier.create(
-    { issuer, audience, jwksUri },
-    { jwksCache: new SimpleJwksCache({ fetcher }) },
-  );
+  const jwtVerifier = JwtVerifier.create({ issuer, audience, jwksUri }, keys());
   return (token) => jwtVerifier.verify(token);
 }

@@ -13,7 +13,7 @@ function setting(name) {
 
 const library = process.argv[2];
 const { verifier } = await import(`./${library}.js`);
-const scope = setting("SCOPE");
+const scopes = setting("SCOPE").split(" ");
 // Verifies a token and returns its claims; throws where it refuses.
 const verify = verifier({
   issuer: setting("ISSUER"),
@@ -36,8 +36,9 @@ function answer(response, status, body, headers = {}) {
 }
 
 // RFC 9068 §2.2.3: one text, the scopes apart by blanks.
-function hasScope(claims) {
-  return typeof claims.scope === "string" && claims.scope.split(" ").includes(scope);
+function hasScopes(claims) {
+  const granted = typeof claims.scope === "string" ? claims.scope.split(" ") : [];
+  return scopes.every((scope) => granted.includes(scope));
 }
 
 async function planets(request, response) {
@@ -51,7 +52,7 @@ async function planets(request, response) {
     // Whatever the library throws: it throws errors of its own, of the runtime and of the network, and returns no claims.
     return refuse(response, 401, 'Bearer error="invalid_token"');
   }
-  if (!hasScope(claims)) return refuse(response, 403, 'Bearer error="insufficient_scope"');
+  if (!hasScopes(claims)) return refuse(response, 403, 'Bearer error="insufficient_scope"');
   return answer(response, 200, { principal: claims.sub });
 }
 

@@ -21,10 +21,10 @@ def setting(name):
     return value
 
 
-def has_scope(claims, scope):
+def has_scopes(claims, scopes):
     """RFC 9068 §2.2.3: one text, the scopes apart by blanks."""
     given = claims.get("scope")
-    return isinstance(given, str) and scope in given.split(" ")
+    return isinstance(given, str) and scopes <= set(given.split(" "))
 
 
 class Server(ThreadingHTTPServer):
@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         except Exception:
             # Whatever the library raises: it raises errors of its own and of the runtime, and returns no claims.
             return self.refuse(401, 'Bearer error="invalid_token"')
-        if not has_scope(claims, self.server.scope):
+        if not has_scopes(claims, self.server.scopes):
             return self.refuse(403, 'Bearer error="insufficient_scope"')
         self.answer(200, {"principal": claims.get("sub")})
 
@@ -82,7 +82,7 @@ def main():
     verifier = importlib.import_module(f"with_{library}").verifier
     lifetime = os.environ.get("KEYS_MAX_AGE_S")
     server = Server(("127.0.0.1", int(setting("PORT"))), Handler)
-    server.scope = setting("SCOPE")
+    server.scopes = set(setting("SCOPE").split(" "))
     # Verifies a token and returns its claims; raises where it refuses.
     server.verify = verifier(
         issuer=setting("ISSUER"),

@@ -31,12 +31,12 @@ pub async fn router(settings: &Settings) -> Result<Router, Box<dyn Error>> {
         .add_tenant(tenant.build().await?)
         .build()
         .await?;
-    let scope = settings.scope.clone();
+    let scopes = settings.scopes.clone();
     let planets = async move |Extension(claims): Extension<Claims>| {
         if is_early(&claims) {
             return Err(StatusCode::from(Refusal::Unauthorized));
         }
-        resource::answer(&claims.into(), &scope)
+        resource::answer(&claims.into(), &scopes)
     };
     Ok(Router::new()
         .route("/planets", get(planets))

@@ -20,7 +20,8 @@ pub struct Settings {
     pub issuer: String,
     pub jwks_uri: String,
     pub audience: String,
-    pub scope: String,
+    /// All of them required.
+    pub scopes: Vec<String>,
     pub keys_max_age: Duration,
 }
 
@@ -37,7 +38,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
         issuer: setting("ISSUER")?,
         jwks_uri: setting("JWKS_URI")?,
         audience: setting("AUDIENCE")?,
-        scope: setting("SCOPE")?,
+        scopes: setting("SCOPE")?.split(' ').map(str::to_owned).collect(),
         keys_max_age: match std::env::var("KEYS_MAX_AGE_S") {
             Ok(seconds) => Duration::from_secs(seconds.parse()?),
             Err(_) => KEYS_MAX_AGE,

@@ -72,11 +72,15 @@ impl From<Claims> for Verified {
 }
 
 impl Scopes {
-    /// The scope as one text with blanks (RFC 9068 §2.2.3), or as Okta's list `scp`.
+    /// The scopes as one text with blanks (RFC 9068 §2.2.3), or as Okta's list `scp`.
     fn hold(&self, wanted: &str) -> bool {
         let in_text = |text: &str| text.split(' ').any(|scope| scope == wanted);
         let in_list = |list: &Vec<Value>| list.iter().any(|scope| scope == wanted);
         self.scope.as_str().is_some_and(in_text) || self.scp.as_array().is_some_and(in_list)
+    }
+
+    fn hold_all(&self, wanted: &[String]) -> bool {
+        wanted.iter().all(|scope| self.hold(scope))
     }
 }
 
@@ -87,12 +91,12 @@ pub trait Verify: Send + Sync + 'static {
 
 struct Resource<V> {
     verifier: V,
-    scope: String,
+    scopes: Vec<String>,
 }
 
 /// The answer to a request whose token is good.
-pub fn answer(token: &Verified, scope: &str) -> Result<Json<Value>, StatusCode> {
-    if token.scopes.hold(scope) {
+pub fn answer(token: &Verified, wanted: &[String]) -> Result<Json<Value>, StatusCode> {
+    if token.scopes.hold_all(wanted) {
         Ok(Json(json!({ "principal": token.sub })))
     } else {
         Err(Refusal::Forbidden.into())
@@ -106,7 +110,7 @@ pub fn health() -> Router {
 pub fn router<V: Verify>(verifier: V, settings: &Settings) -> Router {
     let resource = Resource {
         verifier,
-        scope: settings.scope.clone(),
+        scopes: settings.scopes.clone(),
     };
     Router::new()
         .route("/planets", get(planets::<V>))
@@ -119,7 +123,7 @@ async fn planets<V: Verify>(
 ) -> Result<Json<Value>, StatusCode> {
     let token = bearer_token(&headers).ok_or(Refusal::Unauthorized)?;
     let verified = resource.verifier.verify(token).await?;
-    answer(&verified, &resource.scope)
+    answer(&verified, &resource.scopes)
 }
 
 /// The token of the one `Authorization` field (RFC 6750 §2.1); the scheme's case does not matter (RFC 9110 §11.1).

@@ -16,6 +16,9 @@ pub(super) fn shown(sequence: &Sequence, minter: &Minter) -> Result<String, Fail
     if sequence.gateway_cache {
         let _ = writeln!(text, "\na gateway may answer from its policy cache");
     }
+    if let Some(scope) = &sequence.second_scope {
+        let _ = writeln!(text, "\nthe target requires the scope {scope}, too");
+    }
     let _ = writeln!(text, "\nthe steps");
     for (index, step) in sequence.steps.iter().enumerate() {
         let _ = writeln!(text, "  {:>2}  {}", index + 1, in_words(step));

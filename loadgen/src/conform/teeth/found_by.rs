@@ -39,6 +39,18 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "tls::certificate-self-signed",
         ],
     ),
+    (
+        Flaw::AnyClient,
+        &[
+            "cognito::client-id-empty",
+            "cognito::client-id-ends-like-ours",
+            "cognito::client-id-in-aud",
+            "cognito::client-id-missing",
+            "cognito::client-id-null",
+            "cognito::client-id-starts-like-ours",
+            "cognito::client-id-wrong",
+        ],
+    ),
     (Flaw::AnyHostName, &["tls::certificate-of-another-host"]),
     (
         Flaw::AnyKeyOfTheSet,
@@ -85,6 +97,26 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         &["rfc9110::not-utf-8", "rfc9110::nul-behind-the-token"],
     ),
     (Flaw::AnyMethod, &["cache::other-method-behind-gateway"]),
+    (Flaw::AnyScope, &["rfc6750::one-of-two-scopes"]),
+    (
+        Flaw::AnyTokenUse,
+        &[
+            "cognito::token-use-id",
+            "cognito::token-use-in-capitals",
+            "cognito::token-use-is-array",
+            "cognito::token-use-missing",
+            "cognito::token-use-null",
+            "cognito::token-use-refresh",
+        ],
+    ),
+    (
+        Flaw::ClientByPart,
+        &[
+            "cognito::client-id-ends-like-ours",
+            "cognito::client-id-starts-like-ours",
+        ],
+    ),
+    (Flaw::ClientInAud, &["cognito::client-id-in-aud"]),
     (
         Flaw::FailsOpen,
         &[
@@ -217,6 +249,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
     (Flaw::LastKeyAlone, &["rotation::old-key-goes-on"]),
     (Flaw::LastOfSeveral, &["rfc9110::two-fields-good-last"]),
     (Flaw::LastOfTwo, &["rfc7515::alg-twice"]),
+    (Flaw::LoginIsEnough, &["cognito::id-token"]),
     (
         Flaw::LooseOnPadding,
         &["cve-2006-4339::cube-root-for-exponent-three"],
@@ -230,6 +263,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         ],
     ),
     (Flaw::NeedsAlg, &["rfc7517::without-alg"]),
+    (Flaw::NeedsAud, &["cognito::client-id-right"]),
     (
         Flaw::NeverFetchesAgain,
         &[
@@ -257,6 +291,16 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "outage::answer-while-silent",
             "outage::answer-while-slow",
             "outage::others-go-on-while-silent",
+        ],
+    ),
+    (
+        Flaw::NoIdTokensAlone,
+        &[
+            "cognito::token-use-in-capitals",
+            "cognito::token-use-is-array",
+            "cognito::token-use-missing",
+            "cognito::token-use-null",
+            "cognito::token-use-refresh",
         ],
     ),
     (Flaw::NoTls, &["tls::certificate-good"]),
@@ -316,6 +360,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
         Flaw::SchemeByCase,
         &["rfc9110::scheme-lower-case", "rfc9110::scheme-upper-case"],
     ),
+    (Flaw::ScopesInOneOrder, &["rfc6750::one-of-two-scopes"]),
     (
         Flaw::SignatureUnchecked,
         &[

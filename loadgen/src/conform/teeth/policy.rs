@@ -283,7 +283,7 @@ fn questions() -> BTreeMap<String, Case> {
 
 /// Every question that the authorizer does not pass, with what was said about it.
 async fn failed(flaw: PolicyFlaw) -> BTreeMap<String, String> {
-    let issuer = issuer();
+    let issuer = issuer("auth0");
     let keys = crate::issuer::test_keys();
     let config = issuer.config(keys, ([127, 0, 0, 1], 0).into());
     let idp = mock_idp::MockIdp::start(config).await.expect("a free port");

@@ -17,7 +17,7 @@ use tokio::sync::Mutex;
 use super::fetch::{self, Got};
 use super::front::{self, Credential, Request};
 use super::rsa_key::{begins_signed_by, is_huge, number, signed_by, usable};
-use super::{algorithm, decrypt, own_key};
+use super::{algorithm, cognito, decrypt, own_key};
 use crate::clock::unix_now;
 use crate::conform::Processes;
 
@@ -52,10 +52,15 @@ pub(super) enum Flaw {
     AllowsBySigningInput,
     AllowsForEver,
     AnyCertificate,
+    AnyClient,
     AnyHostName,
     AnyKeyOfTheSet,
     AnyKindOfKey,
     AnyMethod,
+    AnyScope,
+    AnyTokenUse,
+    ClientByPart,
+    ClientInAud,
     DecryptsForAnyone,
     DiesOfDepth,
     DiesOfOddBytes,
@@ -77,12 +82,15 @@ pub(super) enum Flaw {
     LastKeyAlone,
     LastOfSeveral,
     LastOfTwo,
+    LoginIsEnough,
     LooseOnPadding,
     NamesByCase,
     NeedsAlg,
+    NeedsAud,
     NeverFetchesAgain,
     NoChallenge,
     NoDeadline,
+    NoIdTokensAlone,
     NoTls,
     NoTokenNoCheck,
     OldCertificates,
@@ -97,6 +105,7 @@ pub(super) enum Flaw {
     RepeatsToken,
     RestartsUnseen,
     SchemeByCase,
+    ScopesInOneOrder,
     SignatureUnchecked,
     SlowOnLargeSets,
     SlowOnLongHeads,
@@ -117,6 +126,9 @@ pub(super) struct Trust {
     pub(super) other_issuer: String,
     pub(super) other_jwks_uri: String,
     pub(super) audience: String,
+    /// What it compares in place of the audience, where the issuer sends none.
+    pub(super) client: Option<String>,
+    /// All that it requires, with blanks between them.
     pub(super) scope: String,
 }
 
@@ -408,10 +420,17 @@ impl Verifier {
     }
 
     fn claims(&self, claims: &Value) -> Result<(), u16> {
+        if self.flaw == Flaw::LoginIsEnough
+            && let Some(client) = &self.trust.client
+            && cognito::is_login_of(client, claims)
+        {
+            return Ok(());
+        }
         let now = unix_now();
-        let ours = match &claims["aud"] {
-            Value::Array(all) => all.iter().any(|one| *one == *self.trust.audience),
-            one => *one == *self.trust.audience,
+        let ours = match (&self.trust.client, &claims["aud"]) {
+            (Some(client), _) => cognito::is_for(client, claims, self.flaw),
+            (None, Value::Array(all)) => all.iter().any(|one| *one == *self.trust.audience),
+            (None, one) => *one == *self.trust.audience,
         };
         let time = |name: &str| claims[name].as_i64();
         let in_time =
@@ -428,9 +447,23 @@ impl Verifier {
             Flaw::InheritsClaims => inherited(claims, "scope"),
             _ => &claims["scope"],
         };
-        let granted = granted.as_str().unwrap_or_default();
-        let enough = granted.split(' ').any(|one| one == self.trust.scope);
-        if enough { Ok(()) } else { Err(403) }
+        if self.grants_enough(granted.as_str().unwrap_or_default()) {
+            Ok(())
+        } else {
+            Err(403)
+        }
+    }
+
+    fn grants_enough(&self, scope: &str) -> bool {
+        let granted: Vec<&str> = scope.split(' ').collect();
+        let mut required = self.trust.scope.split(' ');
+        match self.flaw {
+            Flaw::AnyScope => required.any(|one| granted.contains(&one)),
+            Flaw::ScopesInOneOrder => {
+                format!(" {scope} ").contains(&format!(" {} ", self.trust.scope))
+            }
+            _ => required.all(|one| granted.contains(&one)),
+        }
     }
 
     /// The keys of its issuer that may have signed.
