@@ -252,7 +252,7 @@ mod tests {
                 profile,
                 "http://127.0.0.1:1/".to_owned(),
                 MintDefaults::default(),
-                crate::conform::tests::keys(),
+                crate::issuer::test_keys(),
             );
             assert_eq!(token_features(&minter), features);
         }
