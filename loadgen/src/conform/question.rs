@@ -5,8 +5,8 @@ use mock_idp::Recipe;
 use super::processes::MemoryBefore;
 use super::remark::{Beside, remarked};
 use super::{
-    Case, Conformance, Outcome, PolicyQuestion, Unasked, declared, missing, overreach, policy,
-    probe, record,
+    Case, Conformance, Outcome, PolicyQuestion, SETTLE, Unasked, declared, missing, overreach,
+    policy, probe, record,
 };
 use crate::clock::unix_now;
 use crate::record::CaseRecord;
@@ -103,8 +103,13 @@ impl Conformance<'_> {
             let judged = self.ask_policy(case, policy, question, connection).await;
             return (judged, false);
         }
-        let memory = case.memory_growth_mb.and(self.processes);
-        let memory = memory.map(MemoryBefore::of);
+        let memory = match case.memory_growth_mb.and(self.processes) {
+            Some(processes) => {
+                tokio::time::sleep(SETTLE).await;
+                Some(MemoryBefore::of(processes))
+            }
+            None => None,
+        };
         let observation = connection.call(&question.request).await;
         let memory_growth = memory.map_or(0, |before| before.growth());
         let repeats = observation.answer.as_ref().is_some_and(|answer| {
