@@ -36,7 +36,7 @@ pub use probe::{NoDecision, ask_genuine};
 pub use processes::Processes;
 pub use side_by_side::SideBySide;
 
-/// After the last case: from an answer to the end of a process that does not survive it.
+/// From an answer to the end of a process that does not survive it, and until one that does is at hand again.
 const SETTLE: Duration = Duration::from_millis(20);
 
 /// Why the cases were not asked to their end. None of it is a verdict on the subject.

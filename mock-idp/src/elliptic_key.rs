@@ -1,7 +1,7 @@
 //! An attacker's P-256 key (RFC 7518 §3.4, §6.2.1): a token of another kind of signature than the issuer's.
 //!
-//! One for all issuers, from a fixed seed. It signs by plain arithmetic, with a nonce that is made of the message: AWS-LC draws its
-//! nonces, and the same recipe has to give the same token. The key is no secret, so that nobody learns anything by it.
+//! One for all issuers, from a fixed seed. It signs by plain arithmetic, with a nonce that is made of the message: AWS-LC draws
+//! its nonces, and the same recipe has to give the same token. The key is no secret, so that nobody learns anything by it.
 
 use std::sync::LazyLock;
 

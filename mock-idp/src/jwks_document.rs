@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::encoding::base64url;
+use crate::even_exponent;
 use crate::key_length::KeyLength;
 use crate::minter::IssuerKeys;
 use crate::profile::IssuerProfile;
@@ -31,7 +32,7 @@ const P256_X: &str = "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY";
 const P256_Y: &str = "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU";
 
 /// A key set by name (RFC 7517 §5). The keys that it adds to the issuer's have these key ids: `{next_kid}`, `exponent-one`,
-/// `exponent-three`, `huge-16k`, `large-3072`, `large-4096`, `small-1024`, `symmetric`, `tiny-512`.
+/// `exponent-three`, `exponent-two`, `huge-16k`, `large-3072`, `large-4096`, `small-1024`, `symmetric`, `tiny-512`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum JwksDocument {
@@ -46,6 +47,8 @@ pub enum JwksDocument {
     ExponentOne,
     /// The signing key, and the modulus of the next with an exponent of 3 under the `kid` `exponent-three`.
     ExponentThree,
+    /// The signing key, and one with an exponent of 2 under the `kid` `exponent-two`.
+    ExponentTwo,
     /// The signing key with `x5c`, `x5t#S256`, `ext` and `key_ops`.
     ExtraMembers,
     /// The signing key, and one of 16,384 bits with an exponent of 2,048 bits.
@@ -114,6 +117,7 @@ impl JwksDocument {
                 key["e"] = json!("Aw");
                 vec![signing(), key]
             }
+            Self::ExponentTwo => vec![signing(), even_exponent::public_jwk()],
             Self::ExtraMembers => vec![with_extra_members(signing(), &keys.signing)],
             Self::HugeKey => vec![signing(), huge()],
             Self::KeyOpsEncrypt => vec![signing(), next_with("key_ops", json!(["encrypt"]))],

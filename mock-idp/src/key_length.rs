@@ -117,15 +117,8 @@ impl KeyLength {
     }
 
     fn prime(self, name: &str, distance: u32) -> BigUint {
-        let (bits, bytes) = (self.bits(), self.bits() / 16);
-        let blocks = (0..).flat_map(|number| {
-            let seed = format!("authbench mock-idp rsa-{bits} {name} {number}");
-            digest(&SHA512, seed.as_bytes()).as_ref().to_vec()
-        });
-        let mut start: Vec<u8> = blocks.take(bytes).collect();
-        start[0] |= 0xc0;
-        start[bytes - 1] |= 1;
-        BigUint::from_bytes_be(&start) + BigUint::from(distance)
+        let bits = self.bits();
+        seeded(&format!("rsa-{bits} {name}"), bits / 16) + BigUint::from(distance)
     }
 
     /// From the start of the search to the prime, for `p` and for `q`.
@@ -137,6 +130,18 @@ impl KeyLength {
             Self::Bits4096 => (1_640, 414),
         }
     }
+}
+
+/// Where the search for a prime of this name begins: an odd number of so many bytes.
+pub(crate) fn seeded(name: &str, bytes: usize) -> BigUint {
+    let blocks = (0..).flat_map(|number| {
+        let seed = format!("authbench mock-idp {name} {number}");
+        digest(&SHA512, seed.as_bytes()).as_ref().to_vec()
+    });
+    let mut start: Vec<u8> = blocks.take(bytes).collect();
+    start[0] |= 0xc0;
+    start[bytes - 1] |= 1;
+    BigUint::from_bytes_be(&start)
 }
 
 #[cfg(test)]

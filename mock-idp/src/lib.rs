@@ -11,6 +11,7 @@ mod certificate;
 mod edwards_key;
 mod elliptic_key;
 mod encoding;
+mod even_exponent;
 mod fill;
 mod jwks_document;
 mod key_length;

@@ -23,7 +23,7 @@ use crate::public_key::PublicKey;
 use crate::recipe::{EncodedMessage, HmacHash, PartSource, Recipe, RsaScheme, Secret, Sign};
 use crate::server::{REDIRECT_TO, jwk_as_served};
 use crate::signing_key::{SigningKey, emsa};
-use crate::{edwards_key, elliptic_key};
+use crate::{edwards_key, elliptic_key, even_exponent};
 
 pub use genuine::{GenuineToken, GenuineTokenError, Lacking};
 
@@ -331,8 +331,17 @@ impl Minter {
         let payload = part_bytes(&recipe.payload, &bindings, "claims", || {
             self.baseline_claims(&bindings, serial)
         })?;
-        let payload = recipe.payload_encoding.encode(payload);
-        let signing_input = format!("{}.{}", base64url(&header), base64url(&payload));
+        let mut payload = recipe.payload_encoding.encode(payload);
+        let (header, length) = (base64url(&header), payload.len());
+        let mut signing_input = |blanks: usize| {
+            payload.resize(length + blanks, b' ');
+            format!("{header}.{}", base64url(&payload))
+        };
+        let signing_input = match recipe.sign {
+            // Blanks behind a payload change nothing that it says.
+            Sign::ExponentTwo => even_exponent::first_with_root(signing_input),
+            _ => signing_input(0),
+        };
         let signature = self.signature(&recipe.sign, signing_input.as_bytes(), &bindings)?;
         let token = format!("{signing_input}.{}", base64url(&signature));
         self.tampered(token, recipe, &bindings)
@@ -417,6 +426,7 @@ impl Minter {
             // x to the power of 1 is x: the encoded message is its own signature.
             Sign::ExponentOne => emsa::pkcs1(EncodedMessage::Canonical, input, MODULUS_BYTES),
             Sign::ExponentThree => emsa::cube_root_forgery(input, MODULUS_BYTES),
+            Sign::ExponentTwo => even_exponent::sign(input),
             Sign::Encoded(form) => {
                 key.raw_private_operation(&emsa::pkcs1(*form, input, MODULUS_BYTES))
             }

@@ -56,8 +56,8 @@ pub(super) async fn open_to_nonsense(target: &Target) -> bool {
     answer.is_ok_and(|answer| answer.decision == Decision::Allow)
 }
 
-/// Whether a refusal with this status may be one of the request's length, which says nothing about its token: RFC 9110 §15.5.1 and
-/// §15.5.14, RFC 6585 §5.
+/// Whether a refusal with this status may be one of the request's length, which says nothing about its token: RFC 9110 §15.5.1
+/// and §15.5.14, RFC 6585 §5.
 pub(super) fn says_too_long(status: u16) -> bool {
     matches!(status, 400 | 413 | 431)
 }

@@ -1,8 +1,6 @@
 //! Whether the target's processes live, and what an answer costs them in memory. A crash that a supervisor hides shows in no
 //! answer, and ends everybody's requests that are under way.
 
-use std::collections::BTreeMap;
-
 use crate::record::{CaseRecord, Outcome};
 use crate::testbed::Testbed;
 
@@ -11,11 +9,14 @@ pub trait Processes: std::fmt::Debug + Sync {
     /// How many have ended by themselves so far.
     fn ended(&self) -> u64;
 
-    /// The most memory that each of them has had resident at a time, in bytes, by process id. Empty where nobody knows.
-    fn peak_memory(&self) -> BTreeMap<u32, u64>;
+    /// The ids of those that are at hand; none where nobody knows. One that is at work may not be among them.
+    fn ids(&self) -> Vec<u32>;
 
-    /// Counts these peaks from here on, where that is possible.
-    fn forget_peaks(&self);
+    /// The most memory that one of them has had resident at a time, in bytes; `None` where nobody knows.
+    fn peak_memory_bytes(&self, process: u32) -> Option<u64>;
+
+    /// Counts that from here on, where it is possible.
+    fn forget_peak(&self, process: u32);
 }
 
 impl Processes for Testbed {
@@ -23,14 +24,16 @@ impl Processes for Testbed {
         self.ended_processes()
     }
 
-    fn peak_memory(&self) -> BTreeMap<u32, u64> {
-        let ids = self.process_ids().into_iter();
-        ids.filter_map(|id| Some((id, peak_memory_bytes(id)?)))
-            .collect()
+    fn ids(&self) -> Vec<u32> {
+        self.process_ids()
     }
 
-    fn forget_peaks(&self) {
-        self.process_ids().into_iter().for_each(forget_peak);
+    fn peak_memory_bytes(&self, process: u32) -> Option<u64> {
+        peak_memory_bytes(process)
+    }
+
+    fn forget_peak(&self, process: u32) {
+        forget_peak(process);
     }
 }
 
@@ -38,24 +41,27 @@ impl Processes for Testbed {
 #[derive(Debug)]
 pub(super) struct MemoryBefore<'a> {
     processes: &'a dyn Processes,
-    peaks: BTreeMap<u32, u64>,
+    /// By process, in bytes.
+    peaks: Vec<(u32, u64)>,
 }
 
 impl<'a> MemoryBefore<'a> {
     pub(super) fn of(processes: &'a dyn Processes) -> Self {
-        processes.forget_peaks();
+        let peak = |process| {
+            processes.forget_peak(process);
+            Some((process, processes.peak_memory_bytes(process)?))
+        };
         Self {
             processes,
-            peaks: processes.peak_memory(),
+            peaks: processes.ids().into_iter().filter_map(peak).collect(),
         }
     }
 
     /// By how many bytes the process that grew most has grown at its peak. One that is new has no before.
     pub(super) fn growth(&self) -> u64 {
-        let after = self.processes.peak_memory();
-        let grown = after.iter().filter_map(|(id, peak)| {
-            let before = self.peaks.get(id)?;
-            Some(peak.saturating_sub(*before))
+        let grown = self.peaks.iter().filter_map(|(process, before)| {
+            let after = self.processes.peak_memory_bytes(*process)?;
+            Some(after.saturating_sub(*before))
         });
         grown.max().unwrap_or(0)
     }
@@ -123,16 +129,16 @@ mod tests {
             0
         }
 
-        fn peak_memory(&self) -> BTreeMap<u32, u64> {
-            let id = std::process::id();
-            peak_memory_bytes(id)
-                .map(|peak| (id, peak))
-                .into_iter()
-                .collect()
+        fn ids(&self) -> Vec<u32> {
+            vec![std::process::id()]
         }
 
-        fn forget_peaks(&self) {
-            forget_peak(std::process::id());
+        fn peak_memory_bytes(&self, process: u32) -> Option<u64> {
+            peak_memory_bytes(process)
+        }
+
+        fn forget_peak(&self, process: u32) {
+            forget_peak(process);
         }
     }
 

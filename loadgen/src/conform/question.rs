@@ -4,7 +4,7 @@ use mock_idp::Recipe;
 
 use super::processes::MemoryBefore;
 use super::remark::{Beside, remarked};
-use super::{Conformance, Unasked, declared, missing, overreach, policy, probe, record};
+use super::{Conformance, SETTLE, Unasked, declared, missing, overreach, policy, probe, record};
 use crate::catalogue::{Case, PolicyQuestion};
 use crate::clock::unix_now;
 use crate::record::{CaseRecord, Outcome};
@@ -101,8 +101,13 @@ impl Conformance<'_> {
             let judged = self.ask_policy(case, policy, question, connection).await;
             return (judged, false);
         }
-        let memory = case.memory_growth_mb.and(self.processes);
-        let memory = memory.map(MemoryBefore::of);
+        let memory = match case.memory_growth_mb.and(self.processes) {
+            Some(processes) => {
+                tokio::time::sleep(SETTLE).await;
+                Some(MemoryBefore::of(processes))
+            }
+            None => None,
+        };
         let observation = connection.call(&question.request).await;
         let memory_growth = memory.map_or(0, |before| before.growth());
         let repeats = observation.answer.as_ref().is_some_and(|answer| {

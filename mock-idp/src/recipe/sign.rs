@@ -12,8 +12,8 @@ use crate::key_length::KeyLength;
 /// Who makes the signature, and how. The header's `alg` is not touched by it.
 ///
 /// As text: `"issuer"`, `"attacker"`, `"attacker-ed25519"`, `"attacker-p256"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`,
-/// `"exponent-three"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`, `{ rsa = "pss-sha256" }`, `{ rsa_bits = 3072 }`,
-/// `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`, `{ bytes_filled = 2048 }`.
+/// `"exponent-two"`, `"exponent-three"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`, `{ rsa = "pss-sha256" }`,
+/// `{ rsa_bits = 3072 }`, `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`, `{ bytes_filled = 2048 }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Sign {
     /// RS256 with another RSA key; the header's `kid` stays.
@@ -30,6 +30,9 @@ pub enum Sign {
     ExponentOne,
     /// A cube root, which a public exponent of 3 takes for a signature where the padding's end is not looked at.
     ExponentThree,
+    /// A square root by the key whose public exponent is 2, and as many blanks behind the payload as it takes to have one; the
+    /// header's `kid` stays.
+    ExponentTwo,
     /// A message authentication code, for key confusion (RFC 8725 §2.1).
     Hmac {
         /// The hash.
@@ -67,6 +70,7 @@ impl Sign {
             | Self::Bytes(_)
             | Self::ExponentOne
             | Self::ExponentThree
+            | Self::ExponentTwo
             | Self::Hmac { .. }
             | Self::Integer(_)
             | Self::None
@@ -258,8 +262,9 @@ impl<'de> Visitor<'de> for SignVisitor {
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(
-            "`issuer`, `attacker`, `attacker-ed25519`, `attacker-p256`, `exponent-one`, `exponent-three`, `next`, `none`, `small` \
-             or a table with one of `hmac` (and `secret`), `rsa`, `rsa_bits`, `encoded`, `integer`, `bytes_hex`, `bytes_filled`",
+            "`issuer`, `attacker`, `attacker-ed25519`, `attacker-p256`, `exponent-one`, `exponent-three`, `exponent-two`, \
+             `next`, `none`, `small` or a table with one of `hmac` (and `secret`), `rsa`, `rsa_bits`, `encoded`, `integer`, \
+             `bytes_hex`, `bytes_filled`",
         )
     }
 
@@ -270,6 +275,7 @@ impl<'de> Visitor<'de> for SignVisitor {
             "attacker-p256" => Ok(Sign::AttackerP256),
             "exponent-one" => Ok(Sign::ExponentOne),
             "exponent-three" => Ok(Sign::ExponentThree),
+            "exponent-two" => Ok(Sign::ExponentTwo),
             "issuer" => Ok(Sign::Issuer),
             "next" => Ok(Sign::Next),
             "none" => Ok(Sign::None),
@@ -282,6 +288,7 @@ impl<'de> Visitor<'de> for SignVisitor {
                     "attacker-p256",
                     "exponent-one",
                     "exponent-three",
+                    "exponent-two",
                     "issuer",
                     "next",
                     "none",

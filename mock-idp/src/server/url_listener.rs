@@ -69,8 +69,8 @@ struct Site {
 }
 
 impl UrlListener {
-    /// Listens on a free port of 127.0.0.1, and on the same of 127.0.0.10 where that is to be had. The key set that it serves is the attacker's, under the attacker's `kid` and under
-    /// that of the genuine key.
+    /// Listens on a free port of 127.0.0.1, and on the same of 127.0.0.10 where that is to be had. The key set that it serves is
+    /// the attacker's, under the attacker's `kid` and under that of the genuine key.
     pub async fn start(keys: &IssuerKeys) -> io::Result<Self> {
         let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let address = socket.local_addr()?;

@@ -38,6 +38,7 @@ fn the_issuers_key_is_in_every_set_but_those_without_it_and_the_attackers_in_non
         ("duplicate-kid", 2, true),
         ("empty", 0, false),
         ("exponent-one", 2, true),
+        ("exponent-two", 2, true),
         ("extra-members", 1, true),
         ("huge-key", 2, true),
         ("key-ops-encrypt", 2, true),
@@ -132,6 +133,26 @@ fn a_small_key_and_an_exponent_of_one_verify_by_arithmetic() {
         encoded.len() == 255 && encoded.starts_with(&[1, 0xff]),
         "{encoded:02x?}"
     );
+}
+
+/// Three of four payloads have no signature as they are.
+#[test]
+fn every_token_of_an_even_exponent_verifies_by_arithmetic() {
+    let set = set("exponent-two");
+    let key = key(&set, "exponent-two");
+    assert_eq!(decode(key["e"].as_str().unwrap()), [2]);
+    assert_eq!(decode(key["n"].as_str().unwrap()).len(), 256);
+    for number in 0..16 {
+        let text = format!("claims = {{ jti = \"{number}\" }}\nsign = \"exponent-two\"");
+        let token = mint(&text);
+        let encoded = block(key, &token);
+        assert!(
+            encoded.len() == 255 && encoded.starts_with(&[1, 0xff]),
+            "{encoded:02x?}"
+        );
+        assert_eq!(crate::fixture::claims(&token)["jti"], number.to_string());
+        assert_eq!(token, mint(&text));
+    }
 }
 
 #[test]

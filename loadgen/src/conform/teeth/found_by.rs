@@ -71,6 +71,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "rfc7518::key-of-1024-bits",
             "rfc7518::key-of-512-bits",
             "rfc8017::exponent-one",
+            "rfc8017::exponent-two",
         ],
     ),
     (

@@ -27,6 +27,7 @@ pub(super) fn usable(key: &Value) -> bool {
         && (256..=1_024).contains(&modulus.len())
         && exponent.len() <= 4
         && exponent != [1]
+        && exponent.last().is_some_and(|lowest| lowest % 2 == 1)
 }
 
 pub(super) fn is_huge(key: &Value) -> bool {

@@ -2,7 +2,7 @@
 //!
 //! Textbook RSA, so that it takes keys which no library would. Without a flaw it is strict.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -158,12 +158,16 @@ impl Processes for Served {
         self.ended.load(Ordering::Relaxed)
     }
 
-    fn peak_memory(&self) -> BTreeMap<u32, u64> {
-        BTreeMap::from([(0, self.peak_memory.load(Ordering::Relaxed))])
+    fn ids(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn peak_memory_bytes(&self, _process: u32) -> Option<u64> {
+        Some(self.peak_memory.load(Ordering::Relaxed))
     }
 
     /// It says what it has taken in all.
-    fn forget_peaks(&self) {}
+    fn forget_peak(&self, _process: u32) {}
 }
 
 #[derive(Default)]
