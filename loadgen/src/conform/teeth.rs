@@ -22,6 +22,7 @@ mod fetch;
 mod found_by;
 mod front;
 mod policy;
+mod reading;
 mod rsa_key;
 mod tls;
 mod verifier;
