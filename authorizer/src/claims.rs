@@ -110,7 +110,7 @@ impl<'a> Claims<'a> {
         if self.issuer()? != rules.issuer {
             return Err(Rejection::IssuerMismatch);
         }
-        check_audience(self.audience(rules.shape), &rules.audiences)?;
+        check_audience(self.audience(rules.shape)?, &rules.audiences)?;
         let expires_at = check_expiry(self.exp(), now, rules.leeway_s)?;
         check_not_before(self.nbf(), now, rules.leeway_s)?;
         check_issued_at(self.iat(), now, rules.leeway_s.max(ISSUED_AT_LEEWAY_S))?;
@@ -140,10 +140,14 @@ impl<'a> Claims<'a> {
         })
     }
 
-    fn audience(&self, shape: Shape) -> &Member<'a> {
+    /// What is held against the audiences. `client_id` is the identifier of one client (RFC 8693 §4.3), and no list.
+    fn audience(&self, shape: Shape) -> Result<&Member<'a>, Rejection> {
         match shape {
-            Shape::Cognito => self.client_id(),
-            _ => self.aud(),
+            Shape::Cognito => match self.client_id() {
+                Member::Texts(_) => Err(Rejection::AudienceMalformed),
+                client => Ok(client),
+            },
+            _ => Ok(self.aud()),
         }
     }
 

@@ -40,7 +40,7 @@ rejections! {
     AlgorithmNotAllowed => "algorithm-not-allowed", "RFC 8725 §3.1";
     /// `alg` is absent or not a string.
     AlgorithmMissing => "algorithm-missing", "RFC 7515 §4.1.1";
-    /// `aud` is neither a string nor an array of strings.
+    /// `aud` is neither a string nor an array of strings, or `client_id` in its place no string.
     AudienceMalformed => "audience-malformed", "RFC 7519 §4.1.3";
     /// `aud` does not name the configured audience.
     AudienceMismatch => "audience-mismatch", "RFC 8725 §3.9";

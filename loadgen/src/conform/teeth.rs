@@ -25,6 +25,7 @@ mod found_by;
 mod front;
 mod own_key;
 mod policy;
+mod reading;
 mod rsa_key;
 mod tls;
 mod verifier;

@@ -29,6 +29,10 @@ async fn a_cognito_token_has_its_audience_in_client_id_and_is_for_access() {
         "cognito",
         vec![
             (cognito.clone(), Ok(())),
+            (
+                but(&json!({"client_id": [AUDIENCE]})),
+                Err(Rejection::AudienceMalformed),
+            ),
             (but(&json!({"token_use": "id"})), Err(Rejection::IdToken)),
             (
                 but(&json!({"token_use": "refresh"})),

@@ -12,7 +12,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 
-use super::verifier::json;
+use super::reading::json;
 
 /// The most rounds that it does for a password.
 const ROUNDS_MAX: u64 = 10_000;

@@ -45,6 +45,7 @@ pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[
             "cognito::client-id-empty",
             "cognito::client-id-ends-like-ours",
             "cognito::client-id-in-aud",
+            "cognito::client-id-is-array",
             "cognito::client-id-missing",
             "cognito::client-id-null",
             "cognito::client-id-starts-like-ours",

@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::verifier::{self, Flaw, Verifier};
-use super::{issuer, trust, wire};
+use super::verifier::{Flaw, Verifier};
+use super::{issuer, reading, trust, wire};
 use crate::catalogue::*;
 use crate::conform::*;
 use crate::target::{
@@ -186,7 +186,7 @@ impl Function {
             let verified = self.verifier.verify(token).await;
             verified.map_err(|_| unauthorized)?;
         }
-        let claims = token.split('.').nth(1).and_then(verifier::json);
+        let claims = token.split('.').nth(1).and_then(reading::json);
         let claims = claims.ok_or(unauthorized)?;
         if self.flaw == PolicyFlaw::SimpleAlways && form.1.is_some() {
             return Ok(json!({"isAuthorized": true}));

@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 
 use super::fetch::{self, Got};
 use super::front::{self, Credential, Request};
+use super::reading::{first_sub, inherited, json, json_in_any_encoding, read_again};
 use super::rsa_key::{begins_signed_by, is_huge, number, signed_by, usable};
 use super::{algorithm, cognito, decrypt, own_key};
 use crate::clock::unix_now;
@@ -577,53 +578,4 @@ impl Verifier {
         }
         found
     }
-}
-
-pub(super) fn json(part: &str) -> Option<Value> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
-/// UTF-16 and a byte order mark are put up with.
-fn json_in_any_encoding(part: &str) -> Option<Value> {
-    let bytes = URL_SAFE_NO_PAD.decode(part).ok()?;
-    let units = |decode: fn([u8; 2]) -> u16| {
-        let units = bytes.chunks_exact(2).map(|pair| decode([pair[0], pair[1]]));
-        String::from_utf16(&units.collect::<Vec<_>>()).ok()
-    };
-    let text = match bytes.as_slice() {
-        [0xef, 0xbb, 0xbf, rest @ ..] => String::from_utf8(rest.to_vec()).ok()?,
-        [0, ..] => units(u16::from_be_bytes)?,
-        [_, 0, ..] => units(u16::from_le_bytes)?,
-        _ => String::from_utf8(bytes).ok()?,
-    };
-    serde_json::from_str(&text).ok()
-}
-
-/// A text is taken for what it holds.
-fn read_again(value: Option<Value>) -> Option<Value> {
-    match value {
-        Some(Value::String(text)) => serde_json::from_str(&text).ok(),
-        value => value,
-    }
-}
-
-/// A claim as an object of JavaScript has it where claims were merged into it member by member: its own, or its prototype's.
-fn inherited<'a>(claims: &'a Value, name: &str) -> &'a Value {
-    let places = [
-        claims,
-        &claims["__proto__"],
-        &claims["constructor"]["prototype"],
-    ];
-    let values = places.map(|place| &place[name]);
-    values
-        .into_iter()
-        .find(|value| !value.is_null())
-        .unwrap_or(&Value::Null)
-}
-
-/// The value of the first member called `sub`, where the parser takes the last.
-fn first_sub(payload: &str) -> Option<Value> {
-    let text = String::from_utf8(URL_SAFE_NO_PAD.decode(payload).ok()?).ok()?;
-    let (_, rest) = text.split_once("\"sub\":\"")?;
-    Some(rest.split('"').next()?.into())
 }
