@@ -27,6 +27,7 @@ mod invoke;
 mod loss;
 mod request;
 mod scripted;
+mod server_url;
 mod stream;
 mod template;
 mod tls;
@@ -39,6 +40,7 @@ pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
 pub use loss::Loss;
 pub use request::{PreparedRequest, RequestError, RequestShape};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
+pub use server_url::ServerUrl;
 pub use tls::{TlsError, Trust};
 
 /// The host that an event names in its headers: API Gateway's own form of it.
