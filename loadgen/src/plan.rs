@@ -40,6 +40,16 @@ pub enum PlanError {
         /// The conditions.
         selection: Selection,
     },
+    /// HTTP/2 where no server speaks it.
+    #[error(
+        "{at}: http2 = true is for targets of kind \"http\", and this one is of kind {kind:?}: leave it out, or name a server"
+    )]
+    Http2 {
+        /// Where the phase, or its mix, stands.
+        at: String,
+        /// The kind.
+        kind: &'static str,
+    },
     /// Tokens that cannot be made to last as long as their phase.
     #[error("{at}: {reason}")]
     Tokens {
@@ -101,6 +111,12 @@ impl RunPlan {
             let Some(load) = phase.load() else {
                 continue;
             };
+            if load.connections.are_http2() && subject.kind.is_function() {
+                return Err(PlanError::Http2 {
+                    at: load.mix_at.clone(),
+                    kind: subject.kind.word(),
+                });
+            }
             for id in load.mix.keys() {
                 let (at, named) = (load.mix_at.clone(), id.clone());
                 match catalogue.find(id) {

@@ -21,6 +21,7 @@ use crate::record::{
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
 use crate::subject::Subject;
+use crate::target::Target;
 use crate::testbed::{Testbed, TestbedError};
 use crate::verdict;
 
@@ -314,7 +315,7 @@ impl Run<'_> {
             return Ok(());
         }
         if let Some(load) = phase.load() {
-            decides(testbed, stop).await?;
+            decides(&asked(testbed, phase), testbed, stop).await?;
             if self.record.calibration.is_none() {
                 progress.begin("calibration", None);
                 let null = testbed.null_target();
@@ -333,7 +334,7 @@ impl Run<'_> {
         if lost > 0 {
             self.save(progress);
             let after = (answered > 0).then(|| phase.kind());
-            still_decides(after, testbed, stop).await?;
+            still_decides(after, &asked(testbed, phase), testbed, stop).await?;
         }
         Ok(())
     }
@@ -384,6 +385,14 @@ impl Run<'_> {
                 reason: reason.to_owned(),
             }));
     }
+}
+
+/// The target over the connections of a phase.
+fn asked(testbed: &Testbed, phase: &Phase) -> Target {
+    let connections = phase.load().map(|load| load.connections);
+    testbed
+        .target()
+        .with_connections(connections.unwrap_or_default())
 }
 
 /// Why a phase means nothing for this subject.

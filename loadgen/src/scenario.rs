@@ -24,7 +24,7 @@ mod tokens;
 pub use arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, parse_stage};
 pub use course::{Change, Counted, Event, Expiring, Limit};
 use phase::RawPhase;
-pub use phase::{ColdStartPhase, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
+pub use phase::{ColdStartPhase, ConnectionKeys, LoadPhase, Phase, TOKENS_LIMIT, Threshold};
 pub use tokens::{CachePlan, Popularity, TokenPlan};
 
 /// The seed of keys and pools when the scenario names none.

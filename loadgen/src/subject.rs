@@ -9,13 +9,16 @@ use serde::Deserialize;
 
 use crate::catalogue::Feature;
 use crate::place;
-use crate::target::{EMULATOR_AT_ONCE, Endpoint, EventForm};
+use crate::target::{EMULATOR_AT_ONCE, Endpoint, EventForm, HttpTarget, Trust};
 
 mod placeholder;
 mod raw;
 mod shipped;
 
-use raw::{Mistake, RawDivergence, RawSubject, declared_unless_said, parse_url};
+use raw::{
+    Mistake, RawDivergence, RawSubject, declared_unless_said, endpoint_url, server_target,
+    server_url,
+};
 
 pub use placeholder::{PlaceholderError, Placeholders};
 pub use shipped::ShippedFiles;
@@ -57,13 +60,8 @@ pub struct KeyLife {
 pub enum SubjectKind {
     /// An HTTP server that the bench starts.
     HttpCommand(HttpCommand),
-    /// An HTTP server that is already there: host, port and path.
-    HttpUrl {
-        /// `host:port`.
-        authority: String,
-        /// The path of the protected resource.
-        path: String,
-    },
+    /// An HTTP server that is already there.
+    HttpUrl(Box<HttpTarget>),
     /// Our authorizer in this process.
     InProcess,
     /// A command that serves an invoke endpoint, as the Lambda Runtime Interface Emulator does; the path is the endpoint's.
@@ -85,7 +83,7 @@ impl SubjectKind {
     /// The word of the record.
     pub fn word(&self) -> &'static str {
         match self {
-            Self::HttpCommand(_) | Self::HttpUrl { .. } => "http",
+            Self::HttpCommand(_) | Self::HttpUrl(_) => "http",
             Self::InProcess => "in-process",
             Self::InvokeCommand { .. } | Self::InvokeUrl(..) => "invoke",
             Self::Lambda(_) => "lambda",
@@ -95,7 +93,7 @@ impl SubjectKind {
     /// Whether it is a function of API Gateway, so that the requests are those of the built-in API.
     pub(crate) fn is_function(&self) -> bool {
         match self {
-            Self::HttpCommand(_) | Self::HttpUrl { .. } => false,
+            Self::HttpCommand(_) | Self::HttpUrl(_) => false,
             Self::InProcess
             | Self::InvokeCommand { .. }
             | Self::InvokeUrl(..)
@@ -109,7 +107,7 @@ impl SubjectKind {
         let command = match self {
             Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => &http.command,
             Self::Lambda(lambda) => &lambda.command,
-            Self::HttpUrl { .. } | Self::InProcess | Self::InvokeUrl(..) => return false,
+            Self::HttpUrl(_) | Self::InProcess | Self::InvokeUrl(..) => return false,
         };
         let texts = command.args.iter().chain(command.env.values());
         texts.into_iter().any(|given| given.contains(text))
@@ -119,7 +117,7 @@ impl SubjectKind {
         match self {
             Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => Some(&mut http.command),
             Self::Lambda(lambda) => Some(&mut lambda.command),
-            Self::HttpUrl { .. } | Self::InProcess | Self::InvokeUrl(..) => None,
+            Self::HttpUrl(_) | Self::InProcess | Self::InvokeUrl(..) => None,
         }
     }
 }
@@ -300,9 +298,7 @@ impl Subject {
                 Some(&http.command)
             }
             SubjectKind::Lambda(lambda) => Some(&lambda.command),
-            SubjectKind::HttpUrl { .. } | SubjectKind::InProcess | SubjectKind::InvokeUrl(..) => {
-                None
-            }
+            SubjectKind::HttpUrl(_) | SubjectKind::InProcess | SubjectKind::InvokeUrl(..) => None,
         }
     }
 
@@ -326,24 +322,26 @@ impl Subject {
 
     /// A server that is already there, given by its URL on the command line.
     pub fn at_url(url: &str) -> Result<Self, SubjectError> {
-        let (authority, path) = parse_url(url).map_err(|message| SubjectError::Url {
+        let refused = |message| SubjectError::Url {
             flag: "--url",
             message,
-        })?;
-        let kind = SubjectKind::HttpUrl { authority, path };
+        };
+        let server = server_target(server_url(url).map_err(refused)?, &Trust::Public)
+            .map_err(|error| refused(error.to_string()))?;
+        let kind = SubjectKind::HttpUrl(Box::new(server));
         let description = "A server that was already running.";
         Ok(Self::already_there(url, description, kind))
     }
 
     /// A function behind an invoke endpoint that is already there, given by its URL on the command line.
     pub fn at_invoke_url(url: &str) -> Result<Self, SubjectError> {
-        let (authority, path) = parse_url(url).map_err(|message| SubjectError::Url {
+        let parts = endpoint_url(url).map_err(|message| SubjectError::Url {
             flag: "--invoke",
             message,
         })?;
         let endpoint = Endpoint {
-            authority,
-            path,
+            authority: parts.authority,
+            path: parts.path,
             at_once: EMULATOR_AT_ONCE,
         };
         let kind = SubjectKind::InvokeUrl(endpoint, EventForm::default());

@@ -27,6 +27,7 @@ mod invoke;
 mod loss;
 mod request;
 mod scripted;
+mod server_url;
 mod shape;
 mod stream;
 mod template;
@@ -40,6 +41,7 @@ pub use invoke::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint};
 pub use loss::Loss;
 pub use request::{PreparedRequest, RequestError};
 pub use scripted::{ScriptedAnswer, ScriptedTarget};
+pub use server_url::ServerUrl;
 pub use shape::{CaseEvent, CaseRequest, RequestShape, Route};
 pub use tls::{TlsError, Trust};
 

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
-use loadgen::scenario::{LoadPhase, Phase, Threshold};
+use loadgen::scenario::{ConnectionKeys, LoadPhase, Phase, Threshold};
 use loadgen::units::parse_duration;
 
 use super::arrivals::ArrivalArguments;
@@ -14,6 +14,7 @@ use super::subject::SubjectArguments;
 use super::{Failure, output};
 
 mod at_url;
+mod tokens;
 
 /// Requests of a verification phase when neither requests nor rate with duration is given.
 const DEFAULT_REQUESTS: u64 = 2000;
@@ -44,8 +45,13 @@ pub(crate) struct LoadArguments {
     /// Open a new connection for each request; its set-up is in the latency, and is shown apart, too
     #[arg(long, conflicts_with = "connections")]
     no_keep_alive: bool,
+    /// Speak HTTP/2 to an HTTP server: at once over http, agreed on by ALPN over https
+    #[arg(long, conflicts_with = "no_keep_alive")]
+    http2: bool,
     #[command(flatten)]
     arrivals: ArrivalArguments,
+    #[command(flatten)]
+    tokens: tokens::TokenArguments,
     /// A conformance case and its weight in the mix, such as `rfc7519::aud-wrong=5`; may be given more than once
     #[arg(long, value_name = "CASE=WEIGHT", value_parser = parse_weight)]
     mix: Vec<(String, u32)>,
@@ -69,6 +75,16 @@ enum Kind {
     CacheHit,
     /// Decided by the authorizer, each token new
     Verification,
+}
+
+impl Kind {
+    /// The word of scenarios.
+    fn word(self) -> &'static str {
+        match self {
+            Self::CacheHit => "cache-hit",
+            Self::Verification => "verification",
+        }
+    }
 }
 
 fn parse_weight(text: &str) -> Result<(String, u32), String> {
@@ -117,10 +133,13 @@ fn usage(message: String) -> Failure {
 
 impl LoadArguments {
     fn with_connections(&self, phase: LoadPhase) -> Result<LoadPhase, String> {
-        // Over HTTP/2 they belong to the target, whose users share them.
-        let own = self.connections.filter(|_| !self.at_url.http2);
+        let keys = ConnectionKeys {
+            connections: self.connections,
+            http2: self.http2,
+            keep_alive: !self.no_keep_alive,
+        };
         phase
-            .with_connections(!self.no_keep_alive, own)
+            .with_connections(keys)
             .map_err(|message| message.replacen("connections is", "--connections is", 1))
     }
 }
@@ -140,6 +159,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
     let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
         .and_then(|phase| arguments.with_connections(phase))
+        .and_then(|phase| arguments.tokens.added_to(phase, arguments.phase.word()))
         .map_err(usage)?;
     arguments.announce();
     let load = LoadPhase {
@@ -153,5 +173,12 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
         Kind::CacheHit => Phase::CacheHit(load),
         Kind::Verification => Phase::verification(load).map_err(usage)?,
     });
-    super::run::execute(scenario, arguments.subject.subject()?, &arguments.folder)
+    let subject = arguments.subject.subject()?;
+    if arguments.http2 && subject.kind.word() != "http" {
+        return Err(usage(format!(
+            "--http2: HTTP/2 is spoken to HTTP servers, and the target is of kind {:?}",
+            subject.kind.word()
+        )));
+    }
+    super::run::execute(scenario, subject, &arguments.folder)
 }

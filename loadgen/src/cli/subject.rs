@@ -18,7 +18,8 @@ pub(crate) struct SubjectArguments {
         conflicts_with = "url"
     )]
     target: String,
-    /// A server that is already running and trusts the mock issuer: http://host:port/path
+    /// A server that is already running and trusts the mock issuer: http://host:port/path, or https with a certificate that
+    /// Mozilla's authorities stand for; a target file can name others
     #[arg(long)]
     url: Option<String>,
     /// A function behind an invoke endpoint that trusts the mock issuer, as the Lambda Runtime Interface Emulator has it:

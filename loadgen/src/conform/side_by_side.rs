@@ -116,7 +116,7 @@ impl SideBySide {
     fn can_start_afresh(&self) -> bool {
         !matches!(
             self.subject.kind,
-            SubjectKind::HttpUrl { .. } | SubjectKind::InvokeUrl(..)
+            SubjectKind::HttpUrl(_) | SubjectKind::InvokeUrl(..)
         )
     }
 

@@ -9,7 +9,7 @@ use super::token_pool::{PoolError, TokenPool, Wanted};
 use bytes::Bytes;
 
 use crate::record::{IssuerSummary, RunRecord, RunStatus, ScenarioSummary, SubjectSummary};
-use crate::scenario::LoadPhase;
+use crate::scenario::{LoadPhase, Popularity};
 use crate::stop::StopSignal;
 use crate::target::{CaseRequest, HttpTarget, RequestShape, Target};
 use crate::verdict;
@@ -25,8 +25,10 @@ pub struct UrlLoad {
     pub request: CaseRequest,
     /// The body of the request.
     pub body: Bytes,
-    /// Tokens that take turns; none for a request without one.
+    /// Tokens, of which each request carries one; none for a request without.
     pub tokens: Vec<String>,
+    /// How often each of them is sent.
+    pub popularity: Popularity,
     /// The answer that each request must get.
     pub wanted: Wanted,
     /// Users, arrivals and limits.
@@ -56,12 +58,20 @@ pub async fn load_url(
         .map(|token| target.prepare(&shape, token))
         .collect::<Result<_, _>>()
         .map_err(PoolError::from)?;
-    let pool = Arc::new(
-        TokenPool::of_requests("all", requests, plan.wanted).carrying(tokens, plan.wanted),
-    );
+    let requests = TokenPool::of_requests("all", requests, plan.wanted)
+        .carrying(tokens, plan.wanted)
+        .drawn(plan.popularity, plan.phase.arrival.requests(), plan.seed);
+    let pool = Arc::new(requests);
     let measured = measure_target("load", &plan.phase, &pool, &target, started, timeline, stop);
     let mut measured = measured.await?;
-    measured.definition = format!("One request to one URL, which had to get {}.", plan.wanted);
+    measured.definition = match plan.popularity {
+        Popularity::InTurn => format!("One request to one URL, which had to get {}.", plan.wanted),
+        popularity => format!(
+            "One request to one URL with {} tokens, {popularity}, which had to get {}.",
+            plan.tokens.len(),
+            plan.wanted
+        ),
+    };
     record.phases.push(measured);
     record.elapsed_ms = super::phase::millis(started.elapsed());
     record.status = if stop.is_raised() {

@@ -317,11 +317,15 @@ fn arrival_text(plan: &LoadPhase) -> String {
         format!("{} users", plan.users)
     };
     let users = match plan.connections {
-        Connections {
+        Connections::Http1 {
             keep_alive: false, ..
         } => format!("{users}, a new connection for each request"),
-        Connections { per_user: 1, .. } => users,
-        Connections { per_user, .. } => format!("{users}, {} connections", per_user * plan.users),
+        Connections::Http1 { per_user: 1, .. } => users,
+        Connections::Http1 { per_user, .. } => {
+            format!("{users}, {} connections", per_user * plan.users)
+        }
+        Connections::Http2 { shared: 1 } => format!("{users}, 1 connection of HTTP/2"),
+        Connections::Http2 { shared } => format!("{users}, {shared} connections of HTTP/2"),
     };
     let beside = if plan.dashboard.is_some() {
         ", goose's dashboard beside it"

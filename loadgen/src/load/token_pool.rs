@@ -11,7 +11,7 @@ use super::epochs::Epoch;
 use crate::catalogue::Expectation;
 use crate::clock::unix_now;
 use crate::record::TokensRecord;
-use crate::scenario::TOKENS_LIMIT;
+use crate::scenario::{Popularity, TOKENS_LIMIT};
 use crate::target::{Decision, Observation, PreparedRequest, RequestError};
 
 use super::pool_file::PoolFileError;
@@ -228,6 +228,18 @@ impl TokenPool {
             let life = times::life(token, wanted, now);
             ready.until = life.and_then(|life| began.checked_add(life));
         }
+        self
+    }
+
+    /// The same, whose requests are sent as often as they are popular; `requests` where their number is known.
+    pub(super) fn drawn(
+        mut self,
+        popularity: Popularity,
+        requests: Option<u64>,
+        seed: u64,
+    ) -> Self {
+        let tokens = self.order.len() as u64;
+        self.order = draw::again(&[("all", 1)], tokens, popularity, requests, seed).turns;
         self
     }
 

@@ -3,20 +3,26 @@
 use super::Failure;
 use crate::conform::{Unasked, ask_genuine};
 use crate::stop::StopSignal;
+use crate::target::Target;
 use crate::testbed::{Testbed, TestbedError};
 
-/// Holds that the target decides on a genuine token. A signal ends the wait and is seen by the caller.
-pub(super) async fn decides(testbed: &mut Testbed, stop: &StopSignal) -> Result<(), Failure> {
-    still_decides(None, testbed, stop).await
+/// Holds that the target, as the phase asks it, decides on a genuine token. A signal ends the wait and is seen by the caller.
+pub(super) async fn decides(
+    target: &Target,
+    testbed: &mut Testbed,
+    stop: &StopSignal,
+) -> Result<(), Failure> {
+    still_decides(None, target, testbed, stop).await
 }
 
 /// The same after a phase that lost requests: an environment may restart, and a dead target may not be called slow.
 pub(super) async fn still_decides(
     after: Option<&str>,
+    target: &Target,
     testbed: &mut Testbed,
     stop: &StopSignal,
 ) -> Result<(), Failure> {
-    let asked = ask_genuine(testbed.target(), testbed.minter());
+    let asked = ask_genuine(target, testbed.minter());
     let Some(Err(answer)) = stop.unless_raised(asked).await else {
         return Ok(());
     };

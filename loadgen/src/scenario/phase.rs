@@ -20,15 +20,15 @@ use crate::units::{DurationText, RateText, WholeNumber};
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;
 
-/// More connections than this from one address run into the limit of its ports.
-const CONNECTIONS_LIMIT: usize = 16_384;
-
 /// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
 pub const TOKENS_LIMIT: u64 = 200_000;
 
+mod connections;
 mod together;
 
-use together::{check_events, check_tokens};
+use together::{check_connections, check_events, check_tokens};
+
+pub use connections::ConnectionKeys;
 
 /// One measured phase.
 #[derive(Debug, Clone)]
@@ -104,7 +104,7 @@ pub struct ColdStartPhase {
 pub struct LoadPhase {
     /// Virtual users: connections, and so the most requests in flight.
     pub users: usize,
-    /// What users do with connections over HTTP/1.1.
+    /// What users do with connections.
     pub connections: Connections,
     /// How requests arrive.
     pub arrival: ArrivalPlan,
@@ -186,30 +186,16 @@ impl LoadPhase {
         }
     }
 
-    /// The same phase with a number of connections that the users share evenly, or with a new one for each request.
-    pub fn with_connections(
-        self,
-        keep_alive: bool,
-        connections: Option<usize>,
-    ) -> Result<Self, String> {
-        let users = self.users;
-        let all = connections.unwrap_or(users);
-        if all < users || !all.is_multiple_of(users) || all > CONNECTIONS_LIMIT {
-            return Err(format!(
-                "connections is {all}; it takes a multiple of users, which is {users}, up to {CONNECTIONS_LIMIT}: over \
-                 HTTP/1.1 a request has its connection to itself"
-            ));
-        }
-        if !keep_alive && connections.is_some() {
-            return Err(
-                "without keep-alive each request has a connection of its own, so connections says nothing"
-                    .to_owned(),
-            );
-        }
-        let connections = Connections {
-            keep_alive,
-            per_user: all / users,
-        };
+    /// The same phase with other tokens, where they mean something in a phase of this kind.
+    pub fn with_tokens(self, kind: &str, tokens: TokenPlan) -> Result<Self, String> {
+        let phase = Self { tokens, ..self };
+        check_tokens(kind, &phase)?;
+        Ok(phase)
+    }
+
+    /// The same phase with its users on other connections.
+    pub fn with_connections(self, keys: ConnectionKeys) -> Result<Self, String> {
+        let connections = keys.for_users(self.users)?;
         Ok(Self {
             connections,
             ..self
@@ -259,6 +245,7 @@ pub(super) struct RawPhase {
     budget: Option<DurationText>,
     users: Option<WholeNumber>,
     connections: Option<WholeNumber>,
+    http2: Option<bool>,
     keep_alive: Option<bool>,
     rate: Option<RateText>,
     duration: Option<DurationText>,
@@ -313,6 +300,7 @@ impl RawPhase {
     fn into_cold_start(self) -> Result<ColdStartPhase, String> {
         if self.users.is_some()
             || self.connections.is_some()
+            || self.http2.is_some()
             || self.keep_alive.is_some()
             || self.rate.is_some()
             || self.duration.is_some()
@@ -321,8 +309,8 @@ impl RawPhase {
             || !self.stages.is_empty()
             || self.replay.is_some()
         {
-            return Err("a cold-start phase takes samples and budget; users, connections, keep_alive, rate, stages, replay, arrivals, duration and \
-                        requests are for verification and cache-hit"
+            return Err("a cold-start phase takes samples and budget; users, connections, http2, keep_alive, rate, stages, replay, arrivals, \
+                        duration and requests are for verification and cache-hit"
                 .to_owned());
         }
         if !self.events.is_empty() || !self.limits.is_empty() || self.name.is_some() {
@@ -410,6 +398,11 @@ impl RawPhase {
         let (tokens, cache) = tokens
             .plans()
             .map_err(|message| format!("a {kind} phase: {message}"))?;
+        let connections = ConnectionKeys {
+            connections: self.connections.map(WholeNumber::size),
+            http2: self.http2.unwrap_or(false),
+            keep_alive: self.keep_alive.unwrap_or(true),
+        };
         let load = LoadPhase {
             mix_at,
             name: self.name,
@@ -418,16 +411,15 @@ impl RawPhase {
             fail_fast: self.fail_fast.unwrap_or(false),
             tokens,
             cache,
-            ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?.with_connections(
-                self.keep_alive.unwrap_or(true),
-                self.connections.map(WholeNumber::size),
-            )?
+            ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?
+                .with_connections(connections)?
         };
         if self.fail_fast == Some(true) && load.thresholds.is_empty() && load.limits.is_empty() {
             return Err(format!(
                 "a {kind} phase: fail_fast ends it at the first threshold or limit that is broken, and it has none"
             ));
         }
+        check_connections(kind, &load)?;
         check_events(kind, &load)?;
         check_tokens(kind, &load)?;
         Ok(load)

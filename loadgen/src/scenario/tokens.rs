@@ -29,6 +29,34 @@ pub struct TokenPlan {
 }
 
 impl TokenPlan {
+    /// New tokens, with their ranges checked; the message names the key.
+    pub fn new(
+        lifetime: Option<Duration>,
+        population: Option<u64>,
+        popularity: Popularity,
+    ) -> Result<Self, String> {
+        if let Some(lifetime) = lifetime
+            && (lifetime.is_zero() || lifetime.subsec_nanos() > 0 || lifetime > LIFETIME_MAX)
+        {
+            return Err(format!(
+                "token_lifetime is {lifetime:?}; it takes whole seconds, from \"1s\" to \"1440m\", which is a day"
+            ));
+        }
+        if let Some(population) = population
+            && !(1..=TOKENS_LIMIT).contains(&population)
+        {
+            return Err(format!(
+                "population is {population}; it takes 1 to {TOKENS_LIMIT}"
+            ));
+        }
+        Ok(Self {
+            lifetime,
+            population,
+            popularity: popularity.check()?,
+            file: None,
+        })
+    }
+
     /// How many tokens take part at a time.
     pub fn population(&self) -> u64 {
         self.population.unwrap_or(POPULATION)
@@ -74,6 +102,27 @@ impl fmt::Display for Popularity {
 }
 
 impl Popularity {
+    /// Reads it as a flag has it: `in-turn`, `uniform`, `zipf=1.1`, `hot=0.9:0.1`.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "{text:?} is no popularity; there are in-turn, uniform, zipf=1.1 and hot=0.9:0.1"
+            )
+        };
+        let number = |text: &str| text.parse::<f64>().map_err(|_| wrong());
+        match text.split_once('=') {
+            None if text == "in-turn" => Ok(Self::InTurn),
+            None if text == "uniform" => Ok(Self::Uniform),
+            Some(("zipf", exponent)) => Self::Zipf(number(exponent)?).check(),
+            Some(("hot", parts)) => {
+                let (share, of) = parts.split_once(':').ok_or_else(wrong)?;
+                let (share, of) = (number(share)?, number(of)?);
+                Self::Hot { share, of }.check()
+            }
+            _ => Err(wrong()),
+        }
+    }
+
     fn check(self) -> Result<Self, String> {
         let is_part = |value: f64| value > 0.0 && value < 1.0;
         match self {
@@ -122,22 +171,11 @@ impl RawTokens {
 
     /// With its ranges checked; the message names the key.
     pub(super) fn plans(self) -> Result<(TokenPlan, CachePlan), String> {
-        let lifetime = self.lifetime.map(|lifetime| lifetime.0);
-        if let Some(lifetime) = lifetime
-            && (lifetime.is_zero() || lifetime.subsec_nanos() > 0 || lifetime > LIFETIME_MAX)
-        {
-            return Err(format!(
-                "token_lifetime is {lifetime:?}; it takes whole seconds, from \"1s\" to \"1440m\", which is a day"
-            ));
-        }
-        let population = self.population.map(|population| population.0);
-        if let Some(population) = population
-            && !(1..=TOKENS_LIMIT).contains(&population)
-        {
-            return Err(format!(
-                "population is {population}; it takes 1 to {TOKENS_LIMIT}"
-            ));
-        }
+        let tokens = TokenPlan::new(
+            self.lifetime.map(|lifetime| lifetime.0),
+            self.population.map(|population| population.0),
+            self.popularity.unwrap_or_default(),
+        )?;
         let ttl = self.cache_ttl.map(|ttl| ttl.0);
         if let Some(ttl) = ttl.filter(|ttl| *ttl > gateway::MAX_TTL) {
             return Err(format!(
@@ -154,10 +192,8 @@ impl RawTokens {
             ));
         }
         let tokens = TokenPlan {
-            lifetime,
-            population,
-            popularity: self.popularity.unwrap_or_default().check()?,
             file: self.file,
+            ..tokens
         };
         Ok((tokens, CachePlan { ttl, entries }))
     }
@@ -165,3 +201,35 @@ impl RawTokens {
 
 /// No access token lives longer at the issuers of the profiles.
 const LIFETIME_MAX: Duration = Duration::from_hours(24);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_popularity_is_read_as_a_flag_has_it() {
+        let hot = Popularity::Hot {
+            share: 0.9,
+            of: 0.1,
+        };
+        for (text, wanted) in [
+            ("in-turn", Popularity::InTurn),
+            ("uniform", Popularity::Uniform),
+            ("zipf=1.1", Popularity::Zipf(1.1)),
+            ("hot=0.9:0.1", hot),
+        ] {
+            assert_eq!(Popularity::parse(text), Ok(wanted), "{text}");
+        }
+        for text in [
+            "zipf",
+            "zipf=11",
+            "zipf=x",
+            "hot=0.9",
+            "hot=2:0.1",
+            "even",
+            "",
+        ] {
+            assert!(Popularity::parse(text).is_err(), "{text}");
+        }
+    }
+}

@@ -17,8 +17,12 @@ use crate::target::EventForm;
 use crate::units::{DurationText, WholeNumber};
 
 mod invoke;
+mod server;
 
 use invoke::RawInvoke;
+use server::RawTls;
+
+pub(super) use server::{endpoint_url, server_url, target as server_target};
 
 /// How long a target may take to become ready when its file does not say.
 const READY_TIMEOUT: Duration = Duration::from_secs(10);
@@ -42,6 +46,7 @@ pub(super) struct RawSubject {
     pub(super) version: Option<String>,
     pub(super) issuer: Option<String>,
     url: Option<Spanned<String>>,
+    tls: Option<Spanned<RawTls>>,
     command: Option<RawCommand>,
     request: Option<Spanned<RawRequest>>,
     ready: Option<Spanned<RawReady>>,
@@ -251,6 +256,14 @@ impl RawSubject {
             let message = "kind = \"invoke\" has its path in its url, or in [invoke] path";
             return Err(Mistake::at(request, message));
         }
+        if let Some(tls) = &self.tls
+            && (!matches!(kind, RawKind::Http) || self.url.is_none())
+        {
+            return Err(Mistake::at(
+                tls,
+                "[tls] is for kind = \"http\" with a url of https",
+            ));
+        }
         let request = self.request.as_ref().map(Spanned::span);
         if let Some(at) = request.or(self.ready.as_ref().map(Spanned::span))
             && (!matches!(kind, RawKind::Http | RawKind::Invoke) || self.url.is_some())
@@ -281,9 +294,8 @@ impl RawSubject {
             }
             (RawKind::Lambda, _, _) => Err(wrong("kind = \"lambda\" takes [command] and no url")),
             (RawKind::Http, None, Some(url)) => {
-                let (authority, path) =
-                    parse_url(url.get_ref()).map_err(|message| Mistake::at(&url, message))?;
-                Ok(SubjectKind::HttpUrl { authority, path })
+                let server = server::at_url(&url, self.tls.as_ref(), folder)?;
+                Ok(SubjectKind::HttpUrl(Box::new(server)))
             }
             (RawKind::Invoke, None, Some(url)) => {
                 let invoke = self.invoke.map(Spanned::into_inner).unwrap_or_default();
@@ -421,30 +433,4 @@ impl RawLambda {
                 .map_or(DEFAULT_ENVIRONMENTS, |number| number.get_ref().size()),
         })
     }
-}
-
-/// Host with port, and path. Only plain HTTP: what is measured is the verifier, on loopback or inside one's own network.
-pub(super) fn parse_url(url: &str) -> Result<(String, String), String> {
-    let wrong = || {
-        format!(
-            "url {url:?} is not of the form http://host:port/path; TLS is not spoken to a target"
-        )
-    };
-    let rest = url.strip_prefix("http://").ok_or_else(wrong)?;
-    let (authority, path) = rest
-        .split_once('/')
-        .map_or((rest, String::new()), |(a, p)| (a, format!("/{p}")));
-    let uri: http::Uri = url.parse().map_err(|_| wrong())?;
-    let host = uri.host().ok_or_else(wrong)?;
-    let authority = if uri.port().is_some() {
-        authority.to_owned()
-    } else {
-        format!("{host}:80")
-    };
-    let path = if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path
-    };
-    Ok((authority, path))
 }

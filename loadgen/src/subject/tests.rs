@@ -15,10 +15,6 @@ fn a_mistake_in_a_target_file_is_named() {
         ),
         ("kind = \"http\"\n", &["either url or [command]"]),
         (
-            "kind = \"http\"\nurl = \"https://api.example.com/\"\n",
-            &["https://api.example.com/", "TLS"],
-        ),
-        (
             "kind = \"http\"\n[command]\nprogram = \"x\"\n",
             &["[request]", "/planets"],
         ),
@@ -154,6 +150,42 @@ fn what_a_target_requires_is_names_of_programs() {
 }
 
 #[test]
+fn a_mistake_about_a_url_is_named() {
+    let table = [
+        (
+            "kind = \"http\"\nurl = \"ftp://api.example.com/\"\n",
+            &["ftp://api.example.com/", "https://host/path"][..],
+        ),
+        (
+            "kind = \"http\"\nurl = \"http://a/\"\n[tls]\ninsecure = true\n",
+            &["t.toml:4", "[tls]", "https"],
+        ),
+        (
+            "kind = \"http\"\nurl = \"https://a/\"\n[tls]\ninsecure = true\nca_file = \"a.pem\"\n",
+            &["t.toml:5", "insecure", "ca_file"],
+        ),
+        (
+            "kind = \"http\"\nurl = \"https://a/\"\n[tls]\nca_file = \"nowhere.pem\"\n",
+            &["t.toml:5", "ca_file", "/nowhere.pem"],
+        ),
+        (
+            "kind = \"invoke\"\nurl = \"https://a/\"\n",
+            &["t.toml:3", "https://a/", "TLS"],
+        ),
+        (
+            "kind = \"in-process\"\n[tls]\ninsecure = true\n",
+            &["t.toml:3", "[tls]", "url"],
+        ),
+    ];
+    for (body, parts) in table {
+        let message = refusal(body);
+        for part in parts {
+            assert!(message.contains(part), "{part:?} is missing in: {message}");
+        }
+    }
+}
+
+#[test]
 fn a_mistake_about_keys_is_named() {
     let table = [
         (
@@ -194,9 +226,9 @@ fn a_url_names_host_port_and_path() {
     ];
     for (url, wanted_authority, wanted_path) in table {
         match Subject::at_url(url).expect(url).kind {
-            SubjectKind::HttpUrl { authority, path } => {
+            SubjectKind::HttpUrl(server) => {
                 assert_eq!(
-                    (authority.as_str(), path.as_str()),
+                    (server.authority(), server.path()),
                     (wanted_authority, wanted_path),
                     "{url}"
                 );

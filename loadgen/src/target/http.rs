@@ -1,10 +1,13 @@
-//! An HTTP/1.1 target on a connection that one user holds.
+//! An HTTP target: on connections that one user holds, or over HTTP/2 on some that users share.
 
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, lookup_host};
+use tokio::sync::OnceCell;
 
 use super::deadline::Deadline;
 use super::http1::{Head, Http1, Received};
@@ -32,6 +35,8 @@ static NEXT_USER: AtomicUsize = AtomicUsize::new(0);
 #[derive(Debug, Clone)]
 pub struct HttpTarget {
     authority: String,
+    /// What the host's name stands for: looked up once, for all users and all phases of a run.
+    addresses: Arc<OnceCell<Vec<SocketAddr>>>,
     path: String,
     answer_timeout: Duration,
     behind_gateway: bool,
@@ -41,18 +46,32 @@ pub struct HttpTarget {
     http2: Vec<Http2>,
 }
 
-/// The connections of a user over HTTP/1.1.
+/// What a user does with connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Connections {
-    /// Whether one is used again for the next request.
-    pub keep_alive: bool,
-    /// How many a user holds, over which its requests take turns.
-    pub per_user: usize,
+pub enum Connections {
+    /// HTTP/1.1 is spoken on connections of its own.
+    Http1 {
+        /// Whether one is used again for the next request.
+        keep_alive: bool,
+        /// How many a user holds, over which its requests take turns.
+        per_user: usize,
+    },
+    /// HTTP/2 is spoken on connections that all users share: at once without TLS, agreed on by ALPN with it.
+    Http2 {
+        /// How many there are.
+        shared: usize,
+    },
+}
+
+impl Connections {
+    pub(crate) fn are_http2(self) -> bool {
+        matches!(self, Self::Http2 { .. })
+    }
 }
 
 impl Default for Connections {
     fn default() -> Self {
-        Self {
+        Self::Http1 {
             keep_alive: true,
             per_user: 1,
         }
@@ -64,6 +83,7 @@ impl HttpTarget {
     pub fn new(authority: impl Into<String>, path: impl Into<String>) -> Self {
         Self {
             authority: authority.into(),
+            addresses: Arc::default(),
             path: path.into(),
             answer_timeout: ANSWER_TIMEOUT,
             behind_gateway: false,
@@ -91,20 +111,16 @@ impl HttpTarget {
         }
     }
 
-    /// The same target with other connections for each user.
+    /// The same target with other connections.
     #[must_use]
     pub fn with_connections(self, connections: Connections) -> Self {
+        let http2 = match connections {
+            Connections::Http1 { .. } => 0,
+            Connections::Http2 { shared } => shared.max(1),
+        };
         Self {
             connections,
-            ..self
-        }
-    }
-
-    /// The same target over HTTP/2, on so many connections that all users share. Before [`Self::over_tls`], which agrees on it.
-    #[must_use]
-    pub fn over_http2(self, connections: usize) -> Self {
-        Self {
-            http2: (0..connections.max(1)).map(|_| Http2::default()).collect(),
+            http2: (0..http2).map(|_| Http2::default()).collect(),
             ..self
         }
     }
@@ -116,7 +132,7 @@ impl HttpTarget {
             .rsplit_once(':')
             .map_or(&*self.authority, |(host, _)| host);
         Ok(Self {
-            tls: Some(Tls::new(host, trust, !self.http2.is_empty())?),
+            tls: Some(Tls::new(host, trust)?),
             ..self
         })
     }
@@ -126,19 +142,34 @@ impl HttpTarget {
         self.behind_gateway
     }
 
-    /// A connected stream, in TLS where the target is.
-    pub(super) async fn stream(&self) -> Result<Stream, Lost> {
-        let stream = socket(&self.authority).await?;
+    /// A connected stream, in TLS where the target is, for HTTP/2 or for HTTP/1.1.
+    pub(super) async fn stream(&self, http2: bool) -> Result<Stream, Lost> {
+        let stream = connected(async {
+            let addresses = self.addresses().await?;
+            TcpStream::connect(addresses).await
+        });
+        let stream = stream.await?;
         let Some(tls) = &self.tls else {
             return Ok(Stream::Plain(stream));
         };
         // Boxed: it is rare, and large in every future that may open a connection.
-        let handshake = Box::pin(tls.handshake(stream));
+        let handshake = Box::pin(tls.handshake(stream, http2));
         let Ok(stream) = tokio::time::timeout(CONNECT_TIMEOUT, handshake).await else {
             let reason = format!("no TLS handshake within {CONNECT_TIMEOUT:?}");
             return Err(Lost::new(Loss::Tls, reason));
         };
         Ok(Stream::Tls(Box::new(stream?)))
+    }
+
+    async fn addresses(&self) -> io::Result<&[SocketAddr]> {
+        let lookup = || async {
+            let found = lookup_host(&self.authority).await?;
+            Ok(found.collect())
+        };
+        self.addresses
+            .get_or_try_init(lookup)
+            .await
+            .map(Vec::as_slice)
     }
 
     /// `host:port`.
@@ -157,14 +188,20 @@ impl HttpTarget {
         &self.path
     }
 
+    /// The URL of the protected resource, with its port.
+    pub fn url(&self) -> String {
+        format!("{}://{}{}", self.scheme(), self.authority, self.path)
+    }
+
+    fn scheme(&self) -> &'static str {
+        self.tls.as_ref().map_or("http", |_| "https")
+    }
+
     /// How a request has to be written.
     pub(super) fn wire(&self) -> Wire {
-        match (self.http2.is_empty(), &self.tls) {
-            (true, _) => Wire::Http1 {
-                keep_alive: self.connections.keep_alive,
-            },
-            (false, None) => Wire::Http2("http"),
-            (false, Some(_)) => Wire::Http2("https"),
+        match self.connections {
+            Connections::Http1 { keep_alive, .. } => Wire::Http1 { keep_alive },
+            Connections::Http2 { .. } => Wire::Http2(self.scheme()),
         }
     }
 }
@@ -180,6 +217,7 @@ pub struct HttpConnection {
 #[derive(Debug)]
 struct Ways {
     target: Arc<HttpTarget>,
+    keep_alive: bool,
     kept: Vec<Option<Http1<Stream>>>,
     /// Whose turn is next.
     turn: usize,
@@ -191,9 +229,17 @@ impl HttpConnection {
         // Users are told apart by nothing here, and chance is as even as turns would be.
         let place = NEXT_USER.fetch_add(1, Ordering::Relaxed);
         let http2 = target.http2.get(place % target.http2.len().max(1)).cloned();
-        let kept = (0..target.connections.per_user.max(1)).map(|_| None);
+        let (keep_alive, per_user) = match target.connections {
+            Connections::Http1 {
+                keep_alive,
+                per_user,
+            } => (keep_alive, per_user),
+            Connections::Http2 { .. } => (false, 1),
+        };
+        let kept = (0..per_user.max(1)).map(|_| None);
         Self {
             ways: Ways {
+                keep_alive,
                 kept: kept.collect(),
                 turn: 0,
                 http2,
@@ -234,11 +280,14 @@ impl Ways {
     async fn open(&mut self) {
         if let Some(http2) = &self.http2 {
             http2.warm_up(&self.target).await;
-        } else if self.target.connections.keep_alive {
+        } else if self.keep_alive {
             for place in 0..self.kept.len() {
                 let opened = self.take(place).await;
                 self.kept[place] = opened.ok().map(|(connection, _)| connection);
             }
+        } else {
+            // No request is to pay for it. A failure shows in them.
+            let _ = tokio::time::timeout(CONNECT_TIMEOUT, self.target.addresses()).await;
         }
     }
 
@@ -249,9 +298,15 @@ impl Ways {
         {
             return Ok((kept, None));
         }
+        let (opened, took) = self.connect().await?;
+        Ok((opened, Some(took)))
+    }
+
+    /// A new connection, and how long it took.
+    async fn connect(&self) -> Result<(Http1<Stream>, Duration), Lost> {
         let began = Instant::now();
-        let opened = Http1::new(self.target.stream().await?);
-        Ok((opened, Some(began.elapsed())))
+        let stream = self.target.stream(false).await?;
+        Ok((Http1::new(stream), began.elapsed()))
     }
 
     async fn ask(
@@ -265,7 +320,8 @@ impl Ways {
         }
         if request.is_alone() {
             // What is left on a connection after odd bytes is nobody's: they get one of their own.
-            let mut connection = Http1::new(self.target.stream().await?);
+            let (mut connection, took) = self.connect().await?;
+            *set_up = Some(took);
             return connection.exchange(request.bytes(), keep).await;
         }
         let place = self.turn;
@@ -274,17 +330,23 @@ impl Ways {
         let (mut connection, opened) = self.take(place).await?;
         *set_up = opened;
         let received = connection.exchange(request.bytes(), keep).await?;
-        if received.reusable && self.target.connections.keep_alive {
+        if received.reusable && self.keep_alive {
             self.kept[place] = Some(connection);
         }
         Ok(received)
     }
 }
 
-/// A connected socket. A request is one small write; waiting to fill a segment would be measured as the target's latency.
+/// A connected socket at an authority.
 pub(super) async fn socket(authority: &str) -> Result<TcpStream, Lost> {
-    let connecting = tokio::time::timeout(CONNECT_TIMEOUT, TcpStream::connect(authority));
-    let Ok(connected) = connecting.await else {
+    connected(TcpStream::connect(authority)).await
+}
+
+/// A connected socket, in time. A request is one small write; waiting to fill a segment would be measured as the target's latency.
+async fn connected(
+    connecting: impl Future<Output = io::Result<TcpStream>>,
+) -> Result<TcpStream, Lost> {
+    let Ok(connected) = tokio::time::timeout(CONNECT_TIMEOUT, connecting).await else {
         let reason = format!("no connection within {CONNECT_TIMEOUT:?}");
         return Err(Lost::new(Loss::Unreachable, reason));
     };
@@ -337,65 +399,4 @@ fn no_decision(head: &Head) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::{Read as _, Write as _};
-    use std::net::TcpListener;
-
-    use super::*;
-    use crate::target::{RequestShape, Target};
-
-    /// Reads a little, refuses and closes, which resets the connection under what is still being sent.
-    fn refuse_early(listener: &TcpListener) {
-        let (mut stream, _) = listener.accept().expect("a connection");
-        let mut beginning = [0; 1024];
-        stream.read_exact(&mut beginning).expect("a beginning");
-        let answer = "HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        stream.write_all(answer.as_bytes()).expect("an answer");
-    }
-
-    #[tokio::test]
-    async fn the_answer_of_a_server_that_closes_early_is_read() {
-        // More than the sockets' buffers take, so that writing is not over when the answer comes. Whether it fails before the
-        // answer is read is up to the scheduler, hence more than one try.
-        const LENGTH: usize = 16 * 1024 * 1024;
-        const TRIES: usize = 20;
-        let listener = TcpListener::bind("127.0.0.1:0").expect("a listener");
-        let address = listener.local_addr().expect("an address").to_string();
-        let server = std::thread::spawn(move || {
-            (0..TRIES).for_each(|_| refuse_early(&listener));
-        });
-        let target = Target::Http(Arc::new(HttpTarget::new(address, "/planets")));
-        let request = target
-            .prepare(&RequestShape::default(), &"t".repeat(LENGTH))
-            .expect("a request");
-        for _ in 0..TRIES {
-            let answer = target.connection().call(&request).await;
-            assert_eq!(answer.decision, Decision::Deny, "{:?}", answer.fault);
-        }
-        server.join().expect("the server");
-    }
-
-    /// A listener whose queue is full drops what asks for a connection: setting one up takes as long as it may.
-    #[tokio::test]
-    async fn setting_up_a_connection_is_in_the_service_time() {
-        let listener = tokio::net::TcpSocket::new_v4().expect("a socket");
-        listener
-            .bind("127.0.0.1:0".parse().expect("an address"))
-            .expect("a port");
-        let listener = listener.listen(1).expect("a listener");
-        let address = listener.local_addr().expect("an address");
-        // Linux queues one more than asked for.
-        let _queued = tokio::try_join!(TcpStream::connect(address), TcpStream::connect(address))
-            .expect("room for two");
-        let target = Target::Http(Arc::new(HttpTarget::new(address.to_string(), "/")));
-        let request = target
-            .prepare(&RequestShape::default(), "token")
-            .expect("a plain request");
-        let answer = target.connection().call(&request).await;
-        assert!(
-            answer.finished - answer.sent >= CONNECT_TIMEOUT,
-            "{}",
-            answer.summary()
-        );
-    }
-}
+mod tests;

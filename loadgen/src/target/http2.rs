@@ -4,17 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use h2::RecvStream;
-use h2::client::{Builder, ResponseFuture, SendRequest};
-use http::Request;
+use h2::client::{Builder, SendRequest};
+use h2::{Reason, RecvStream};
+use http::{Request, Response};
 use tokio::sync::{OnceCell, SetOnce};
 
 use super::http::HttpTarget;
 use super::http1::{Head, Received};
 use super::loss::{Loss, Lost};
 
-/// Connections that a request is tried on at most: the first may have been closed before the request was sent on it.
-const CONNECTIONS_TRIED: usize = 2;
+/// Connections that a request is tried on at most: a server that renews them may do so twice in a row.
+const CONNECTIONS_TRIED: usize = 3;
 
 /// What a server may send of all answers, and of one, before it hears that it was read: an answer waits for none of it.
 const CONNECTION_WINDOW: u32 = 8 * 1024 * 1024;
@@ -52,8 +52,8 @@ impl Http2 {
         let _ = self.attempt().open(target).await;
     }
 
-    /// Asks once; `keep` says how much of the body is kept, where somebody wants it. A connection that was closed before the
-    /// request was sent on it has lost nothing, and another one is opened, as over HTTP/1.1.
+    /// Asks once; `keep` says how much of the body is kept, where somebody wants it. What a server has not taken goes to another
+    /// connection within the same wait, as clients send it.
     pub(super) async fn ask(
         &self,
         target: &HttpTarget,
@@ -61,21 +61,19 @@ impl Http2 {
         keep: Option<usize>,
         set_up: &mut Option<Duration>,
     ) -> Result<Received, Lost> {
-        let mut unsent = Lost::new(Loss::Unreachable, "no connection");
+        let mut not_taken = Lost::new(Loss::Unreachable, "no connection");
         for _ in 0..CONNECTIONS_TRIED {
             let attempt = self.attempt();
             let (open, took) = attempt.open(target).await?;
             *set_up = took.or(*set_up);
-            match open.sender.ready().await {
-                Ok(sender) => {
-                    let asked = exchange(sender, request, keep).await;
-                    return why(asked, &open.ended).await;
-                }
-                Err(error) => unsent = Lost::http2(&error),
+            match open.ask(request).await {
+                Ok(response) => return receive(response, keep).await,
+                Err(Unanswered::Lost(lost)) => return Err(lost),
+                Err(Unanswered::NotTaken(lost)) => not_taken = lost,
             }
             self.give_up(&attempt);
         }
-        Err(unsent)
+        Err(not_taken)
     }
 
     /// The attempt that is under way or has led to a connection that is open, or a new one.
@@ -121,7 +119,7 @@ impl Attempt {
 }
 
 async fn connect(target: &HttpTarget) -> Result<Open, Lost> {
-    let stream = target.stream().await?;
+    let stream = target.stream(true).await?;
     let mut builder = Builder::new();
     builder
         .enable_push(false)
@@ -141,40 +139,53 @@ async fn connect(target: &HttpTarget) -> Result<Open, Lost> {
     Ok(Open { sender, ended })
 }
 
-/// Streams end with their connection without a word of their own. Where the server has said why it ended, that is told.
-async fn why(
-    asked: Result<Received, Lost>,
-    ended: &SetOnce<Option<Lost>>,
-) -> Result<Received, Lost> {
-    match &asked {
-        Err(lost) if lost.loss == Loss::Closed => match ended.wait().await {
-            Some(told) => Err(told.clone()),
-            None => asked,
-        },
-        _ => asked,
+/// A request without an answer.
+enum Unanswered {
+    Lost(Lost),
+    /// The connection was closed before it was sent, or the server has said that it did not take it.
+    NotTaken(Lost),
+}
+
+impl Open {
+    /// Sends a request, and waits for the head of its answer.
+    async fn ask(self, request: &Request<Bytes>) -> Result<Response<RecvStream>, Unanswered> {
+        let ready = self.sender.ready().await;
+        let sender = ready.map_err(|error| Unanswered::NotTaken(Lost::http2(&error)))?;
+        let error = match exchange(sender, request).await {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        let lost = Lost::http2(&error);
+        // A GOAWAY without an error ends the streams alone that the server has not taken (RFC 9113 §6.8).
+        if lost.loss == Loss::GoAway && error.reason() == Some(Reason::NO_ERROR) {
+            return Err(Unanswered::NotTaken(lost));
+        }
+        // Streams end with their connection without a word of their own. Where the server has said why it ended, that is told.
+        if lost.loss == Loss::Closed
+            && let Some(told) = self.ended.wait().await
+        {
+            return Err(Unanswered::Lost(told.clone()));
+        }
+        Err(Unanswered::Lost(lost))
     }
 }
 
-/// Sends a request and reads its answer.
 async fn exchange(
     mut sender: SendRequest<Bytes>,
     request: &Request<Bytes>,
-    keep: Option<usize>,
-) -> Result<Received, Lost> {
+) -> Result<Response<RecvStream>, h2::Error> {
     let (head, body) = request.clone().into_parts();
     let bodiless = body.is_empty();
-    let sent = sender.send_request(Request::from_parts(head, ()), bodiless);
-    let (response, mut sending) = sent.map_err(|error| Lost::http2(&error))?;
+    let (response, mut sending) = sender.send_request(Request::from_parts(head, ()), bodiless)?;
     if !bodiless {
         // What cannot be sent shows in the answer, which may come before all of it has been.
         let _ = sending.send_data(body, true);
     }
-    receive(response, keep).await
+    response.await
 }
 
 /// Reads an answer to its end. A refusal may be cut off: its status has said what there was to say.
-async fn receive(response: ResponseFuture, keep: Option<usize>) -> Result<Received, Lost> {
-    let response = response.await.map_err(|error| Lost::http2(&error))?;
+async fn receive(response: Response<RecvStream>, keep: Option<usize>) -> Result<Received, Lost> {
     let (head, mut body) = response.into_parts();
     let mut kept = Vec::new();
     let read = read(&mut body, &mut kept, keep).await;

@@ -51,9 +51,10 @@ pub enum TlsError {
 /// How a server is spoken to over TLS.
 #[derive(Clone)]
 pub(super) struct Tls {
-    connector: TlsConnector,
+    /// One that agrees on HTTP/1.1, and one that agrees on HTTP/2.
+    http1: TlsConnector,
+    http2: TlsConnector,
     name: ServerName<'static>,
-    http2: bool,
 }
 
 impl std::fmt::Debug for Tls {
@@ -65,7 +66,7 @@ impl std::fmt::Debug for Tls {
 }
 
 impl Tls {
-    pub(super) fn new(host: &str, trust: &Trust, http2: bool) -> Result<Self, TlsError> {
+    pub(super) fn new(host: &str, trust: &Trust) -> Result<Self, TlsError> {
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let name =
             ServerName::try_from(bare.to_owned()).map_err(|_| TlsError::Host(host.to_owned()))?;
@@ -86,19 +87,27 @@ impl Tls {
                 builder.with_root_certificates(roots).with_no_client_auth()
             }
         };
-        config.alpn_protocols = vec![if http2 { HTTP2 } else { HTTP1 }.to_vec()];
+        config.alpn_protocols = vec![HTTP1.to_vec()];
+        let mut of_http2 = config.clone();
+        of_http2.alpn_protocols = vec![HTTP2.to_vec()];
         Ok(Self {
-            connector: Arc::new(config).into(),
+            http1: Arc::new(config).into(),
+            http2: Arc::new(of_http2).into(),
             name,
-            http2,
         })
     }
 
-    pub(super) async fn handshake(&self, stream: TcpStream) -> Result<TlsStream<TcpStream>, Lost> {
-        let handshake = self.connector.connect(self.name.clone(), stream).await;
+    /// Agrees on one of the two.
+    pub(super) async fn handshake(
+        &self,
+        stream: TcpStream,
+        http2: bool,
+    ) -> Result<TlsStream<TcpStream>, Lost> {
+        let connector = if http2 { &self.http2 } else { &self.http1 };
+        let handshake = connector.connect(self.name.clone(), stream).await;
         let stream = handshake.map_err(|error| Lost::new(Loss::Tls, error.to_string()))?;
         // A server that knows no ALPN speaks HTTP/1.1; HTTP/2 has to be agreed on (RFC 9113 §3.2).
-        if self.http2 && stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+        if http2 && stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
             return Err(Lost::new(Loss::Tls, "the server does not agree to HTTP/2"));
         }
         Ok(stream)

@@ -112,13 +112,9 @@ pub(super) async fn start_subject(
             };
             running_server(http, wire, placeholders).await
         }
-        SubjectKind::HttpUrl { authority, path } => {
-            let target = Wire::Http.target(authority.clone(), path.clone());
-            Ok((
-                Running::Nothing,
-                target,
-                format!("http://{authority}{path}"),
-            ))
+        SubjectKind::HttpUrl(server) => {
+            let target = Target::Http(Arc::new(HttpTarget::clone(server)));
+            Ok((Running::Nothing, target, server.url()))
         }
         SubjectKind::InvokeUrl(endpoint, form) => {
             let url = format!("http://{}{}", endpoint.authority, endpoint.path);

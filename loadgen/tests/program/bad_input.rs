@@ -44,8 +44,8 @@ fn a_wrong_command_line_or_scenario_is_refused_with_exit_2() {
         ),
         (&["run", "--issuer", "nobody"], &["nobody", "auth0", "okta"]),
         (
-            &["conform", "--url", "https://example.com/"],
-            &["https://example.com/", "http://host:port/path"],
+            &["conform", "--url", "ftp://example.com/"],
+            &["ftp://example.com/", "http://host:port/path"],
         ),
         (
             &["conform", "--filter", "no-such-case"],

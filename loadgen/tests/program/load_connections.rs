@@ -1,8 +1,10 @@
-//! `authbench load URL` over TLS, over HTTP/2, with a body, on new connections; and what it says when there is no answer.
+//! Load over TLS, over HTTP/2, with a body, on new connections, by `authbench load URL` and in phases; and what is said when there
+//! is no answer.
 
 use std::convert::Infallible;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
 
@@ -31,7 +33,6 @@ fn load(arguments: &[&str]) -> (Option<i32>, Value, String) {
     (output.status.code(), said, errors)
 }
 
-/// Where the test keys are kept.
 fn key_store() -> KeyStore {
     KeyStore::open(key_cache())
 }
@@ -216,6 +217,92 @@ fn a_given_host_is_asked_for_where_the_url_leads() {
             }
         }
     }
+}
+
+const SCENARIO: &str = r#"
+name = "s"
+issuer = "auth0"
+target = "t.toml"
+audience = "https://planets.example.com/"
+scope = "read:planets"
+[[phase]]
+kind = "verification"
+"#;
+
+/// Runs a scenario of one phase; its exit code, its record and what it complains about.
+fn run(folder: &Path, target: &str, phase: &str) -> (Option<i32>, Value, String) {
+    let scenario = format!("{SCENARIO}{phase}");
+    std::fs::write(folder.join("s.toml"), scenario).expect("written");
+    std::fs::write(folder.join("t.toml"), format!("name = \"t\"\n{target}")).expect("written");
+    let output = Command::new(AUTHBENCH)
+        .args(["run", "s.toml", "--out", "out", "--force"])
+        .current_dir(folder)
+        .env("AUTHBENCH_CACHE", key_cache())
+        .output()
+        .expect("authbench starts");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let record = std::fs::read(folder.join("out/run.json")).unwrap_or_default();
+    let record = serde_json::from_slice(&record).unwrap_or_default();
+    (output.status.code(), record, errors)
+}
+
+/// The server speaks nothing but HTTP/2 where it is not asked for TLS: what is asked before the phase goes the same way.
+#[test]
+fn a_phase_speaks_http2_and_tls_to_a_server_of_a_target_file() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let authority = key_store().authority_file().expect("a certificate");
+    std::fs::copy(authority, folder.path().join("ca.pem")).expect("copied");
+    let phase = "users = 6\nrequests = 60\n";
+    let over_http2 = "http2 = true\nconnections = 2\n";
+    for (http2, tls) in [(true, false), (true, true), (false, true)] {
+        let (address, seen) = serve(http2, tls);
+        let (scheme, table) = if tls {
+            ("https", "[tls]\nca_file = \"ca.pem\"\n")
+        } else {
+            ("http", "")
+        };
+        let target = format!("kind = \"http\"\nurl = \"{scheme}://{address}/x\"\n{table}");
+        let keys = if http2 { over_http2 } else { "" };
+        let (code, record, errors) = run(folder.path(), &target, &format!("{phase}{keys}"));
+        assert_eq!(code, Some(0), "{record:#}{errors}");
+        let measured = &record["phases"][0];
+        assert_eq!(measured["requests"], 60, "{record:#}");
+        let arrival = if http2 {
+            "closed loop, 6 users, 2 connections of HTTP/2"
+        } else {
+            "closed loop, 6 users"
+        };
+        assert_eq!(measured["arrival"], arrival);
+        let seen = seen.lock().expect("no panic");
+        // One more request, on a connection of its own, found out whether it answers.
+        let connections = if http2 { 3 } else { 7 };
+        assert_eq!((seen.connections, seen.requests.len()), (connections, 61));
+        let version = if http2 {
+            http::Version::HTTP_2
+        } else {
+            http::Version::HTTP_11
+        };
+        assert!(
+            seen.requests
+                .iter()
+                .all(|(parts, _)| parts.version == version)
+        );
+    }
+}
+
+#[test]
+fn a_phase_cannot_speak_http2_to_a_function() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let phase = "users = 1\nrequests = 1\nhttp2 = true\n";
+    let lambda = "kind = \"lambda\"\n[command]\nprogram = \"x\"\n";
+    let (code, _, errors) = run(folder.path(), lambda, phase);
+    assert_eq!(code, Some(2), "{errors}");
+    for part in ["s.toml:7", "http2 = true", "\"http\"", "\"lambda\""] {
+        assert!(errors.contains(part), "{part:?} is missing in: {errors}");
+    }
+    let (code, _, errors) = load(&["--http2", "--target", "in-process"]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("--http2"), "{errors}");
 }
 
 #[test]

@@ -217,12 +217,70 @@ fn headers_and_tokens_are_sent_in_turn() {
         .collect();
     assert_eq!(tokens, ["alpha", "beta", "alpha", "beta"]);
     assert!(heads.iter().all(|head| head.contains("x-a: b\r\n")));
+
+    // Nine requests in ten by the first of two.
+    seen.lock().expect("no panic").clear();
+    let arguments = [&url, "--requests", "1000", "--token-pool", &pool];
+    json(
+        &[&arguments[..], &["--popularity", "hot=0.9:0.5"]].concat(),
+        0,
+    );
+    let heads = seen.lock().expect("no panic").clone();
+    let alpha = heads.iter().filter(|head| head.contains("bearer alpha"));
+    let alpha = alpha.count();
+    assert!((850..=950).contains(&alpha), "{alpha} of {}", heads.len());
+}
+
+/// Eight callers, of whom one sends nearly everything. Their tokens end before the phase does.
+#[test]
+fn the_tokens_of_a_cached_phase_are_said_by_flags() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out");
+    let output = load(&[
+        "--phase",
+        "cache-hit",
+        "--population",
+        "8",
+        "--popularity",
+        "zipf=9",
+        "--token-lifetime",
+        "7s",
+        "--rate",
+        "50/s",
+        "--duration",
+        "9s",
+        "--users",
+        "2",
+        "--out",
+        &out.to_string_lossy(),
+    ]);
+    let errors = String::from_utf8_lossy(&output.stderr);
+    // A busy machine may be late, which is nothing about tokens.
+    let record = std::fs::read_to_string(out.join("run.json"));
+    let record = record.unwrap_or_else(|error| panic!("{error}: {errors}"));
+    let record: Value = serde_json::from_str(&record).expect("JSON");
+    let phase = &record["phases"][0];
+    assert_eq!(
+        (&phase["requests"], &phase["errors"]),
+        (&450.into(), &0.into())
+    );
+    let tokens = &phase["tokens"];
+    // Of the second in which it is minted a part has begun.
+    assert_eq!(
+        (&tokens["population"], &tokens["lifetime_s"]),
+        (&8.into(), &6.into())
+    );
+    assert_eq!(tokens["popularity"], "Zipf 9");
+    assert!(tokens["refreshes"].as_u64() > Some(0), "{tokens}");
 }
 
 #[test]
 fn what_makes_no_sense_is_refused_with_its_flag() {
     let url = "http://127.0.0.1:1/";
-    let table: [(&[&str], &[&str]); 9] = [
+    let table: [(&[&str], &[&str]); 12] = [
+        (&[url, "--popularity", "uniform"], &["--token-pool"]),
+        (&["--population", "8"], &["verification", "population"]),
+        (&["--popularity", "often"], &["often", "zipf=1.1"]),
         (&["tcp://127.0.0.1/"], &["tcp://127.0.0.1/"]),
         (&[url, "--mix", "a=1"], &["--mix"]),
         (

@@ -7,8 +7,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use clap::Args;
-use http::Uri;
-use http::uri::PathAndQuery;
 use loadgen::load::{Needed, PoolFile, PoolFileError, Timeline, UrlLoad, Wanted, load_url};
 use loadgen::progress::Progress;
 use loadgen::record::RunRecord;
@@ -16,7 +14,7 @@ use loadgen::report;
 use loadgen::run::Finished;
 use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
-use loadgen::target::{CaseRequest, HttpTarget, RequestShape, Target, Trust};
+use loadgen::target::{CaseRequest, HttpTarget, RequestShape, ServerUrl, Target, Trust};
 
 use super::{LoadArguments, usage};
 use crate::cli::{Failure, output, run};
@@ -38,9 +36,6 @@ pub(super) struct UrlArguments {
     /// says otherwise
     #[arg(short = 'd', long, value_name = "TEXT", requires = "at")]
     data: Option<String>,
-    /// Speak HTTP/2: at once over http, agreed on by ALPN over https
-    #[arg(long, requires = "at", conflicts_with = "no_keep_alive")]
-    pub(super) http2: bool,
     /// Believe any certificate of an https server
     #[arg(long, requires = "at")]
     insecure: bool,
@@ -127,37 +122,14 @@ fn print(record: &RunRecord, json: bool) -> Result<(), Failure> {
     })
 }
 
-fn server(url: &str, arguments: &LoadArguments) -> Result<HttpTarget, Failure> {
-    let wrong = || {
+fn server(url: &str, flags: &UrlArguments) -> Result<HttpTarget, Failure> {
+    let parts = ServerUrl::parse(url).ok_or_else(|| {
         usage(format!(
             "url {url:?} is not of the form http://host:port/path or https://host/path"
         ))
-    };
-    let flags = &arguments.at_url;
-    let uri: Uri = url.parse().map_err(|_| wrong())?;
-    let (port, tls) = match uri.scheme_str() {
-        Some("http") => (80, false),
-        Some("https") => (443, true),
-        _ => return Err(wrong()),
-    };
-    let host = uri
-        .host()
-        .filter(|host| !host.is_empty())
-        .ok_or_else(wrong)?;
-    let authority = format!("{host}:{}", uri.port_u16().unwrap_or(port));
-    let path = uri.path_and_query().map_or("/", PathAndQuery::as_str);
-    let mut target = HttpTarget::new(authority, path);
-    if flags.http2 {
-        let connections = arguments.connections.unwrap_or(arguments.users);
-        if connections == 0 || connections > arguments.users {
-            return Err(usage(format!(
-                "--connections is {connections}; over HTTP/2 it takes 1 to --users, which is {}: users share connections",
-                arguments.users
-            )));
-        }
-        target = target.over_http2(connections);
-    }
-    if !tls {
+    })?;
+    let target = HttpTarget::new(parts.authority, parts.path);
+    if !parts.is_https {
         if flags.insecure || flags.ca_file.is_some() {
             return Err(usage(format!(
                 "--insecure and --ca-file are for https, and {url} is not"
@@ -196,6 +168,30 @@ fn body(flags: &UrlArguments) -> Result<(Bytes, Option<(String, String)>), Failu
     Ok((body, content_type))
 }
 
+/// Whether tokens are sent as `Authorization: Bearer`, and not where a header field names them.
+fn sends_bearer(flags: &UrlArguments, has_tokens: bool) -> Result<bool, Failure> {
+    let wrong = |message: &str| Err(usage(message.to_owned()));
+    let named = |wanted: &str| {
+        let names = flags.header.iter().map(|(name, _)| name);
+        names
+            .filter(|name| name.eq_ignore_ascii_case(wanted))
+            .count()
+    };
+    if named("host") > 1 {
+        return wrong("--header: Host is given more than once; a request has one");
+    }
+    let places_token = |(_, value): &(String, String)| value.contains("{token}");
+    match (flags.header.iter().any(places_token), has_tokens) {
+        (true, false) => {
+            wrong("--header: {token} stands for a token of --token-pool, which is not given")
+        }
+        (false, true) if named("authorization") > 0 => wrong(
+            "--token-pool: --header sets Authorization without {token}, so that no token would be sent",
+        ),
+        (placed, has_tokens) => Ok(has_tokens && !placed),
+    }
+}
+
 fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
     let flags = &arguments.at_url;
     let seed = arguments.subject.issuer.seed;
@@ -215,27 +211,13 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         None => Vec::new(),
         Some(file) => read_tokens(file, phase.length().unwrap_or_default())?,
     };
-    let names_token = |(_, value): &(String, String)| value.contains("{token}");
-    let placed = flags.header.iter().any(names_token);
-    if placed && tokens.is_empty() {
+    let popularity = arguments.tokens.popularity;
+    if popularity.is_some() && tokens.is_empty() {
         return Err(usage(
-            "--header: {token} stands for a token of --token-pool, which is not given".to_owned(),
+            "--popularity is of the tokens of --token-pool, which is not given".to_owned(),
         ));
     }
-    let host = |(name, _): &&(String, String)| name.eq_ignore_ascii_case("host");
-    if flags.header.iter().filter(host).count() > 1 {
-        return Err(usage(
-            "--header: Host is given more than once; a request has one".to_owned(),
-        ));
-    }
-    let authorized = |(name, _): &(String, String)| name.eq_ignore_ascii_case("authorization");
-    if !tokens.is_empty() && !placed && flags.header.iter().any(authorized) {
-        return Err(usage(
-            "--token-pool: --header sets Authorization without {token}, so that no token would be sent"
-                .to_owned(),
-        ));
-    }
-    let bearer = !tokens.is_empty() && !placed;
+    let bearer = sends_bearer(flags, !tokens.is_empty())?;
     let (body, content_type) = body(flags)?;
     let post = || flags.data.as_ref().map(|_| "POST".to_owned());
     let request = CaseRequest {
@@ -244,8 +226,9 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         method: flags.method.clone().or_else(post),
         ..CaseRequest::default()
     };
-    let target = server(url, arguments)?;
+    let target = server(url, flags)?;
     Target::Http(Arc::new(target.clone()))
+        .with_connections(phase.connections)
         .prepare(&RequestShape::from(&request), "token")
         .map_err(|error| usage(error.to_string()))?;
     Ok(UrlLoad {
@@ -254,6 +237,7 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         request,
         body,
         tokens,
+        popularity: popularity.unwrap_or_default(),
         wanted: flags.expect.map_or(Wanted::Success, Wanted::Status),
         phase: LoadPhase {
             fail_fast: arguments.fail_fast,

@@ -1,4 +1,4 @@
-//! Which events and which tokens go together with which kind of phase of load.
+//! Which connections, events and tokens go together with which kind of phase of load.
 
 use std::time::Duration;
 
@@ -7,6 +7,17 @@ use crate::scenario::{Change, Event, Expiring, Popularity};
 
 /// No event of a phase without a known length is later.
 const PHASE_MAX: Duration = Duration::from_hours(24);
+
+/// Whether there is a server that is asked over them in a phase of this kind.
+pub(super) fn check_connections(kind: &str, load: &LoadPhase) -> Result<(), String> {
+    if kind != "verification" && load.connections.are_http2() {
+        return Err(format!(
+            "a {kind} phase: http2 is for verification phases; before a server that speaks HTTP/2 there is no gateway with a \
+             policy cache"
+        ));
+    }
+    Ok(())
+}
 
 /// Whether every event can happen, and means something in a phase of this kind.
 pub(super) fn check_events(kind: &str, load: &LoadPhase) -> Result<(), String> {

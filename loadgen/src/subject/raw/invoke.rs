@@ -4,7 +4,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::super::{CommandPlan, SubjectKind};
-use super::{Mistake, RawReady, checked_path, http, parse_url};
+use super::{Mistake, RawReady, checked_path, endpoint_url, http};
 use crate::target::{EMULATOR_AT_ONCE, EMULATOR_PATH, Endpoint, EventForm};
 use crate::units::WholeNumber;
 
@@ -28,11 +28,10 @@ impl RawInvoke {
                 "a url holds its path; leave this one out",
             ));
         }
-        let (authority, path) =
-            parse_url(url.get_ref()).map_err(|message| Mistake::at(url, message))?;
+        let parts = endpoint_url(url.get_ref()).map_err(|message| Mistake::at(url, message))?;
         let endpoint = Endpoint {
-            authority,
-            path,
+            authority: parts.authority,
+            path: parts.path,
             at_once: self.at_once()?,
         };
         Ok(SubjectKind::InvokeUrl(endpoint, self.event))

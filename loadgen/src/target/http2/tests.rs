@@ -2,20 +2,18 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use h2::Reason;
 use h2::server::{Connection, SendResponse};
-use http::Response;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::target::{Decision, Observation, RequestShape, Target, Trust};
+use crate::target::{Connections, Decision, Observation, RequestShape, Target, Trust};
 
 /// What a server does with a request.
 #[derive(Debug, Clone, Copy)]
 enum Deed {
-    Answer(u16),
-    AnswerAndEnd,
+    Answer,
+    AnswerSomeAndEnd,
     CancelInBody,
     CloseBeforeAnswer,
     CloseInBody,
@@ -25,6 +23,9 @@ enum Deed {
     ResetInBody(u16),
     SpeakHttp1,
 }
+
+/// Requests of a connection that is then renewed.
+const SOME: usize = 10;
 
 /// Does the same with every request; says where it listens, and how often somebody has connected.
 async fn serve(deed: Deed) -> (String, Arc<AtomicUsize>) {
@@ -54,8 +55,13 @@ async fn connection(mut stream: TcpStream, deed: Deed) -> Option<()> {
         stream.set_zero_linger().ok()?;
     }
     let mut connection = h2::server::handshake(stream).await.ok()?;
+    let mut asked = 0;
     while let Some(Ok((_, respond))) = connection.accept().await {
         answer(&mut connection, respond, deed).await?;
+        asked += 1;
+        if let (Deed::AnswerSomeAndEnd, SOME) = (deed, asked) {
+            connection.graceful_shutdown();
+        }
     }
     Some(())
 }
@@ -70,14 +76,9 @@ async fn answer(
         head.header("content-length", 4).body(()).expect("a head")
     };
     match deed {
-        Deed::Answer(status) => {
-            let mut body = respond.send_response(head(status), false).ok()?;
-            body.send_data("body".into(), true).ok()?;
-        }
-        Deed::AnswerAndEnd => {
+        Deed::Answer | Deed::AnswerSomeAndEnd => {
             let mut body = respond.send_response(head(200), false).ok()?;
             body.send_data("body".into(), true).ok()?;
-            connection.graceful_shutdown();
         }
         Deed::CancelInBody | Deed::ResetInBody(_) | Deed::CloseInBody => {
             let status = match deed {
@@ -110,7 +111,9 @@ async fn sent(connection: &mut Connection<TcpStream, Bytes>) {
 
 /// A target over so many connections of HTTP/2.
 fn target(address: String, connections: usize) -> HttpTarget {
-    HttpTarget::new(address, "/planets").over_http2(connections)
+    HttpTarget::new(address, "/planets").with_connections(Connections::Http2 {
+        shared: connections,
+    })
 }
 
 /// Users who ask once at the same time.
@@ -179,25 +182,31 @@ async fn a_connection_that_was_closed_between_two_requests_is_opened_again() {
     }
 }
 
-/// As servers do that want their connections renewed.
-#[tokio::test]
-async fn a_connection_that_is_over_after_its_answer_costs_no_request() {
-    let (address, connections) = serve(Deed::AnswerAndEnd).await;
+/// As servers do that want their connections renewed: they say which requests they have not taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_that_is_renewed_costs_no_request() {
+    let (address, connections) = serve(Deed::AnswerSomeAndEnd).await;
     let target = Target::Http(Arc::new(target(address, 1)));
     let shape = RequestShape::default();
     let request = target.prepare(&shape, "token").expect("a request");
-    let mut user = target.connection();
-    for _ in 0..50 {
-        let observation = user.call(&request).await;
-        assert_eq!(observation.decision, Decision::Allow, "{observation:?}");
+    let mut users = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let (mut user, request) = (target.connection(), request.clone());
+        users.spawn(async move {
+            for _ in 0..50 {
+                let observation = user.call(&request).await;
+                assert_eq!(observation.decision, Decision::Allow, "{observation:?}");
+            }
+        });
     }
-    assert!(connections.load(Ordering::Relaxed) > 1);
+    users.join_all().await;
+    assert!(connections.load(Ordering::Relaxed) > 8);
 }
 
 #[tokio::test]
 async fn users_who_share_a_connection_share_the_attempt_to_open_it() {
     const USERS: usize = 16;
-    let (address, connections) = serve(Deed::Answer(200)).await;
+    let (address, connections) = serve(Deed::Answer).await;
     let answers = ask(target(address, 1), USERS).await;
     assert!(answers.iter().all(|seen| seen.decision == Decision::Allow));
     let opened = answers.iter().filter(|seen| seen.set_up.is_some());
