@@ -1,5 +1,6 @@
 //! Execution environments: when they start, when they end, and what an answer says about them.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -72,6 +73,37 @@ async fn a_warm_environment_is_used_again_and_a_recycled_one_is_not() {
         function.invoke(event("a")).await,
         Err(InvokeError::ShutDown)
     ));
+}
+
+#[tokio::test]
+async fn the_same_function_from_another_file_has_environments_of_its_own() {
+    let config = function();
+    let (program, variable) = (config.command[0].clone(), "PROGRAM".to_owned());
+    let original = Function::start(FunctionConfig {
+        env: BTreeMap::from([(variable, program.clone())]),
+        ..config
+    });
+    let original = original.await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("another");
+    std::os::unix::fs::symlink(&program, &link).unwrap();
+    let link = link.to_string_lossy();
+    let moved = original.with_file(&program, &link).await.unwrap();
+    moved.invoke(event("a")).await.unwrap();
+    assert!(original.idle_process_ids().is_empty());
+    let process = moved.idle_process_ids()[0];
+    let of = |what: &str| std::fs::read_to_string(format!("/proc/{process}/{what}")).unwrap();
+    let started_from = format!("{link}\0");
+    assert!(
+        of("cmdline").starts_with(&started_from),
+        "{}",
+        of("cmdline")
+    );
+    let variable = format!("PROGRAM={started_from}");
+    assert!(of("environ").contains(&variable), "{}", of("environ"));
+    moved.shutdown().await;
+    let nowhere = original.with_file(&program, "/nowhere/at/all").await;
+    assert!(nowhere.is_err());
 }
 
 #[tokio::test]
