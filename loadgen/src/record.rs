@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 mod conformance;
 mod machine;
 mod phase;
+mod storage;
 mod store;
 mod timeline;
 
@@ -21,6 +22,7 @@ pub use phase::{
     MemorySample, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord,
     WrongDecision,
 };
+pub use storage::{COLD_DISK, EvictedRecord, FIRST_START, StorageReads, StorageRecord};
 pub use store::{RecordError, RecordStore, Rescued, Unplaced};
 pub use timeline::{
     LATENCY_BUCKETS, LatencyCounts, LatencyCountsError, SecondRecord, bucket_start_ns,

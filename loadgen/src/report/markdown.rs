@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::figures::{Quantile, duration, got, outcome};
+use super::storage;
 use crate::conform::Outcome;
-use crate::record::{CaseRecord, ConformanceRecord, RunRecord};
+use crate::record::{COLD_DISK, CaseRecord, ConformanceRecord, RunRecord};
 use crate::verdict;
 
 /// Failing cases that are listed; a comment on a pull request holds 65,536 characters.
@@ -157,5 +158,27 @@ fn latencies(markdown: &mut String, record: &RunRecord) {
             phase.wrong_decisions,
             phase.errors,
         );
+        if let Some(cold) = storage::total(phase, COLD_DISK) {
+            let _ = writeln!(
+                markdown,
+                "| {}, cold disk | {} | {} | {} | {} | | |",
+                plain(&phase.label()),
+                cold.count,
+                Quantile::P50.text(cold),
+                Quantile::P99.text(cold),
+                duration(cold.max_ns),
+            );
+        }
+    }
+    for phase in &record.phases {
+        for (index, line) in storage::lines(phase).iter().enumerate() {
+            let gap = if index == 0 { "\n" } else { "" };
+            let _ = writeln!(
+                markdown,
+                "{gap}- {}: {}",
+                plain(&phase.label()),
+                plain(line)
+            );
+        }
     }
 }

@@ -26,6 +26,9 @@ const CONNECTIONS_LIMIT: usize = 16_384;
 /// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
 pub const TOKENS_LIMIT: u64 = 200_000;
 
+/// Starts with a cold disk unless the phase says otherwise: a median, and little time.
+const COLD_DISK_DEFAULT: usize = 5;
+
 mod together;
 
 use together::{check_events, check_tokens};
@@ -93,7 +96,10 @@ impl Phase {
 pub struct ColdStartPhase {
     /// How many.
     pub samples: usize,
-    /// No sample is begun after this long; what has been measured by then counts.
+    /// How many more with a cold disk.
+    pub cold_disk: usize,
+    /// No sample is begun after this long, and none with a cold disk after as long again; what has been measured by then
+    /// counts.
     pub budget: Duration,
     /// Limits on the total.
     pub thresholds: Vec<Threshold>,
@@ -256,6 +262,7 @@ pub(super) struct RawPhase {
     kind: RawKind,
     name: Option<String>,
     samples: Option<WholeNumber>,
+    cold_disk: Option<WholeNumber>,
     budget: Option<DurationText>,
     users: Option<WholeNumber>,
     connections: Option<WholeNumber>,
@@ -321,7 +328,7 @@ impl RawPhase {
             || !self.stages.is_empty()
             || self.replay.is_some()
         {
-            return Err("a cold-start phase takes samples and budget; users, connections, keep_alive, rate, stages, replay, arrivals, duration and \
+            return Err("a cold-start phase takes samples, cold_disk and budget; users, connections, keep_alive, rate, stages, replay, arrivals, duration and \
                         requests are for verification and cache-hit"
                 .to_owned());
         }
@@ -367,6 +374,7 @@ impl RawPhase {
         }
         Ok(ColdStartPhase {
             samples,
+            cold_disk: self.cold_disk.map_or(COLD_DISK_DEFAULT, WholeNumber::size),
             budget,
             thresholds: thresholds(self.thresholds)?,
         })
@@ -379,9 +387,10 @@ impl RawPhase {
         source: &str,
         seed: u64,
     ) -> Result<LoadPhase, String> {
-        if self.samples.is_some() || self.budget.is_some() {
+        if self.samples.is_some() || self.budget.is_some() || self.cold_disk.is_some() {
             return Err(format!(
-                "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
+                "a {kind} phase takes users with duration or requests; samples, cold_disk and budget are for \
+                 cold-start"
             ));
         }
         let tokens = self.raw_tokens(source);
