@@ -1,6 +1,5 @@
 //! Execution environments: when they start, when they end, and what an answer says about them.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -77,13 +76,10 @@ async fn a_warm_environment_is_used_again_and_a_recycled_one_is_not() {
 
 #[tokio::test]
 async fn the_same_function_from_another_file_has_environments_of_its_own() {
-    let config = function();
-    let (program, variable) = (config.command[0].clone(), "PROGRAM".to_owned());
-    let original = Function::start(FunctionConfig {
-        env: BTreeMap::from([(variable, program.clone())]),
-        ..config
-    });
-    let original = original.await.unwrap();
+    let mut config = function();
+    let program = config.command[0].clone();
+    config.env.insert("PROGRAM".to_owned(), program.clone());
+    let original = Function::start(config).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let link = folder.path().join("another");
     std::os::unix::fs::symlink(&program, &link).unwrap();
