@@ -28,7 +28,7 @@ pub use at_url::{UrlLoad, load_url};
 pub use breach::Breach;
 pub use cached::{cache_hit, expiry_stampede};
 pub use calibrate::calibrate;
-pub use cold_start::{ColdStarts, cold_start};
+pub use cold_start::{ColdStarts, cold_start, cold_start_token};
 pub(crate) use epochs::{Course, Unlasting};
 pub use phase::{LoadContext, PhaseError, verification};
 pub use pool_file::{IssuerFacts, Needed, PoolFile, PoolFileError, PoolHeader, write_pool};

@@ -11,6 +11,7 @@ mod machine;
 mod outcome;
 mod phase;
 mod rescue;
+mod storage;
 mod store;
 mod timeline;
 
@@ -24,6 +25,7 @@ pub use phase::{
     MemorySample, PhaseRecord, SeriesRecord, SkippedPhase, ThresholdRecord, TokensRecord,
     WrongDecision,
 };
+pub use storage::{COLD_DISK, EvictedRecord, FIRST_START, StorageReads, StorageRecord};
 pub use store::{RecordError, RecordStore, Rescued, Unplaced};
 pub use timeline::{
     LATENCY_BUCKETS, LatencyCounts, LatencyCountsError, SecondRecord, bucket_start_ns,

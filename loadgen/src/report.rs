@@ -21,6 +21,7 @@ mod prometheus;
 #[cfg(test)]
 pub(crate) mod sample;
 mod sarif;
+mod storage;
 mod survey;
 mod terminal;
 

@@ -21,8 +21,8 @@ use crate::record::{
 use crate::scenario::{ConformancePlan, Phase};
 use crate::stop::StopSignal;
 use crate::subject::Subject;
-use crate::target::Target;
-use crate::testbed::{Testbed, TestbedError};
+use crate::target::{Decision, Target};
+use crate::testbed::{ColdSample, Testbed, TestbedError};
 use crate::verdict;
 
 mod answering;
@@ -108,6 +108,7 @@ pub async fn run(
         record: begin(plan),
         started: Instant::now(),
         complained: false,
+        first_start: None,
     };
     store.save(&run.record)?;
     let ended = run.steps(progress, stop).await;
@@ -135,6 +136,8 @@ struct Run<'a> {
     started: Instant,
     /// Whether it has been said that the record cannot be saved.
     complained: bool,
+    /// Of the target, for the first phase of cold starts.
+    first_start: Option<ColdSample>,
 }
 
 impl Run<'_> {
@@ -180,6 +183,7 @@ impl Run<'_> {
         progress: &mut Progress,
         stop: &StopSignal,
     ) -> Result<(), Failure> {
+        self.first_start = self.first_start(testbed, stop).await;
         if let Some(plan) = &self.plan.scenario.conformance {
             self.conform(plan, testbed, progress, stop).await?;
             self.save(progress);
@@ -201,6 +205,19 @@ impl Run<'_> {
             self.save(progress);
         }
         Ok(())
+    }
+
+    /// The first start of the target, where the scenario times its starts. One without the right decision is none; what is
+    /// asked next says why.
+    async fn first_start(&self, testbed: &Testbed, stop: &StopSignal) -> Option<ColdSample> {
+        let is_timed = |phase: &Phase| matches!(phase, Phase::ColdStart(_));
+        if !self.plan.scenario.phases.iter().any(is_timed) || !testbed.can_start_cold() {
+            return None;
+        }
+        let token = load::cold_start_token(testbed).ok()?;
+        let first = stop.unless_raised(testbed.first_start(&token)).await;
+        let first = first.and_then(Result::ok);
+        first.filter(|first| first.decision == Decision::Allow)
     }
 
     async fn conform(
@@ -340,7 +357,7 @@ impl Run<'_> {
     }
 
     async fn measured(
-        &self,
+        &mut self,
         phase: &Phase,
         testbed: &mut Testbed,
         progress: &mut Progress,
@@ -349,7 +366,7 @@ impl Run<'_> {
         let (catalogue, run_started) = (&self.plan.catalogue, self.started);
         let timeline = &Arc::new(Timeline::default());
         let samples = match phase {
-            Phase::ColdStart(plan) => Some(plan.samples),
+            Phase::ColdStart(plan) => Some(plan.samples + plan.cold_disk),
             _ => None,
         };
         progress.begin(phase.label(), samples);
@@ -365,8 +382,10 @@ impl Run<'_> {
         };
         let record = match phase {
             Phase::ColdStart(plan) => {
-                let advance = |_| progress.advance(1);
-                let cold = load::cold_start(plan, testbed, run_started, stop, advance).await;
+                let advance = || progress.advance(1);
+                let first = self.first_start.take();
+                let run = (run_started, stop);
+                let cold = load::cold_start(plan, testbed, first, run, advance).await;
                 return Ok((cold.record, cold.failure));
             }
             Phase::CacheHit(plan) => load::cache_hit(plan, context(testbed)).await?,

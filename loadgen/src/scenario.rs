@@ -383,6 +383,10 @@ mod tests {
                 &["t.toml:6", "no fail_fast", "budget"],
             ),
             (
+                "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\ncold_disk = 1\n",
+                &["t.toml:6", "cold_disk", "for cold-start"],
+            ),
+            (
                 "[[phase]]\nkind = \"cache-hit\"\nusers = 1\nduration = \"1s\"\nfail_fast = true\n",
                 &["t.toml:6", "fail_fast", "has none"],
             ),
@@ -477,7 +481,10 @@ mod tests {
 
     #[test]
     fn what_is_left_out_has_the_documented_default() {
-        let text = format!("{HEAD}[conformance]\ngate = \"high\"\n");
+        let text = format!(
+            "{HEAD}[conformance]\ngate = \"high\"\n\
+             [[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"1s\"\n"
+        );
         let scenario = Scenario::parse(&text, "t.toml").expect("a small scenario");
         assert_eq!(scenario.seed, 7);
         assert_eq!(scenario.cache_ttl, Duration::from_mins(5));
@@ -486,6 +493,6 @@ mod tests {
         assert!(plan.selection.texts.is_empty());
         assert_eq!(plan.selection.level, None);
         assert_eq!(plan.fail_on, Severity::Info);
-        assert!(scenario.phases.is_empty());
+        assert!(matches!(&scenario.phases[..], [Phase::ColdStart(plan)] if plan.cold_disk == 5));
     }
 }

@@ -15,17 +15,23 @@ use crate::scenario::{CachePlan, Scenario};
 use crate::subject::{Placeholders, Subject};
 use crate::target::{HttpTarget, Target};
 
+mod cold_disk;
+mod cold_start;
 mod embedded;
 mod error;
+mod page_cache;
 mod port;
 mod running;
 mod server;
 mod setup;
 
-use running::{Running, cold_function, start_subject};
+use running::{Running, start_subject};
 
+pub use cold_disk::{ColdDisk, NoColdDisk};
+pub use cold_start::ColdSample;
 pub use error::TestbedError;
-pub use running::{ColdSample, start_gateway};
+pub use page_cache::Evicted;
+pub use running::start_gateway;
 
 /// Installs a target that the bench starts, so that starting it later installs nothing. Dropping this ends the setup.
 pub async fn install(subject: &Subject) -> Result<(), TestbedError> {
@@ -296,48 +302,6 @@ impl Testbed {
             self.idp.address().to_string(),
             "/healthz",
         )))
-    }
-
-    /// Whether this subject can be started afresh for each sample.
-    pub fn can_start_cold(&self) -> bool {
-        !matches!(self.running, Running::Nothing)
-    }
-
-    /// One cold start: every process of the subject is ended, a fresh one answers one genuine token.
-    pub async fn cold_start(&mut self, token: &str) -> Result<ColdSample, TestbedError> {
-        let fetches_before = self.idp.fetch_count();
-        let mut sample = match &mut self.running {
-            Running::Function(function) => cold_function(function, token).await?,
-            Running::Lambda(gateway) => cold_function(gateway.function(), token).await?,
-            Running::Server(server) => {
-                let (target, sample) = server.cold_start(token).await?;
-                self.target = target;
-                sample
-            }
-            Running::Nothing => return Err(TestbedError::NotRestartable),
-        };
-        let new_fetches = self.idp.fetch_count().saturating_sub(fetches_before);
-        let recent = self.idp.fetches();
-        if let Some(fetch) = recent
-            .iter()
-            .rev()
-            .take(usize::try_from(new_fetches).unwrap_or(0))
-            .next_back()
-        {
-            // The keys are fetched within one of the parts: while the process starts, in INIT, or for the first decision.
-            let part = sample
-                .began
-                .iter()
-                .rev()
-                .find(|part| **part <= fetch.received);
-            if let Some(part) = part {
-                let to = fetch.answered.saturating_duration_since(*part);
-                sample.spans.push(("to the keys", to));
-            }
-            let after = sample.decided.saturating_duration_since(fetch.answered);
-            sample.spans.push(("after the keys", after));
-        }
-        Ok(sample)
     }
 
     /// Waits, for a moment, for a subject that is ending, so that [`Self::diagnosis`] knows how it did.

@@ -1,4 +1,4 @@
-//! Cold starts: a fresh process for each sample, one after the other.
+//! Cold starts: a fresh process for each sample, one after the other; first with a warm disk, then with a cold one.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,12 +8,18 @@ use mock_idp::Recipe;
 use super::phase::{judge_thresholds, millis};
 use super::tally::WRONG_SAMPLES;
 use crate::clock::unix_now;
-use crate::record::{PhaseRecord, WrongDecision};
+use crate::record::{
+    COLD_DISK, EvictedRecord, FIRST_START, PhaseRecord, SeriesRecord, StorageReads, StorageRecord,
+    WrongDecision,
+};
 use crate::recorder::Distribution;
 use crate::scenario::ColdStartPhase;
 use crate::stop::StopSignal;
 use crate::target::Decision;
-use crate::testbed::{ColdSample, Testbed, TestbedError};
+use crate::testbed::{ColdDisk, ColdSample, Testbed, TestbedError};
+
+/// The classes in the order of the reports; the first one is of starts with a warm disk.
+const CLASSES: [&str; 3] = ["all", COLD_DISK, FIRST_START];
 
 /// The series in the order of the reports.
 const SERIES: [&str; 6] = [
@@ -36,49 +42,67 @@ pub struct ColdStarts {
 
 #[derive(Debug, Default)]
 struct Samples {
-    series: BTreeMap<&'static str, Distribution>,
-    right: u64,
+    classes: BTreeMap<&'static str, Class>,
     wrong: u64,
     lost: u64,
     answers: Vec<WrongDecision>,
+    /// How long the starts with a warm disk took, with what is between them.
+    warm_elapsed: Duration,
+    evicted: Option<EvictedRecord>,
+    not_cold: Option<String>,
+}
+
+/// Starts that have something in common, each with the right decision.
+#[derive(Debug, Default)]
+struct Class {
+    right: u64,
+    series: BTreeMap<&'static str, Distribution>,
+    read_bytes: Vec<u64>,
 }
 
 /// Measures cold starts until there are enough, the budget is used up, the signal is raised, or a process gives no
-/// decision: the next one would, too, and an INIT that hangs takes its whole time-out each time.
+/// decision: the next one would, too, and an INIT that hangs takes its whole time-out each time. `first` is the first start of
+/// the run, where it is at hand.
 pub async fn cold_start(
     plan: &ColdStartPhase,
     testbed: &mut Testbed,
-    run_started: Instant,
-    stop: &StopSignal,
-    progress: impl FnMut(usize),
+    first: Option<ColdSample>,
+    (run_started, stop): (Instant, &StopSignal),
+    progress: impl FnMut(),
 ) -> ColdStarts {
     let started = Instant::now();
     let started_after = run_started.elapsed();
     let mut samples = Samples::default();
+    if let Some(first) = first {
+        samples.class(FIRST_START).add(first);
+    }
     let ended = stop
         .unless_raised(collect(plan, testbed, &mut samples, progress))
         .await;
     let elapsed = started.elapsed();
-    let total = samples.series.get("total").cloned().unwrap_or_default();
+    let warm = samples.class("all");
+    let total = warm.series.get("total").cloned().unwrap_or_default();
+    let right = warm.right;
     let record = PhaseRecord {
         kind: "cold-start".to_owned(),
         name: None,
         definition: "A fresh process each: from spawn to the first decision on a genuine token, keys fetched on the way."
             .to_owned(),
-        arrival: format!("sequential, {} samples asked for", plan.samples),
+        arrival: format!(
+            "sequential, {} samples asked for, {} with a cold disk",
+            plan.samples, plan.cold_disk
+        ),
         started_after_ms: millis(started_after),
         elapsed_ms: millis(elapsed),
         interrupted: samples.lost > 0 || !matches!(ended, Some(Ok(()))),
-        requests: samples.right,
+        requests: right,
         wrong_decisions: samples.wrong,
         errors: samples.lost,
         losses: Vec::new(),
+        requests_per_second: rate(right, samples.warm_elapsed),
+        series: samples.series(),
+        storage: Some(samples.storage()),
         wrong_samples: samples.answers,
-        requests_per_second: rate(samples.right, elapsed),
-        series: SERIES
-            .iter()
-            .filter_map(|name| samples.series.get(name).map(|distribution| distribution.to_series(name, "all")))
-            .collect(),
         counters: Vec::new(),
         generator: None,
         thresholds: judge_thresholds(&plan.thresholds, &total),
@@ -96,37 +120,95 @@ pub async fn cold_start(
     }
 }
 
+/// A genuine token for one start.
+pub fn cold_start_token(testbed: &Testbed) -> Result<String, TestbedError> {
+    testbed
+        .minter()
+        .mint(&Recipe::default(), unix_now())
+        .map_err(|error| TestbedError::Authorizer(error.to_string()))
+}
+
 async fn collect(
     plan: &ColdStartPhase,
     testbed: &mut Testbed,
     samples: &mut Samples,
-    mut progress: impl FnMut(usize),
+    mut progress: impl FnMut(),
 ) -> Result<(), TestbedError> {
     let started = Instant::now();
-    for sample in 0..plan.samples {
+    for _ in 0..plan.samples {
         if started.elapsed() >= plan.budget || samples.lost > 0 {
             break;
         }
-        let token = testbed
-            .minter()
-            .mint(&Recipe::default(), unix_now())
-            .map_err(|error| TestbedError::Authorizer(error.to_string()))?;
-        samples.add(testbed.cold_start(&token).await?);
-        progress(sample + 1);
+        let token = cold_start_token(testbed)?;
+        let sample = testbed.cold_start(&token, None).await?;
+        samples.add("all", sample);
+        samples.warm_elapsed = started.elapsed();
+        progress();
+    }
+    if plan.cold_disk == 0 || samples.lost > 0 {
+        return Ok(());
+    }
+    match testbed.cold_disk().await {
+        Err(reason) => samples.not_cold = Some(reason.to_string()),
+        Ok(mut disk) => {
+            let ended = collect_cold(plan, testbed, &mut disk, samples, progress).await;
+            disk.end().await;
+            ended?;
+        }
+    }
+    Ok(())
+}
+
+/// The same with a cold disk, until a process reads nothing from storage: the next one would not, either.
+async fn collect_cold(
+    plan: &ColdStartPhase,
+    testbed: &mut Testbed,
+    disk: &mut ColdDisk,
+    samples: &mut Samples,
+    mut progress: impl FnMut(),
+) -> Result<(), TestbedError> {
+    let started = Instant::now();
+    for sample in 0..plan.cold_disk {
+        if samples.lost > 0 {
+            break;
+        }
+        if started.elapsed() >= plan.budget {
+            samples.not_cold = Some(format!("the budget was used up after {sample}"));
+            break;
+        }
+        let token = cold_start_token(testbed)?;
+        let cold = testbed.cold_start(&token, Some(&mut *disk)).await?;
+        let is_right = cold.decision == Decision::Allow;
+        let read = cold.read_bytes;
+        if is_right && read.is_none_or(|bytes| bytes == 0) {
+            let reason = match read {
+                Some(_) => "nothing was read from storage",
+                None => "what was read from storage is not told here",
+            };
+            samples.not_cold = Some(reason.to_owned());
+            break;
+        }
+        samples.add(COLD_DISK, cold);
+        progress();
+    }
+    if samples.classes.contains_key(COLD_DISK) {
+        samples.evicted = Some(EvictedRecord {
+            files: disk.evicted().files,
+            bytes: disk.evicted().bytes,
+            mapped_elsewhere: disk.mapped_elsewhere(),
+        });
     }
     Ok(())
 }
 
 impl Samples {
-    fn add(&mut self, cold: ColdSample) {
+    fn class(&mut self, name: &'static str) -> &mut Class {
+        self.classes.entry(name).or_default()
+    }
+
+    fn add(&mut self, class: &'static str, cold: ColdSample) {
         match cold.decision {
-            Decision::Allow => {
-                self.right += 1;
-                for (name, span) in cold.spans {
-                    self.series.entry(name).or_default().record(span);
-                }
-                return;
-            }
+            Decision::Allow => return self.class(class).add(cold),
             Decision::Deny => self.wrong += 1,
             Decision::Fault => self.lost += 1,
         }
@@ -136,6 +218,40 @@ impl Samples {
                 expected: "allow".to_owned(),
                 observed: cold.answer,
             });
+        }
+    }
+
+    fn series(&self) -> Vec<SeriesRecord> {
+        let classes = CLASSES
+            .iter()
+            .filter_map(|name| Some((name, self.classes.get(name)?)));
+        let series = classes.flat_map(|(name, class)| {
+            let parts = SERIES
+                .iter()
+                .filter_map(|part| Some((part, class.series.get(part)?)));
+            parts.map(|(part, distribution)| distribution.to_series(part, name))
+        });
+        series.collect()
+    }
+
+    fn storage(&self) -> StorageRecord {
+        let reads = CLASSES
+            .iter()
+            .filter_map(|name| StorageReads::of(name, self.classes.get(name)?.read_bytes.clone()));
+        StorageRecord {
+            reads: reads.collect(),
+            evicted: self.evicted.clone(),
+            not_cold: self.not_cold.clone(),
+        }
+    }
+}
+
+impl Class {
+    fn add(&mut self, cold: ColdSample) {
+        self.right += 1;
+        self.read_bytes.extend(cold.read_bytes);
+        for (name, span) in cold.spans {
+            self.series.entry(name).or_default().record(span);
         }
     }
 }

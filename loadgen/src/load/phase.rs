@@ -288,6 +288,7 @@ async fn measure_by(
         timeline: clock.timeline.to_records(),
         breaches: clock.timeline.breaches().to_records(),
         ended_by_breach,
+        storage: None,
         wrong_samples: tally.samples,
         tokens,
     })

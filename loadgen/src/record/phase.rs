@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::storage::StorageRecord;
 use super::timeline::SecondRecord;
 use crate::target::Loss;
 
@@ -24,7 +25,7 @@ pub struct PhaseRecord {
     pub elapsed_ms: u64,
     /// Whether the phase was cut short, by a signal, by a breach, or because the target had stopped answering.
     pub interrupted: bool,
-    /// Requests answered with the decision that they had to get.
+    /// Requests answered with the decision that they had to get; of cold starts, those with a warm disk.
     pub requests: u64,
     /// Requests answered with another decision; they are in no histogram.
     pub wrong_decisions: u64,
@@ -66,6 +67,9 @@ pub struct PhaseRecord {
     /// The tokens that were sent; absent where none were minted for the phase.
     #[serde(default)]
     pub tokens: Option<TokensRecord>,
+    /// What cold starts read from storage; absent in other phases.
+    #[serde(default)]
+    pub storage: Option<StorageRecord>,
 }
 
 /// A threshold or limit that was broken while a phase ran.
@@ -174,7 +178,8 @@ impl PhaseRecord {
 pub struct SeriesRecord {
     /// What was timed, such as `service time`, `response time`, `process start`, `init`, `first decision`.
     pub name: String,
-    /// Which requests are in it: `all`, or the id of a conformance case in the mix.
+    /// Which requests are in it: `all`, or the id of a conformance case in the mix; of cold starts `all` (a warm disk),
+    /// `cold disk` or `first start`.
     pub class: String,
     /// Number of samples.
     pub count: u64,

@@ -3,7 +3,8 @@
 use std::fmt::Write as _;
 
 use super::figures::{Quantile, got, outcome};
-use crate::record::{CaseRecord, ConformanceRecord, Outcome, RunRecord};
+use super::storage;
+use crate::record::{COLD_DISK, CaseRecord, ConformanceRecord, Outcome, RunRecord};
 use crate::units::duration;
 use crate::verdict;
 
@@ -157,5 +158,27 @@ fn latencies(markdown: &mut String, record: &RunRecord) {
             phase.wrong_decisions,
             phase.errors,
         );
+        if let Some(cold) = storage::total(phase, COLD_DISK) {
+            let _ = writeln!(
+                markdown,
+                "| {}, cold disk | {} | {} | {} | {} | | |",
+                plain(&phase.label()),
+                cold.count,
+                Quantile::P50.text(cold),
+                Quantile::P99.text(cold),
+                duration(cold.max_ns),
+            );
+        }
+    }
+    for phase in &record.phases {
+        for (index, line) in storage::lines(phase).iter().enumerate() {
+            let gap = if index == 0 { "\n" } else { "" };
+            let _ = writeln!(
+                markdown,
+                "{gap}- {}: {}",
+                plain(&phase.label()),
+                plain(line)
+            );
+        }
     }
 }

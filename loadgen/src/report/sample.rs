@@ -133,6 +133,7 @@ fn phase(kind: &str, samples: u64) -> PhaseRecord {
         breaches: Vec::new(),
         ended_by_breach: false,
         tokens: None,
+        storage: None,
     }
 }
 

@@ -6,7 +6,8 @@ use comfy_table::{CellAlignment, ContentArrangement, LineStyle, Table, TableStyl
 
 use super::TerminalStyle;
 use super::figures::{Quantile, rate};
-use crate::record::{LossRecord, PhaseRecord, RunRecord};
+use super::storage;
+use crate::record::{COLD_DISK, FIRST_START, LossRecord, PhaseRecord, RunRecord, SeriesRecord};
 use crate::units::duration;
 use crate::verdict;
 
@@ -120,6 +121,9 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
             let _ = writeln!(text, "{}: INVALID, {invalid}", phase.label());
         }
         lost(text, phase);
+        for line in storage::lines(phase) {
+            let _ = writeln!(text, "{}: {line}", phase.label());
+        }
         course(text, phase);
         for sample in &phase.wrong_samples {
             let _ = writeln!(
@@ -209,15 +213,19 @@ fn tokens(text: &mut String, phase: &PhaseRecord) {
     );
 }
 
-/// One row a series: the totals of a load phase, all parts of a cold start.
+/// One row a series: the totals of a load phase, all parts of a cold start and the whole of the others.
 fn rows(table: &mut Table, phase: &PhaseRecord) {
-    let shown = phase.series.iter().filter(|series| series.class == "all");
-    for (index, series) in shown.enumerate() {
+    let all = phase.series.iter().filter(|series| series.class == "all");
+    let all = all.map(|series| (series.name.as_str(), series));
+    let others = [COLD_DISK, FIRST_START].into_iter();
+    let others = others.filter_map(|class| Some((class, storage::total(phase, class)?)));
+    let shown: Vec<(&str, &SeriesRecord)> = all.chain(others).collect();
+    for (index, (name, series)) in shown.into_iter().enumerate() {
         let first = index == 0;
         let name = if first {
             phase.label()
         } else {
-            format!("  {}", series.name)
+            format!("  {name}")
         };
         let mut cells = vec![name, series.count.to_string()];
         cells.extend(Quantile::ALL.iter().map(|quantile| quantile.text(series)));

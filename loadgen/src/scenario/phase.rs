@@ -23,6 +23,9 @@ const USERS_LIMIT: usize = 1024;
 /// The most tokens of a verification phase: each some 2 KB, and 300 µs of signing before the clock starts.
 pub const TOKENS_LIMIT: u64 = 200_000;
 
+/// Starts with a cold disk unless the phase says otherwise: a median, and little time.
+const COLD_DISK_DEFAULT: usize = 5;
+
 mod connections;
 mod together;
 
@@ -93,7 +96,10 @@ impl Phase {
 pub struct ColdStartPhase {
     /// How many.
     pub samples: usize,
-    /// No sample is begun after this long; what has been measured by then counts.
+    /// How many more with a cold disk.
+    pub cold_disk: usize,
+    /// No sample is begun after this long, and none with a cold disk after as long again; what has been measured by then
+    /// counts.
     pub budget: Duration,
     /// Limits on the total.
     pub thresholds: Vec<Threshold>,
@@ -242,6 +248,7 @@ pub(super) struct RawPhase {
     kind: RawKind,
     name: Option<String>,
     samples: Option<WholeNumber>,
+    cold_disk: Option<WholeNumber>,
     budget: Option<DurationText>,
     users: Option<WholeNumber>,
     connections: Option<WholeNumber>,
@@ -309,8 +316,8 @@ impl RawPhase {
             || !self.stages.is_empty()
             || self.replay.is_some()
         {
-            return Err("a cold-start phase takes samples and budget; users, connections, http2, keep_alive, rate, stages, replay, arrivals, \
-                        duration and requests are for verification and cache-hit"
+            return Err("a cold-start phase takes samples, cold_disk and budget; users, connections, http2, keep_alive, rate, stages, \
+                        replay, arrivals, duration and requests are for verification and cache-hit"
                 .to_owned());
         }
         if !self.events.is_empty() || !self.limits.is_empty() || self.name.is_some() {
@@ -355,6 +362,7 @@ impl RawPhase {
         }
         Ok(ColdStartPhase {
             samples,
+            cold_disk: self.cold_disk.map_or(COLD_DISK_DEFAULT, WholeNumber::size),
             budget,
             thresholds: thresholds(self.thresholds)?,
         })
@@ -367,9 +375,10 @@ impl RawPhase {
         source: &str,
         seed: u64,
     ) -> Result<LoadPhase, String> {
-        if self.samples.is_some() || self.budget.is_some() {
+        if self.samples.is_some() || self.budget.is_some() || self.cold_disk.is_some() {
             return Err(format!(
-                "a {kind} phase takes users with duration or requests; samples and budget are for cold-start"
+                "a {kind} phase takes users with duration or requests; samples, cold_disk and budget are for \
+                 cold-start"
             ));
         }
         let tokens = self.raw_tokens(source);

@@ -2,24 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use gateway::{Function, FunctionConfig, Gateway, GatewayConfig, LogLine, RestApi};
 use tokio::sync::mpsc;
 
+use super::cold_disk::ColdDisk;
+use super::cold_start::ColdSample;
 use super::port::PortLease;
 use super::server::ChildServer;
-use super::{ANY_PORT, TestbedError, embedded, setup};
-use crate::clock::unix_now;
+use super::{ANY_PORT, TestbedError, embedded, page_cache, setup};
 use crate::scenario::Scenario;
 use crate::subject::{
     Ask, CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind,
 };
 use crate::target::{
-    Decision, Endpoint, EventForm, FunctionTarget, HttpTarget, InProcessTarget, Invoker,
-    RequestShape, Target,
+    Endpoint, EventForm, FunctionTarget, HttpTarget, InProcessTarget, Invoker, RequestShape, Target,
 };
 
 /// The gateway has the last word on an authorizer that does not answer, since it knows why; what it needs beyond its own
@@ -43,9 +43,20 @@ pub(super) enum Running {
 #[derive(Debug)]
 pub(super) struct RunningServer {
     pub(super) child: ChildServer,
+    /// Just before the process was started.
+    spawned: Instant,
+    /// When it was first seen to be ready.
+    ready: Instant,
     plan: HttpCommand,
     wire: Wire,
     placeholders: Placeholders,
+}
+
+/// A server that has just been started.
+struct FreshServer {
+    child: ChildServer,
+    spawned: Instant,
+    ready: Instant,
 }
 
 /// What a server speaks.
@@ -73,21 +84,6 @@ impl Wire {
 
 fn function_target(invoker: Invoker, form: EventForm) -> Target {
     Target::Function(Arc::new(FunctionTarget::new(invoker, form)))
-}
-
-/// One cold start, split where it can be.
-#[derive(Debug)]
-pub struct ColdSample {
-    /// What passed between which instants, by the names of the record's series; `total` first.
-    pub spans: Vec<(&'static str, Duration)>,
-    /// When its parts began, in their order.
-    pub began: Vec<Instant>,
-    /// When the decision was there.
-    pub decided: Instant,
-    /// What the genuine token got; none at all from a process that crashed, or whose INIT ran out of time.
-    pub decision: Decision,
-    /// The answer in a few words.
-    pub answer: String,
 }
 
 pub(super) async fn start_subject(
@@ -168,10 +164,12 @@ async fn running_server(
     placeholders: Placeholders,
 ) -> Result<(Running, Target, String), TestbedError> {
     setup::ensure(&plan.command).await?;
-    let (child, target) = start_server(plan, wire, &placeholders).await?;
-    let invocation = child.invocation().to_owned();
+    let (fresh, target) = start_server(plan, wire, &placeholders).await?;
+    let invocation = fresh.child.invocation().to_owned();
     let server = RunningServer {
-        child,
+        child: fresh.child,
+        spawned: fresh.spawned,
+        ready: fresh.ready,
         plan: plan.clone(),
         wire,
         placeholders,
@@ -244,7 +242,8 @@ async fn start_server(
     plan: &HttpCommand,
     wire: Wire,
     placeholders: &Placeholders,
-) -> Result<(ChildServer, Target), TestbedError> {
+) -> Result<(FreshServer, Target), TestbedError> {
+    let spawned = Instant::now();
     let port = PortLease::take()?;
     let placeholders = Placeholders {
         port: port.number().to_string(),
@@ -252,40 +251,14 @@ async fn start_server(
     };
     let (line, env, working_dir) = filled(&plan.command, &placeholders)?;
     let child = ChildServer::start(line, env, working_dir, port, plan).await?;
+    let ready = Instant::now();
     let target = wire.target(child.authority(), plan.path.clone());
-    Ok((child, target))
-}
-
-pub(super) async fn cold_function(
-    function: &Function,
-    token: &str,
-) -> Result<ColdSample, TestbedError> {
-    function.recycle().await;
-    let event = gateway::token_event(&format!("Bearer {token}"), gateway::PLANETS_ARN);
-    let invocation = function.invoke(event).await?;
-    let decided = gateway::decision::decide(invocation.answer(), gateway::PLANETS_ARN, unix_now());
-    let status = decided
-        .refusal()
-        .map_or(200, gateway::decision::Refusal::status);
-    let mut spans = Vec::new();
-    let mut began = Vec::new();
-    if let Some(cold) = invocation.cold_start() {
-        began.extend([cold.spawned, cold.connected, invocation.dispatched()]);
-        spans.push(("total", invocation.answered() - cold.spawned));
-        spans.push(("process start", cold.connected - cold.spawned));
-        spans.push(("init", cold.ready - cold.connected));
-        spans.push((
-            "first decision",
-            invocation.answered() - invocation.dispatched(),
-        ));
-    }
-    Ok(ColdSample {
-        spans,
-        began,
-        decided: invocation.answered(),
-        decision: Decision::from_status(status),
-        answer: format!("{status} by {}", decided.rule()),
-    })
+    let fresh = FreshServer {
+        child,
+        spawned,
+        ready,
+    };
+    Ok((fresh, target))
 }
 
 impl RunningServer {
@@ -293,25 +266,49 @@ impl RunningServer {
     pub(super) async fn cold_start(
         &mut self,
         token: &str,
+        disk: Option<&mut ColdDisk>,
     ) -> Result<(Target, ColdSample), TestbedError> {
         self.child.shutdown().await;
-        let spawned = Instant::now();
-        let (child, target) = start_server(&self.plan, self.wire, &self.placeholders).await?;
-        let ready = Instant::now();
-        self.child = child;
+        let mut placeholders = self.placeholders.clone();
+        if let Some(disk) = disk {
+            disk.evict().await;
+            if let Some(program) = disk.program() {
+                placeholders.authbench = program.to_string_lossy().into_owned();
+            }
+        }
+        let (fresh, target) = start_server(&self.plan, self.wire, &placeholders).await?;
+        (self.child, self.spawned, self.ready) = (fresh.child, fresh.spawned, fresh.ready);
+        let sample = self.first_decision(&target, token).await?;
+        Ok((target, sample))
+    }
+
+    /// The folder that it is started in; this process's own when `None`.
+    pub(super) fn working_dir(&self) -> Option<&Path> {
+        self.plan.command.working_dir.as_deref()
+    }
+
+    /// Asks a server that has decided nothing since it was started.
+    pub(super) async fn first_decision(
+        &self,
+        target: &Target,
+        token: &str,
+    ) -> Result<ColdSample, TestbedError> {
+        let asked = Instant::now();
         let request = target.prepare(&RequestShape::default(), token)?;
         let observation = target.connection().call(&request).await;
-        let sample = ColdSample {
+        let starting = self.ready - self.spawned;
+        Ok(ColdSample {
             spans: vec![
-                ("total", observation.finished - spawned),
-                ("process start", ready - spawned),
+                // What the bench did between the two is none of the server's time.
+                ("total", starting + (observation.finished - asked)),
+                ("process start", starting),
                 ("first decision", observation.finished - observation.sent),
             ],
-            began: vec![spawned, observation.sent],
+            began: vec![self.spawned, observation.sent],
             decided: observation.finished,
             decision: observation.decision,
             answer: observation.summary(),
-        };
-        Ok((target, sample))
+            read_bytes: page_cache::read_bytes(self.child.process_id()),
+        })
     }
 }

@@ -46,6 +46,16 @@ fn timed(folder: &Path) -> Value {
     serde_json::from_str(&record).expect("JSON")
 }
 
+/// The record of cold starts; in `folder/starts`.
+fn started(folder: &Path) -> Value {
+    let scenario = "name = \"s\"\nissuer = \"auth0\"\ntarget = \"authbench\"\naudience = \"https://planets.example.com/\"\n\
+                    scope = \"read:planets\"\n[[phase]]\nkind = \"cold-start\"\nsamples = 1\ncold_disk = 1\nbudget = \"60s\"\n";
+    std::fs::write(folder.join("starts.toml"), scenario).expect("written");
+    run(folder, &["run", "starts.toml", "--out", "starts"]);
+    let record = std::fs::read_to_string(folder.join("starts/run.json")).expect("written");
+    serde_json::from_str(&record).expect("JSON")
+}
+
 fn report(folder: &Path, format: &str) -> String {
     let output = run(folder, &["report", "out", "--format", format]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
@@ -209,7 +219,9 @@ fn a_record_is_of_the_published_schema() {
     );
     assert!(load["phases"][0]["timeline"][0]["latency"].is_string());
     assert_eq!(load["skipped"].as_array().map(Vec::len), Some(1));
-    for record in [&conform, &load] {
+    let starts = started(folder.path());
+    assert!(starts["phases"][0]["storage"].is_object(), "{starts:#}");
+    for record in [&conform, &load, &starts] {
         let faults = faults(record, &schema, &schema, "");
         assert!(faults.is_empty(), "{faults:#?}");
     }

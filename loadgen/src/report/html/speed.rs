@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 
 use super::super::chart::{self, Curve};
+use super::super::storage;
 use super::{escape, headline_series, quantile_table, rate};
-use crate::record::{GeneratorHealth, PhaseRecord, RunRecord, SeriesRecord};
+use crate::record::{COLD_DISK, GeneratorHealth, PhaseRecord, RunRecord, SeriesRecord};
 use crate::recorder::quantile_curve;
 use crate::units::duration;
 
@@ -120,23 +121,30 @@ fn is_load(phase: &PhaseRecord) -> bool {
     !matches!(phase.kind.as_str(), "calibration" | "cold-start")
 }
 
-/// The parts of a cold start, from their medians.
+/// The parts of a cold start, from their medians; those of one with a cold disk below.
 fn breakdown(page: &mut String, phase: &PhaseRecord) {
-    let parts: Vec<(&str, u64)> = COLD_PARTS
-        .iter()
-        .filter_map(|name| {
-            phase
-                .series
-                .iter()
-                .find(|series| series.name == *name)
-                .map(|series| (*name, series.p50_ns))
-        })
-        .collect();
-    if parts.len() > 1 {
+    let parts = |class: &str| -> Vec<(&str, u64)> {
+        let of = |name: &&'static str| {
+            let mut series = phase.series.iter();
+            let part = series.find(|series| series.name == *name && series.class == class)?;
+            Some((*name, part.p50_ns))
+        };
+        COLD_PARTS.iter().filter_map(of).collect()
+    };
+    let warm = parts("all");
+    if warm.len() > 1 {
         page.push_str(&chart::stacked_bar(
             "The parts of a cold start, by their medians",
-            &parts,
+            &warm,
         ));
+        let cold = parts(COLD_DISK);
+        if !cold.is_empty() {
+            page.push_str("<p class=\"muted\">With a cold disk:</p>");
+            page.push_str(&chart::stacked_bar(
+                "The parts of a cold start with a cold disk, by their medians",
+                &cold,
+            ));
+        }
         page.push_str("<p class=\"muted\">Medians of the parts; they do not add up to the median of the whole exactly. The keys are fetched within one of the parts; “to the keys” runs from the start of that part until the issuer had handed them out, “after the keys” from there to the decision.</p>");
     }
 }
@@ -190,6 +198,8 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         let after = duration(breach.after_ms.saturating_mul(1_000_000));
         lines.push((false, format!("after {after}: breached: {}", breach.what)));
     }
+    let storage = storage::lines(phase).into_iter();
+    lines.extend(storage.map(|line| (true, line)));
     lines.extend(memory(phase));
     lines.extend(tokens(phase));
     let generator = phase.generator.as_ref();

@@ -1,0 +1,178 @@
+//! Starts with a cold disk: before each of them the subject's files are evicted from the page cache.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gateway::{Function, FunctionError};
+
+use super::page_cache::{Evicted, Footprint, Maps};
+
+/// Files that stayed in the page cache and are named in the record; a process has some ten libraries.
+const NAMED_MAX: usize = 16;
+
+/// What it takes to start a subject with a cold disk.
+#[derive(Debug)]
+pub struct ColdDisk {
+    footprint: Arc<Footprint>,
+    /// In the place of this program's own executable: what is running, as this program is, stays in the page cache.
+    copy: Option<ProgramCopy>,
+    /// The function whose processes are started from the copy.
+    function: Option<Function>,
+    /// Found out at the first eviction, when no process of the subject is left.
+    elsewhere: Option<Arc<Maps>>,
+    evicted: Evicted,
+}
+
+/// Why no start has a cold disk.
+#[derive(Debug, thiserror::Error)]
+pub enum NoColdDisk {
+    /// The executable cannot be copied.
+    #[error("no copy of the program can be made in {}: {source}", .folder.display())]
+    Copy {
+        /// Where it would have been.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// No function can be made of the copy.
+    #[error("the program cannot be started from a copy: {0}")]
+    Function(#[from] FunctionError),
+    /// The thread that evicts has failed.
+    #[error("what the page cache holds could not be found out")]
+    Thread,
+    /// Nothing is known of a process: this is not Linux, the process is gone, or belongs to somebody else.
+    #[error("which files the target's process has mapped is not known here")]
+    Unknown,
+}
+
+impl ColdDisk {
+    /// Looks at a process of the subject, which has to be alive, and copies the executable where that is this program's own.
+    pub(super) async fn prepare(
+        process: Option<u32>,
+        working_dir: Option<PathBuf>,
+        function: Option<&Function>,
+    ) -> Result<Self, NoColdDisk> {
+        let process = process.ok_or(NoColdDisk::Unknown)?;
+        let looked = tokio::task::spawn_blocking(move || {
+            let mut footprint = Footprint::of(process, working_dir.as_deref());
+            let own = std::env::current_exe().ok();
+            let copy = match own.filter(|own| footprint.maps(own)) {
+                None => None,
+                Some(own) => {
+                    let copy = ProgramCopy::of(own)?;
+                    footprint.replace(&copy.original, copy.path.clone());
+                    Some(copy)
+                }
+            };
+            Ok::<_, NoColdDisk>((footprint, copy))
+        });
+        let (footprint, copy) = looked.await.map_err(|_| NoColdDisk::Thread)??;
+        if footprint.is_empty() {
+            return Err(NoColdDisk::Unknown);
+        }
+        let function = match (&copy, function) {
+            (Some(copy), Some(function)) => {
+                let (from, to) = (copy.original.to_string_lossy(), copy.path.to_string_lossy());
+                Some(function.with_file(&from, &to).await?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            footprint: Arc::new(footprint),
+            copy,
+            function,
+            elsewhere: None,
+            evicted: Evicted::default(),
+        })
+    }
+
+    /// The function whose processes are to be started, where it is not the subject's own.
+    pub(super) fn function(&self) -> Option<&Function> {
+        self.function.as_ref()
+    }
+
+    /// What stands in the place of this program's executable.
+    pub(super) fn program(&self) -> Option<&Path> {
+        self.copy.as_ref().map(|copy| copy.path.as_path())
+    }
+
+    /// Evicts the files. The subject's processes have to have ended: a mapped page stays.
+    pub(super) async fn evict(&mut self) {
+        let (footprint, known) = (Arc::clone(&self.footprint), self.elsewhere.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let elsewhere = known.unwrap_or_else(|| Arc::new(footprint.mapped_elsewhere()));
+            let evicted = footprint.evict(&elsewhere);
+            (elsewhere, evicted)
+        });
+        // A thread that failed has evicted nothing that could be counted: the start's own reading tells.
+        if let Ok((elsewhere, evicted)) = done.await {
+            self.elsewhere = Some(elsewhere);
+            self.evicted = evicted;
+        }
+    }
+
+    /// What was evicted last.
+    pub fn evicted(&self) -> &Evicted {
+        &self.evicted
+    }
+
+    /// Files that stayed, because other processes have them mapped: the C library, at least.
+    pub fn mapped_elsewhere(&self) -> Vec<String> {
+        let files = self.elsewhere.iter().flat_map(|files| files.values());
+        let mut files: Vec<_> = files
+            .map(|file| file.to_string_lossy().into_owned())
+            .collect();
+        files.sort_unstable();
+        files.truncate(NAMED_MAX);
+        files
+    }
+
+    /// Ends what was started for it.
+    pub async fn end(self) {
+        if let Some(function) = &self.function {
+            function.shutdown().await;
+        }
+    }
+}
+
+/// A copy of an executable, removed when it is dropped.
+#[derive(Debug)]
+struct ProgramCopy {
+    original: PathBuf,
+    folder: PathBuf,
+    path: PathBuf,
+}
+
+impl ProgramCopy {
+    /// A copy in the cache folder, which is on a disk where the temporary folder is often memory. It is on the disk
+    /// afterwards: what is not written cannot be evicted.
+    fn of(original: PathBuf) -> Result<Self, NoColdDisk> {
+        static COPIES: AtomicU64 = AtomicU64::new(0);
+        let number = COPIES.fetch_add(1, Ordering::Relaxed);
+        let name = format!("cold-disk-{}-{number}", std::process::id());
+        let folder = crate::cache::folder().unwrap_or_else(std::env::temp_dir);
+        let copy = Self {
+            path: folder.join(&name).join("program"),
+            folder: folder.join(name),
+            original,
+        };
+        let made = std::fs::create_dir_all(&copy.folder)
+            .and_then(|()| std::fs::copy(&copy.original, &copy.path))
+            .and_then(|_| File::open(&copy.path)?.sync_all());
+        made.map_err(|source| NoColdDisk::Copy {
+            folder: copy.folder.clone(),
+            source,
+        })?;
+        Ok(copy)
+    }
+}
+
+impl Drop for ProgramCopy {
+    fn drop(&mut self) {
+        // What stays is in the cache folder, where everything may be removed at any time.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

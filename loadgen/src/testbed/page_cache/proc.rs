@@ -1,0 +1,83 @@
+//! What `/proc` tells of a process (proc(5)): its group, its mapped files, what it has read from storage.
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+/// Mapped files with their paths, by device and inode as `/proc/PID/maps` names them: a path may differ between containers.
+pub(crate) type Maps = BTreeMap<String, PathBuf>;
+
+/// Every process that there is.
+pub(super) fn all() -> Vec<u32> {
+    let Ok(entries) = std::fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let id = |entry: std::fs::DirEntry| entry.file_name().to_str()?.parse().ok();
+    entries.flatten().filter_map(id).collect()
+}
+
+/// The processes of the group that one leads, itself included: a subject is started as the leader of a group.
+pub(super) fn group(leader: u32) -> Vec<u32> {
+    let is_member = |process: &u32| group_of(*process) == Some(leader);
+    all().into_iter().filter(is_member).collect()
+}
+
+fn group_of(process: u32) -> Option<u32> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    // The name, in parentheses, may hold anything; the state, the parent and the group follow.
+    let (_, after_name) = stat.rsplit_once(')')?;
+    after_name.split_ascii_whitespace().nth(2)?.parse().ok()
+}
+
+/// The files that a process has mapped; none of a process of another user.
+pub(super) fn maps(process: u32) -> impl Iterator<Item = (String, PathBuf)> {
+    let maps = std::fs::read(format!("/proc/{process}/maps")).unwrap_or_default();
+    let files: Maps = maps
+        .split(|byte| *byte == b'\n')
+        .filter_map(mapped_file)
+        .collect();
+    files.into_iter()
+}
+
+/// The file of a line such as `7f0a-7f0b r-xp 0000 fe:00 247282    /usr/lib/libc.so.6`. One that is deleted cannot be opened.
+fn mapped_file(line: &[u8]) -> Option<(String, PathBuf)> {
+    // No field before the path holds a slash.
+    let start = line.iter().position(|byte| *byte == b'/')?;
+    let (fields, path) = line.split_at(start);
+    let mut fields = std::str::from_utf8(fields).ok()?.split_ascii_whitespace();
+    let (device, inode) = (fields.nth(3)?, fields.next()?);
+    if path.ends_with(b" (deleted)") || path.starts_with(b"/dev/") {
+        return None;
+    }
+    let path = Path::new(OsStr::from_bytes(path)).to_owned();
+    Some((format!("{device} {inode}"), path))
+}
+
+/// The files that the arguments of a process name, such as an interpreter's script.
+pub(super) fn files_named(process: u32) -> Vec<PathBuf> {
+    let folder = std::fs::read_link(format!("/proc/{process}/cwd"));
+    let arguments = std::fs::read(format!("/proc/{process}/cmdline"));
+    let (Ok(folder), Ok(arguments)) = (folder, arguments) else {
+        return Vec::new();
+    };
+    arguments
+        .split(|byte| *byte == 0)
+        .skip(1)
+        .filter(|argument| !argument.is_empty())
+        .map(|argument| folder.join(OsStr::from_bytes(argument)))
+        .filter(|path| path.is_file())
+        .collect()
+}
+
+/// Bytes that a process, its group and those of its children that it has waited for made the kernel fetch from storage, page
+/// faults and reading ahead included. `None` where that is not told.
+pub(crate) fn read_bytes(leader: u32) -> Option<u64> {
+    let of = |process: u32| {
+        let io = std::fs::read_to_string(format!("/proc/{process}/io")).ok()?;
+        let bytes = io.lines().find_map(|line| line.strip_prefix("read_bytes:"));
+        bytes?.trim().parse::<u64>().ok()
+    };
+    let told: Vec<u64> = group(leader).into_iter().filter_map(of).collect();
+    (!told.is_empty()).then(|| told.iter().sum())
+}
