@@ -101,7 +101,6 @@ impl SubjectKind {
         }
     }
 
-    /// The command that a run starts, where there is one.
     /// Whether the command or its variables hold a text.
     fn names(&self, text: &str) -> bool {
         let command = match self {
@@ -113,6 +112,7 @@ impl SubjectKind {
         texts.into_iter().any(|given| given.contains(text))
     }
 
+    /// The command that a run starts, where there is one.
     fn command_mut(&mut self) -> Option<&mut CommandPlan> {
         match self {
             Self::HttpCommand(http) | Self::InvokeCommand { http, .. } => Some(&mut http.command),
