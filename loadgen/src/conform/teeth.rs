@@ -14,13 +14,15 @@ use super::*;
 use crate::catalogue::*;
 use crate::issuer::Issuer;
 use crate::target::HttpTarget;
+use flaw::Flaw;
 use found_by::FOUND_BY;
-use verifier::{Flaw, KEY_LIFETIME, Served, Trust, Verifier};
+use verifier::{KEY_LIFETIME, Served, Trust, Verifier};
 
 mod algorithm;
 mod cognito;
 mod decrypt;
 mod fetch;
+mod flaw;
 mod found_by;
 mod front;
 mod own_key;

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 
-use super::verifier::Flaw;
+use super::flaw::Flaw;
 
 /// Whether the signature is looked at; the error is the status of a refusal.
 ///

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::verifier::Flaw;
+use super::flaw::Flaw;
 
 /// Whether a token is an access token for this client.
 pub(super) fn is_for(client: &str, claims: &Value, flaw: Flaw) -> bool {

@@ -6,8 +6,8 @@ use serde_json::Value;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use super::flaw::Flaw;
 use super::tls;
-use super::verifier::Flaw;
 
 /// What came instead of nothing.
 pub(super) enum Got {

@@ -1,6 +1,6 @@
 //! The table of flaws and of the questions that find them.
 
-use super::verifier::Flaw;
+use super::flaw::Flaw;
 
 /// Which flaw is found by which question: by at least these.
 pub(super) const FOUND_BY: &[(Flaw, &[&str])] = &[

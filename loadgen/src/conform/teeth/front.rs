@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use super::verifier::Flaw;
+use super::flaw::Flaw;
 
 /// The most that is read of one request.
 const REQUEST_LIMIT: usize = 4 * 1024 * 1024;

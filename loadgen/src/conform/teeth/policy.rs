@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
 
-use super::verifier::{Flaw, Verifier};
+use super::flaw::Flaw;
+use super::verifier::Verifier;
 use super::{issuer, reading, trust, wire};
 use crate::catalogue::*;
 use crate::conform::*;

@@ -15,7 +15,7 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use super::verifier::Flaw;
+use super::flaw::Flaw;
 
 /// A connection to a host whose certificate the verifier is content with.
 pub(super) async fn connect(authority: &str, flaw: Flaw) -> Option<TlsStream<TcpStream>> {

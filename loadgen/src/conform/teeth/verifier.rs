@@ -15,6 +15,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Mutex;
 
 use super::fetch::{self, Got};
+use super::flaw::Flaw;
 use super::front::{self, Credential, Request};
 use super::reading::{first_sub, inherited, json, json_in_any_encoding, read_again};
 use super::rsa_key::{begins_signed_by, is_huge, number, signed_by, usable};
@@ -43,81 +44,6 @@ const SLOW: Duration = Duration::from_millis(3_500);
 
 /// What a short token becomes, in bytes.
 const INFLATED: u64 = 200_000_000;
-
-/// What one verifier does wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Flaw {
-    AllowsByClaims,
-    AllowsByHeaderAndSignature,
-    AllowsByLowerCase,
-    AllowsBySigningInput,
-    AllowsForEver,
-    AnyCertificate,
-    AnyClient,
-    AnyHostName,
-    AnyKeyOfTheSet,
-    AnyKindOfKey,
-    AnyMethod,
-    AnyScope,
-    AnyTokenUse,
-    ClientByPart,
-    ClientInAud,
-    DecryptsForAnyone,
-    DiesOfDepth,
-    DiesOfOddBytes,
-    FailsOpen,
-    FetchesEachTime,
-    FirstKeyAlone,
-    FirstOfSeveral,
-    FirstOfTwo,
-    FollowsRedirects,
-    FollowsUrls,
-    ForgetsOnFailure,
-    GuardsOneRequestLine,
-    InflatesAsTold,
-    InheritsClaims,
-    IssuerUnchecked,
-    KeyFromToken,
-    KeysOfAnyIssuer,
-    LastDecision,
-    LastKeyAlone,
-    LastOfSeveral,
-    LastOfTwo,
-    LoginIsEnough,
-    LooseOnPadding,
-    NamesByCase,
-    NeedsAlg,
-    NeedsAud,
-    NeverFetchesAgain,
-    NoChallenge,
-    NoDeadline,
-    NoIdTokensAlone,
-    NoTls,
-    NoTokenNoCheck,
-    OldCertificates,
-    OneIssuerAlone,
-    OneOddKeySpoilsAll,
-    OnePathAlone,
-    PrincipalByHeader,
-    PutsUpWithMuch,
-    RefusesBySigningInput,
-    RefusesForEver,
-    RefusesExtraMembers,
-    RepeatsToken,
-    RestartsUnseen,
-    SchemeByCase,
-    ScopesInOneOrder,
-    SignatureUnchecked,
-    SlowOnLargeSets,
-    SlowOnLongHeads,
-    StartPageForAll,
-    Strict,
-    TidiesUp,
-    TokenFromAnywhere,
-    TrustsHeaders,
-    TwoKilobitsAlone,
-    WorksAsTold,
-}
 
 /// Whose tokens it takes.
 #[derive(Debug, Clone)]
