@@ -32,7 +32,10 @@ pub(super) fn lines(phase: &PhaseRecord) -> Vec<String> {
             .as_ref()
             .map(|reason| match total(phase, COLD_DISK) {
                 None => format!("no cold disk: {reason}"),
-                Some(cold) => format!("cold disk: no more than {} starts: {reason}", cold.count),
+                Some(cold) => format!(
+                    "cold disk: no more starts than n = {}: {reason}",
+                    cold.count
+                ),
             }),
     );
     lines
@@ -56,11 +59,11 @@ fn line(phase: &PhaseRecord, reads: &StorageReads) -> String {
             total(phase, FIRST_START).map_or_else(|| "–".to_owned(), took)
         ),
         COLD_DISK => format!(
-            "cold disk: {read} read from storage by each of {} starts",
+            "cold disk: {read} read from storage by each start (n = {})",
             reads.starts
         ),
         _ => format!(
-            "warm disk: {read} read from storage by each of {} starts",
+            "warm disk: {read} read from storage by each start (n = {})",
             reads.starts
         ),
     }
@@ -133,8 +136,8 @@ mod tests {
         let text = lines(phase).join("\n");
         assert_eq!(
             text,
-            "warm disk: 0 B read from storage by each of 3 starts\n\
-             cold disk: 31.2 MB (30.0 MB to 32.0 MB) read from storage by each of 3 starts\n\
+            "warm disk: 0 B read from storage by each start (n = 3)\n\
+             cold disk: 31.2 MB (30.0 MB to 32.0 MB) read from storage by each start (n = 3)\n\
              cold disk: 3 files, 45.1 kB, evicted from the page cache before each start; what other processes have mapped \
              stayed: libc.so.6"
         );
