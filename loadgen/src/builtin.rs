@@ -323,7 +323,7 @@ mod tests {
             assert_eq!(
                 command.is_some_and(|command| command.working_dir.is_some()),
                 command.is_some_and(|command| command.files.is_some()),
-                "{} runs in a folder that builtin/shipped.rs does not list",
+                "{} runs in a folder that subject/shipped.rs does not list",
                 file.name
             );
             for divergence in target.divergences {

@@ -101,6 +101,16 @@ impl SubjectKind {
         }
     }
 
+    /// Whether requests wait for each other before the target has them.
+    pub(crate) fn answers_one_at_a_time(&self) -> bool {
+        match self {
+            Self::HttpCommand(_) | Self::HttpUrl { .. } | Self::InProcess => false,
+            Self::InvokeCommand { at_once, .. } => *at_once == 1,
+            Self::InvokeUrl(endpoint, _) => endpoint.at_once == 1,
+            Self::Lambda(lambda) => lambda.max_environments == 1,
+        }
+    }
+
     /// Whether the command or its variables hold a text.
     fn names(&self, text: &str) -> bool {
         let command = match self {

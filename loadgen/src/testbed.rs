@@ -275,6 +275,12 @@ impl Testbed {
         }
     }
 
+    /// The same, and what they have started: the workers of a server with several processes.
+    pub fn all_process_ids(&self) -> Vec<u32> {
+        let leaders = self.process_ids().into_iter();
+        leaders.flat_map(page_cache::group).collect()
+    }
+
     /// How long the gateway keeps a policy unless a phase says otherwise.
     pub fn cache_ttl(&self) -> Duration {
         self.cache_ttl

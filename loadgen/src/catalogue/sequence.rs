@@ -64,6 +64,12 @@ impl Sequence {
         lengths.sum()
     }
 
+    /// Whether something is sent while another request has no answer yet.
+    pub fn needs_several_at_once(&self) -> bool {
+        let beside = |step: &Step| matches!(step, Step::Send(send) if send.meanwhile);
+        self.steps.iter().any(beside)
+    }
+
     /// Whether it can be asked only of a target that says for how long it keeps keys.
     pub fn needs_key_lifetime(&self) -> bool {
         self.steps.contains(&Step::Wait(Wait::KeyLifetime))

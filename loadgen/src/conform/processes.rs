@@ -25,7 +25,7 @@ impl Processes for Testbed {
     }
 
     fn ids(&self) -> Vec<u32> {
-        self.process_ids()
+        self.all_process_ids()
     }
 
     fn peak_memory_bytes(&self, process: u32) -> Option<u64> {

@@ -14,6 +14,9 @@ pub(super) struct Beside {
     pub(super) memory_growth: u64,
 }
 
+/// Bytes.
+pub(super) const MEGABYTE: u64 = 1_000_000;
+
 /// What the answer's form, its time and its cost make of an outcome that is right so far.
 pub(super) fn remarked(
     case: &Case,
@@ -27,7 +30,7 @@ pub(super) fn remarked(
         let reason = format!("the answer took {took:.1?}, and may take {most:?}");
         return (overreach(case), Some(reason));
     }
-    let grown = beside.memory_growth / 1_000_000;
+    let grown = beside.memory_growth / MEGABYTE;
     if let Some(most) = case.memory_growth_mb.filter(|most| right && grown > *most) {
         let reason = format!("the target took {grown} MB more of memory, and may take {most} MB");
         return (overreach(case), Some(reason));

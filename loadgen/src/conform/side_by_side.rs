@@ -267,6 +267,9 @@ impl SideBySide {
         if sequence.second_scope.is_some() && !self.can_start_afresh() {
             return Some(CANNOT_CONFIGURE.to_owned());
         }
+        if sequence.needs_several_at_once() && self.subject.kind.answers_one_at_a_time() {
+            return Some(ONE_AT_A_TIME.to_owned());
+        }
         let unknown = sequence.needs_key_lifetime() && self.subject.keys.lifetime.is_none();
         unknown.then(|| {
             "the target file does not say for how long keys are kept: set [keys] lifetime"
@@ -334,6 +337,9 @@ const CANNOT_START: &str = "the issuer's keys have to change for it, and a serve
 
 const NO_HANDSHAKE: &str =
     "the target has not asked for the keys over TLS: it was not asked about a certificate";
+
+const ONE_AT_A_TIME: &str =
+    "it asks for something while another request is under way, and the target takes one at a time";
 
 const REAL_ISSUER: &str = "the issuer's keys have to change for it, and the issuer is a real one";
 

@@ -11,10 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod proc;
-
-use proc::group;
-
-pub(super) use proc::{Maps, read_bytes};
+pub(super) use proc::{Maps, group, read_bytes};
 
 /// Files that are looked for beside those that are mapped: several times those of a Python with its packages. More would be
 /// a folder that is not the subject's own.

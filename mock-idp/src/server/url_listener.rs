@@ -27,6 +27,9 @@ use crate::minter::IssuerKeys;
 /// address of 127.0.0.0/8 unasked, macOS does not.
 pub(crate) const LOOKALIKE_HOST: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 10);
 
+/// Other ports that are tried where one is taken at the other host.
+const PORT_TRIES: usize = 8;
+
 /// More than one catalogue of cases makes; the oldest are forgotten first.
 const HITS_KEPT: usize = 1_024;
 
@@ -48,6 +51,20 @@ pub struct ListenerHit {
     pub method: String,
     /// Its path and query, as sent, 512 bytes at most.
     pub path: String,
+}
+
+/// A free port of 127.0.0.1, and the same of the other host where this machine has that address.
+async fn bind() -> io::Result<(TcpListener, Option<TcpListener>)> {
+    let mut tries = PORT_TRIES;
+    loop {
+        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = socket.local_addr()?.port();
+        match TcpListener::bind((LOOKALIKE_HOST, port)).await {
+            // Somebody else's there, and another port may be free.
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse && tries > 0 => tries -= 1,
+            lookalike => return Ok((socket, lookalike.ok())),
+        }
+    }
 }
 
 /// A running listener on loopback. Dropping it stops it.
@@ -72,7 +89,7 @@ impl UrlListener {
     /// Listens on a free port of 127.0.0.1, and on the same of 127.0.0.10 where that is to be had. The key set that it serves is
     /// the attacker's, under the attacker's `kid` and under that of the genuine key.
     pub async fn start(keys: &IssuerKeys) -> io::Result<Self> {
-        let socket = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let (socket, lookalike) = bind().await?;
         let address = socket.local_addr()?;
         let own = keys.attacker.public_jwk();
         let mut disguised = own.clone();
@@ -84,7 +101,6 @@ impl UrlListener {
             hits: Mutex::default(),
         });
         let (stop, stopped) = watch::channel(());
-        let lookalike = TcpListener::bind((LOOKALIKE_HOST, address.port())).await;
         let serve = |socket| {
             let answering = Arc::clone(&site);
             let serve =

@@ -1,4 +1,4 @@
-// A resource server as the library's README builds one: issuer, audience, key set and one required scope.
+// A resource server as the library's README builds one: issuer, audience, key set and the required scopes, separated by blanks.
 const express = require("express");
 const { auth, requiredScopes } = require("express-oauth2-jwt-bearer");
 

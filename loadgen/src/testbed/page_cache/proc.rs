@@ -17,10 +17,11 @@ pub(super) fn all() -> Vec<u32> {
     entries.flatten().filter_map(id).collect()
 }
 
-/// The processes of the group that one leads, itself included: a subject is started as the leader of a group.
-pub(super) fn group(leader: u32) -> Vec<u32> {
-    let is_member = |process: &u32| group_of(*process) == Some(leader);
-    all().into_iter().filter(is_member).collect()
+/// The processes of the group that one leads, itself first: a subject is started as the leader of a group.
+pub(crate) fn group(leader: u32) -> Vec<u32> {
+    let is_member = |process: &u32| *process != leader && group_of(*process) == Some(leader);
+    let others = all().into_iter().filter(is_member);
+    std::iter::once(leader).chain(others).collect()
 }
 
 fn group_of(process: u32) -> Option<u32> {
