@@ -1,5 +1,6 @@
 //! What a target does, found out before the first case: which algorithms it takes, where it looks for a token, whether it
-//! looks at the scope, where its answer names the caller. None of it is judged here; a question about what the target does not do at all says nothing.
+//! looks at the scope, where its answer names the caller. None of it is judged here; a question about what the target does not
+//! do at all says nothing.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

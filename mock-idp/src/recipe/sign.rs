@@ -13,7 +13,8 @@ use crate::key_length::KeyLength;
 ///
 /// As text: `"issuer"`, `"attacker"`, `"attacker-ed25519"`, `"attacker-p256"`, `"next"`, `"none"`, `"small"`, `"exponent-one"`,
 /// `"exponent-two"`, `"exponent-three"`, or a table: `{ hmac = "sha256", secret = "spki-pem" }`, `{ rsa = "pss-sha256" }`,
-/// `{ rsa_bits = 3072 }`, `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`, `{ bytes_filled = 2048 }`.
+/// `{ rsa_bits = 3072 }`, `{ encoded = "no-digest-info" }`, `{ integer = "n-minus-one" }`, `{ bytes_hex = "00" }`,
+/// `{ bytes_filled = 2048 }`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Sign {
     /// RS256 with another RSA key; the header's `kid` stays.
@@ -155,7 +156,8 @@ pub enum SpecialInteger {
 
 /// The key of an HMAC.
 ///
-/// As text: the name of a [`PublicKeyForm`], `"certificate-der"`, `"certificate-pem"`, `"empty"`, `"text:…"` (placeholders are filled in) or `"hex:…"`.
+/// As text: the name of a [`PublicKeyForm`], `"certificate-der"`, `"certificate-pem"`, `"empty"`, `"text:…"` (placeholders are
+/// filled in) or `"hex:…"`.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Secret {
     /// Exactly these bytes, none for `empty`.

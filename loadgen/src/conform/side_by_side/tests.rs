@@ -7,9 +7,14 @@ use crate::target::{ScriptedAnswer, ScriptedTarget, Target};
 
 /// What the sequence about two scopes says of this target.
 async fn two_scopes_of(subject: Subject) -> CaseRecord {
+    asked("rfc6750::one-of-two-scopes", subject).await
+}
+
+/// What a sequence says of this target.
+async fn asked(id: &str, subject: Subject) -> CaseRecord {
     let catalogue = builtin::catalogue().expect("the built-in cases");
-    let of_two = |sequence: &&Sequence| sequence.case.id == "rfc6750::one-of-two-scopes";
-    let sequence = catalogue.sequences().iter().find(of_two).cloned();
+    let named = |sequence: &&Sequence| sequence.case.id == id;
+    let sequence = catalogue.sequences().iter().find(named).cloned();
     let refusal = ScriptedAnswer {
         status: 401,
         latency: Duration::ZERO,
@@ -51,4 +56,17 @@ async fn a_target_that_is_not_started_or_takes_one_scope_is_not_asked_about_two(
         let said = judged.reason.unwrap_or_default();
         assert!(said.contains(reason), "{said}");
     }
+}
+
+/// Its requests would wait for each other before it has them, and that says nothing about how it fetches keys.
+#[tokio::test]
+async fn a_function_of_one_environment_is_not_asked_for_two_things_at_once() {
+    let mut subject = builtin::subject("authbench").expect("a built-in target");
+    if let SubjectKind::Lambda(lambda) = &mut subject.kind {
+        lambda.max_environments = 1;
+    }
+    let judged = asked("outage::others-go-on-while-silent", subject).await;
+    assert_eq!(judged.outcome, Outcome::Skip);
+    let said = judged.reason.unwrap_or_default();
+    assert!(said.contains("takes one at a time"), "{said}");
 }

@@ -82,3 +82,36 @@ pub(crate) fn read_bytes(leader: u32) -> Option<u64> {
     let told: Vec<u64> = group(leader).into_iter().filter_map(of).collect();
     (!told.is_empty()).then(|| told.iter().sum())
 }
+
+#[cfg(test)]
+#[cfg(target_os = "linux")]
+mod tests {
+    use std::os::unix::process::CommandExt as _;
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    use nix::sys::signal::{Signal, killpg};
+    use nix::unistd::Pid;
+
+    use super::*;
+
+    #[test]
+    fn the_workers_that_a_process_has_started_are_in_its_group() {
+        let mut leader = Command::new("sh")
+            .args(["-c", "sleep 60 & sleep 60 & wait"])
+            .process_group(0)
+            .spawn()
+            .expect("a shell");
+        let started = Instant::now();
+        let mut members = group(leader.id());
+        while members.len() < 3 && started.elapsed() < Duration::from_secs(10) {
+            std::thread::yield_now();
+            members = group(leader.id());
+        }
+        let own = i32::try_from(leader.id()).expect("an id");
+        killpg(Pid::from_raw(own), Signal::SIGKILL).expect("they run");
+        leader.wait().expect("it ends");
+        assert_eq!(members.len(), 3, "{members:?}");
+        assert_eq!(members[0], leader.id());
+    }
+}
