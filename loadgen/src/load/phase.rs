@@ -17,6 +17,7 @@ use crate::schedule::Schedule;
 use crate::stop::StopSignal;
 use crate::target::{Connections, Target};
 use crate::testbed::{GatewayCounts, Testbed};
+use crate::units::duration;
 
 /// A schedule kept worse than this says more about the generator than about the target.
 pub(super) const LATENESS_LIMIT: Duration = Duration::from_millis(1);
@@ -351,7 +352,7 @@ fn span(plan: &LoadPhase, driven: &Driven) -> Duration {
 fn health(plan: &LoadPhase, driven: &Driven, untaken: u64, interrupted: bool) -> GeneratorHealth {
     let (tally, elapsed) = (&driven.tally, driven.elapsed);
     let lateness_at = |quantile| Duration::from_nanos(tally.lateness.value_at_quantile(quantile));
-    let lateness = lateness_at(0.99);
+    let lateness_ns = tally.lateness.value_at_quantile(0.99);
     let sent = tally.right + tally.wrong + tally.errors + tally.outlived;
     let achieved = per_second(sent, span(plan, driven));
     let asked = plan.arrival.schedule().map(Schedule::mean_rate);
@@ -360,8 +361,9 @@ fn health(plan: &LoadPhase, driven: &Driven, untaken: u64, interrupted: bool) ->
             Some(format!("{untaken} requests were never sent: too few users for the rate"))
         } else if achieved < rate * ACHIEVED_LIMIT {
             Some(format!("{achieved:.1} requests/s were sent of {rate:.1} asked: the generator or its users were the limit"))
-        } else if lateness > LATENESS_LIMIT {
-            Some(format!("requests were sent up to {lateness:?} late (p99); the limit is {LATENESS_LIMIT:?}"))
+        } else if Duration::from_nanos(lateness_ns) > LATENESS_LIMIT {
+            let late = duration(lateness_ns);
+            Some(format!("99 % of the requests were sent up to {late} late; the limit is {LATENESS_LIMIT:?}"))
         } else {
             None
         }
@@ -388,7 +390,7 @@ fn health(plan: &LoadPhase, driven: &Driven, untaken: u64, interrupted: bool) ->
         unsent: open.then_some(untaken),
         late_starts: open.then_some(tally.late_starts),
         lateness_p50_ns: open.then_some(nanos(lateness_at(0.5))),
-        lateness_p99_ns: open.then_some(nanos(lateness)),
+        lateness_p99_ns: open.then_some(lateness_ns),
         lateness_max_ns: open.then_some(nanos(tally.lateness_max)),
         invalid,
     }
