@@ -265,6 +265,7 @@ impl HttpConnection {
             Some(Ok(received)) => observe(received, request.keeps_answer(), sent),
             Some(Err(lost)) => Observation::lost(lost, sent),
             None => {
+                self.ways.time_out();
                 let reason = format!("no answer within {patience:?}");
                 Observation::lost(Lost::new(Loss::TimedOut, reason), sent)
             }
@@ -315,7 +316,7 @@ impl Ways {
         set_up: &mut Option<Duration>,
     ) -> Result<Received, Lost> {
         let keep = request.keeps_answer().then_some(BODY_LIMIT);
-        if let (Some(http2), Some(message)) = (&self.http2, request.http2()) {
+        if let (Some(http2), Some(message)) = (&mut self.http2, request.http2()) {
             return http2.ask(&self.target, message, keep, set_up).await;
         }
         if request.is_alone() {
@@ -334,6 +335,13 @@ impl Ways {
             self.kept[place] = Some(connection);
         }
         Ok(received)
+    }
+
+    /// Nobody waits any longer for what was asked. Over HTTP/1.1 its connection has gone with the wait.
+    fn time_out(&mut self) {
+        if let Some(http2) = &mut self.http2 {
+            http2.time_out();
+        }
     }
 }
 
