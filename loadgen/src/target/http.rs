@@ -201,7 +201,9 @@ impl HttpTarget {
     pub(super) fn wire(&self) -> Wire {
         match self.connections {
             Connections::Http1 { keep_alive, .. } => Wire::Http1 { keep_alive },
-            Connections::Http2 { .. } => Wire::Http2(self.scheme()),
+            Connections::Http2 { .. } => Wire::Http2 {
+                tls: self.tls.is_some(),
+            },
         }
     }
 }

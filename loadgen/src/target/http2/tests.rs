@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::target::{Connections, Decision, Observation, RequestShape, Target, Trust};
+use crate::target::{CaseRequest, Connections, Decision, Observation, RequestShape, Target, Trust};
 
 /// What a server does with a request.
 #[derive(Debug, Clone, Copy)]
@@ -133,6 +133,32 @@ fn target(address: String, connections: usize) -> HttpTarget {
     HttpTarget::new(address, "/planets").with_connections(Connections::Http2 {
         shared: connections,
     })
+}
+
+#[tokio::test]
+async fn an_asterisk_reaches_the_server_as_it_is() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address").to_string();
+    let seen = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.expect("a client");
+        let mut connection = h2::server::handshake(stream).await.expect("HTTP/2");
+        let (request, _) = connection.accept().await?.expect("a request");
+        Some(request.uri().clone())
+    });
+    let target = Target::Http(Arc::new(target(address.clone(), 1)));
+    let case = CaseRequest {
+        method: Some("OPTIONS".to_owned()),
+        path: Some("*".to_owned()),
+        ..CaseRequest::default()
+    };
+    let shape = RequestShape::from(&case);
+    let request = target.prepare(&shape, "token").expect("a request");
+    target.connection().call(&request).await;
+    let uri = seen.await.expect("no panic").expect("a request");
+    assert_eq!(
+        (uri.authority().map(|name| name.as_str()), uri.path()),
+        (Some(&*address), "*")
+    );
 }
 
 /// Users who ask once at the same time.
