@@ -199,13 +199,15 @@ impl LoadPhase {
         Ok(phase)
     }
 
-    /// The same phase with its users on other connections.
-    pub fn with_connections(self, keys: ConnectionKeys) -> Result<Self, String> {
+    /// The same phase with its users on other connections, where a server is asked over them in a phase of this kind.
+    pub fn with_connections(self, kind: &str, keys: ConnectionKeys) -> Result<Self, String> {
         let connections = keys.for_users(self.users)?;
-        Ok(Self {
+        let phase = Self {
             connections,
             ..self
-        })
+        };
+        check_connections(kind, &phase)?;
+        Ok(phase)
     }
 }
 
@@ -421,14 +423,13 @@ impl RawPhase {
             tokens,
             cache,
             ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?
-                .with_connections(connections)?
+                .with_connections(kind, connections)?
         };
         if self.fail_fast == Some(true) && load.thresholds.is_empty() && load.limits.is_empty() {
             return Err(format!(
                 "a {kind} phase: fail_fast ends it at the first threshold or limit that is broken, and it has none"
             ));
         }
-        check_connections(kind, &load)?;
         check_events(kind, &load)?;
         check_tokens(kind, &load)?;
         Ok(load)
