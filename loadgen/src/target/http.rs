@@ -28,9 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most that is kept of one answer's body: a protected resource's error page has no reason to be longer.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Spreads users over the connections that they share.
-static NEXT_USER: AtomicUsize = AtomicUsize::new(0);
-
 /// A server on a socket.
 #[derive(Debug, Clone)]
 pub struct HttpTarget {
@@ -44,6 +41,8 @@ pub struct HttpTarget {
     connections: Connections,
     /// The connections of HTTP/2, which users share; none where HTTP/1.1 is spoken.
     http2: Vec<Http2>,
+    /// How many users there have been, who take those connections in turn.
+    users: Arc<AtomicUsize>,
 }
 
 /// What a user does with connections.
@@ -90,6 +89,7 @@ impl HttpTarget {
             tls: None,
             connections: Connections::default(),
             http2: Vec::new(),
+            users: Arc::default(),
         }
     }
 
@@ -121,6 +121,7 @@ impl HttpTarget {
         Self {
             connections,
             http2: (0..http2).map(|_| Http2::default()).collect(),
+            users: Arc::default(),
             ..self
         }
     }
@@ -228,8 +229,8 @@ struct Ways {
 
 impl HttpConnection {
     pub(super) fn new(target: Arc<HttpTarget>) -> Self {
-        // Users are told apart by nothing here, and chance is as even as turns would be.
-        let place = NEXT_USER.fetch_add(1, Ordering::Relaxed);
+        // In turn, so that no connection has more than one user more than another.
+        let place = target.users.fetch_add(1, Ordering::Relaxed);
         let http2 = target.http2.get(place % target.http2.len().max(1)).cloned();
         let (keep_alive, per_user) = match target.connections {
             Connections::Http1 {

@@ -366,6 +366,21 @@ async fn users_who_share_a_connection_share_the_attempt_to_open_it() {
     assert_eq!(refusing.await.expect("no panic"), 1);
 }
 
+#[tokio::test]
+async fn users_take_the_connections_of_their_target_in_turn_whoever_else_is_asked() {
+    let (address, connections) = serve(Deed::Answer).await;
+    let target = Target::Http(Arc::new(target(address, 2)));
+    let elsewhere = Target::Http(Arc::new(HttpTarget::new("localhost:1", "/")));
+    let shape = RequestShape::default();
+    let request = target.prepare(&shape, "token").expect("a request");
+    for opened in [1, 2, 2, 2] {
+        let _other = elsewhere.connection();
+        let observation = target.connection().call(&request).await;
+        assert_eq!(observation.decision, Decision::Allow, "{observation:?}");
+        assert_eq!(connections.load(Ordering::Relaxed), opened);
+    }
+}
+
 /// A listener whose queue is full drops what asks for a connection.
 #[tokio::test]
 async fn opening_a_shared_connection_is_bounded_by_the_longest_wait_for_an_answer() {
