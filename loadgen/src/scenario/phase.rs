@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-
 use toml::Spanned;
 
 use super::arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, RawSpacing, RawStage, beside};
@@ -17,6 +16,13 @@ use crate::catalogue::GENUINE;
 use crate::target::Connections;
 use crate::units::{DurationText, RateText, WholeNumber};
 
+mod connections;
+mod together;
+
+use together::{check_connections, check_events, check_tokens};
+
+pub use connections::ConnectionKeys;
+
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;
 
@@ -25,13 +31,6 @@ pub const TOKENS_LIMIT: u64 = 200_000;
 
 /// Starts with a cold disk unless the phase says otherwise: a median, and little time.
 const COLD_DISK_DEFAULT: usize = 5;
-
-mod connections;
-mod together;
-
-use together::{check_connections, check_events, check_tokens};
-
-pub use connections::ConnectionKeys;
 
 /// One measured phase.
 #[derive(Debug, Clone)]
