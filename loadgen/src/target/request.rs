@@ -315,7 +315,7 @@ impl Parts {
             self.headers.remove(header::TE);
         }
         let mut request = Request::new(self.body);
-        *request.uri_mut() = absolute(scheme, &self.headers, &self.method, self.uri)?;
+        *request.uri_mut() = absolute(scheme, &self.headers, &self.method, &self.uri)?;
         self.headers.remove(header::HOST);
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
@@ -328,7 +328,7 @@ fn absolute(
     scheme: Scheme,
     headers: &HeaderMap,
     method: &Method,
-    target: Uri,
+    target: &Uri,
 ) -> Result<Uri, RequestError> {
     let refuse = |reason: &str| RequestError::Path {
         path: target.to_string(),
