@@ -5,11 +5,13 @@
 
 use std::time::Duration;
 
-use crate::builtin;
+use mock_idp::IssuerProfile;
+
+use crate::builtin::{self, LookupError};
 use crate::catalogue::{Catalogue, Expectation, GENUINE, Selection};
 use crate::load::{Course, Unlasting};
-use crate::scenario::{LoadPhase, Phase, Scenario, TOKENS_LIMIT};
-use crate::subject::Subject;
+use crate::scenario::{IssuerFrom, LoadPhase, Phase, Scenario, TOKENS_LIMIT};
+use crate::subject::{OwnIssuer, Subject};
 
 /// What a run does, of whom it asks, and what it may ask: all of it there.
 #[derive(Debug)]
@@ -49,6 +51,25 @@ pub enum PlanError {
         at: String,
         /// The kind.
         kind: &'static str,
+    },
+    /// An issuer profile that there is not, or that is wrong.
+    #[error("{from} names an issuer profile that cannot be used")]
+    Issuer {
+        /// Who names it.
+        from: IssuerFrom,
+        /// What is wrong.
+        source: Box<LookupError>,
+    },
+    /// Another profile on the command line than in the target file.
+    #[error(
+        "--issuer is {given:?}, and {} says that the target takes the tokens of {:?} alone: leave --issuer out, or name another \
+         target", own.at, own.profile
+    )]
+    OtherIssuer {
+        /// That of the command line.
+        given: String,
+        /// That of the target.
+        own: OwnIssuer,
     },
     /// Tokens that cannot be made to last as long as their phase.
     #[error("{at}: {reason}")]
@@ -92,12 +113,23 @@ impl RunPlan {
         &self.subject
     }
 
+    /// What is done, with the issuer profile that the target's tokens are of.
+    pub fn scenario(&self) -> &Scenario {
+        &self.scenario
+    }
+
+    /// What may be asked.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
     /// Holds the three against each other.
     pub fn new(
-        scenario: Scenario,
+        mut scenario: Scenario,
         subject: Subject,
         catalogue: Catalogue,
     ) -> Result<Self, PlanError> {
+        let issuer = issuer(&mut scenario, &subject)?;
         if let Some(plan) = &scenario.conformance
             && catalogue.select(&plan.selection).is_empty()
             && catalogue.select_sequences(&plan.selection).is_empty()
@@ -128,9 +160,7 @@ impl RunPlan {
                 }
             }
         }
-        if scenario.real_issuer.is_none()
-            && let Ok(issuer) = builtin::issuer(&scenario.issuer)
-        {
+        if scenario.real_issuer.is_none() {
             for phase in &scenario.phases {
                 tokens_last(phase, &catalogue, issuer.token_lifetime_s())?;
             }
@@ -148,6 +178,25 @@ impl RunPlan {
             catalogue,
         })
     }
+}
+
+/// The issuer profile of a run, put into the scenario: that of the target where its file names one, unless the command line names
+/// another.
+fn issuer(scenario: &mut Scenario, subject: &Subject) -> Result<IssuerProfile, PlanError> {
+    if let Some(own) = &subject.issuer {
+        if scenario.issuer_from == IssuerFrom::CommandLine && scenario.issuer != own.profile {
+            return Err(PlanError::OtherIssuer {
+                given: scenario.issuer.clone(),
+                own: own.clone(),
+            });
+        }
+        scenario.issuer.clone_from(&own.profile);
+        scenario.issuer_from = IssuerFrom::File(own.at.clone());
+    }
+    builtin::issuer(&scenario.issuer).map_err(|source| PlanError::Issuer {
+        from: scenario.issuer_from.clone(),
+        source: Box::new(source),
+    })
 }
 
 /// Whether the tokens of a phase live as long as they are sent, as they are or replaced in time. What only a minted token

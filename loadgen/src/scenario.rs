@@ -3,6 +3,7 @@
 //! The raw shape of the file and the meaning of it are two sets of types. A mistake is reported with file, line and
 //! key, and with what would be right. Names of issuers, targets and cases are resolved later, against the files.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
@@ -46,6 +47,8 @@ pub struct Scenario {
     pub seed: u64,
     /// The issuer profile, by name or path.
     pub issuer: String,
+    /// Who names it.
+    pub issuer_from: IssuerFrom,
     /// Where the issuer stand-in listens; any free port on loopback when absent.
     pub issuer_listen: Option<SocketAddr>,
     /// A real issuer's token, where it takes the place of the stand-in's. Of the command line alone: a token ends, and is a
@@ -65,6 +68,27 @@ pub struct Scenario {
     pub conformance: Option<ConformancePlan>,
     /// What is measured, in order.
     pub phases: Vec<Phase>,
+}
+
+/// Who names the issuer profile of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IssuerFrom {
+    /// The command line, where a flag has to be given; no target may then name another.
+    CommandLine,
+    /// Nobody, so that a default is taken.
+    Default,
+    /// A file, at this place: `my.toml:12`.
+    File(String),
+}
+
+impl fmt::Display for IssuerFrom {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::CommandLine => "--issuer",
+            Self::Default => "the default",
+            Self::File(at) => at,
+        })
+    }
 }
 
 /// Which cases are asked, and which failures keep the subject from being timed.
@@ -118,7 +142,7 @@ struct RawScenario {
     #[serde(default)]
     description: String,
     seed: Option<WholeNumber>,
-    issuer: String,
+    issuer: Spanned<String>,
     issuer_listen: Option<SocketAddr>,
     target: String,
     audience: String,
@@ -210,6 +234,7 @@ impl Scenario {
                     .map_err(|message| meaning(&span, message))?,
             );
         }
+        let issuer_at = at(&raw.issuer.span());
         let cache_ttl =
             cache_ttl(raw.cache_ttl).map_err(|(span, message)| meaning(&span, message))?;
         if raw.conformance.is_none() && phases.is_empty() {
@@ -230,7 +255,8 @@ impl Scenario {
             description: raw.description,
             source: source.to_owned(),
             seed,
-            issuer: raw.issuer,
+            issuer_from: IssuerFrom::File(issuer_at),
+            issuer: raw.issuer.into_inner(),
             issuer_listen: raw.issuer_listen,
             real_issuer: None,
             target: raw.target,

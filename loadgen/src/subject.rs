@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use chrono::NaiveDate;
 use serde::Deserialize;
+use toml::Spanned;
 
 use crate::catalogue::Feature;
 use crate::place;
@@ -33,7 +34,7 @@ pub struct Subject {
     /// The version of what is asked, as its file says it.
     pub version: Option<String>,
     /// The issuer profile whose tokens it takes, where it takes no others: in place of that of the scenario.
-    pub issuer: Option<String>,
+    pub issuer: Option<OwnIssuer>,
     /// How it is reached.
     pub kind: SubjectKind,
     /// What it does, so that cases that need it are asked; found out by asking where nobody has said it.
@@ -44,6 +45,27 @@ pub struct Subject {
     pub keys: KeyLife,
     /// The JSON pointer (RFC 6901) to the principal in an allowed answer: in its body, or in what a function returns.
     pub echo: Option<String>,
+}
+
+/// The issuer profile that a target file names.
+#[derive(Debug, Clone)]
+pub struct OwnIssuer {
+    /// Its name or its path, which starts from the folder of the file.
+    pub profile: String,
+    /// Where it stands, for messages: `my.toml:3`.
+    pub at: String,
+}
+
+impl OwnIssuer {
+    fn from_raw(raw: Spanned<String>, at: String, folder: &Path) -> Self {
+        let name = raw.into_inner();
+        let is_path = Path::new(&name).extension() == Some("toml".as_ref());
+        let path = is_path.then(|| folder.join(&name).to_str().map(str::to_owned));
+        Self {
+            profile: path.flatten().unwrap_or(name),
+            at,
+        }
+    }
 }
 
 /// How a target keeps the issuer's keys, as far as its file says so.
@@ -270,7 +292,11 @@ impl Subject {
             message: mistake.message,
         };
         let (name, description) = (raw.name.clone(), raw.description.clone());
-        let (version, issuer) = (raw.version.clone(), raw.issuer.clone());
+        let version = raw.version.clone();
+        let issuer = raw.issuer.take().map(|issuer| {
+            let line = place::line(text, &issuer.span());
+            OwnIssuer::from_raw(issuer, format!("{file}:{line}"), folder)
+        });
         let mut features = raw.features().map_err(meaning)?;
         let divergences = std::mem::take(&mut raw.divergences)
             .into_iter()

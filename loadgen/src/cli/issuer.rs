@@ -1,21 +1,20 @@
 //! The flags by which `conform`, `load` and `survey` say whose tokens a target is asked with, and what it has to require.
 
 use clap::Args;
-use loadgen::scenario::Scenario;
+use loadgen::scenario::{IssuerFrom, Scenario};
+
+/// The issuer profile where neither the command line nor the target names one.
+const ISSUER: &str = "auth0";
 
 /// The scope of the built-in API.
 const SCOPE: &str = "read:planets";
 
 #[derive(Debug, Args)]
 pub(crate) struct IssuerArguments {
-    /// The issuer profile, whose shape tokens have: a built-in name or a path; a target file that names one goes before
-    #[arg(
-        long,
-        value_name = "PROFILE",
-        visible_alias = "profile",
-        default_value = "auth0"
-    )]
-    issuer: String,
+    /// The issuer profile, whose shape tokens have: a built-in name or a path. A target whose file names another is refused
+    /// [default: what the target's file names, or auth0]
+    #[arg(long, value_name = "PROFILE", visible_alias = "profile")]
+    issuer: Option<String>,
     /// Where the mock issuer listens; give a port when --url's server has to be configured before [default: any port]
     #[arg(long, value_name = "ADDRESS")]
     issuer_listen: Option<std::net::SocketAddr>,
@@ -39,7 +38,11 @@ impl IssuerArguments {
             description: String::new(),
             source: "command line".to_owned(),
             seed: self.seed,
-            issuer: self.issuer.clone(),
+            issuer: self.issuer.as_deref().unwrap_or(ISSUER).to_owned(),
+            issuer_from: match self.issuer {
+                None => IssuerFrom::Default,
+                Some(_) => IssuerFrom::CommandLine,
+            },
             issuer_listen: self.issuer_listen,
             real_issuer: None,
             target: target.to_owned(),

@@ -39,7 +39,7 @@ pub(crate) struct LoadArguments {
     #[arg(long, default_value_t = 4)]
     users: usize,
     /// Connections that the users share [default: one each]. Over HTTP/1.1 a multiple of --users, of which each user takes
-    /// its share in turn; over HTTP/2 fewer than --users, each request a stream
+    /// its share in turn; over HTTP/2 up to --users, each request a stream
     #[arg(long, value_name = "NUMBER")]
     connections: Option<usize>,
     /// Open a new connection for each request; its set-up is in the latency, and is shown apart, too
@@ -125,23 +125,22 @@ impl LoadArguments {
             ));
         }
     }
-}
 
-fn usage(message: String) -> Failure {
-    Failure::usage(anyhow::anyhow!(message))
-}
-
-impl LoadArguments {
-    fn with_connections(&self, phase: LoadPhase) -> Result<LoadPhase, String> {
+    fn with_connections(&self, phase: LoadPhase, kind: &str) -> Result<LoadPhase, String> {
         let keys = ConnectionKeys {
             connections: self.connections,
             http2: self.http2,
             keep_alive: !self.no_keep_alive,
         };
         phase
-            .with_connections(keys)
+            .with_connections(kind, keys)
             .map_err(|message| message.replacen("connections is", "--connections is", 1))
+            .map_err(|message| message.replacen("http2 is", "--http2 is", 1))
     }
+}
+
+fn usage(message: String) -> Failure {
+    Failure::usage(anyhow::anyhow!(message))
 }
 
 pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
@@ -158,7 +157,7 @@ pub(crate) fn run(arguments: &LoadArguments) -> Result<u8, Failure> {
     let arrival = keys.plan(arguments.subject.issuer.seed).map_err(usage)?;
     let mix: BTreeMap<String, u32> = arguments.mix.iter().cloned().collect();
     let load = LoadPhase::new(arguments.users, arrival, mix, arguments.threshold.clone())
-        .and_then(|phase| arguments.with_connections(phase))
+        .and_then(|phase| arguments.with_connections(phase, arguments.phase.word()))
         .and_then(|phase| arguments.tokens.added_to(phase, arguments.phase.word()))
         .map_err(usage)?;
     arguments.announce();

@@ -12,7 +12,7 @@ use loadgen::load::PoolFile;
 use loadgen::plan::RunPlan;
 use loadgen::progress::Progress;
 use loadgen::run::Finished;
-use loadgen::scenario::{Phase, Scenario};
+use loadgen::scenario::{IssuerFrom, Phase, Scenario};
 use loadgen::stop::StopSignal;
 use loadgen::subject::Subject;
 
@@ -29,8 +29,8 @@ pub(crate) struct RunArguments {
     /// rounds, and one table compares them; the first is what the others are held against
     #[arg(long, value_name = "TARGET")]
     target: Vec<String>,
-    /// Use this issuer profile instead of the scenario's: a built-in name or a path; a target file that names one goes
-    /// before
+    /// Use this issuer profile instead of the scenario's: a built-in name or a path. A target whose file names another is
+    /// refused
     #[arg(long, value_name = "PROFILE")]
     issuer: Option<String>,
     /// The seed of keys and token pools, instead of the scenario's
@@ -62,6 +62,7 @@ pub(crate) fn run(arguments: &RunArguments) -> Result<u8, Failure> {
     let mut scenario = builtin::scenario(name).map_err(Failure::usage)?;
     if let Some(issuer) = &arguments.issuer {
         scenario.issuer.clone_from(issuer);
+        scenario.issuer_from = IssuerFrom::CommandLine;
     }
     scenario.seed = arguments.seed.unwrap_or(scenario.seed);
     if arguments.fail_fast {
@@ -94,15 +95,12 @@ pub(crate) fn execute(
 }
 
 /// Reads everything that a scenario names, so that no mistake in it is left when something is started.
-pub(crate) fn plan(mut scenario: Scenario, subject: Subject) -> Result<RunPlan, Failure> {
-    if let Some(profile) = &subject.issuer {
-        scenario.issuer.clone_from(profile);
-    }
-    builtin::issuer(&scenario.issuer).map_err(Failure::usage)?;
+pub(crate) fn plan(scenario: Scenario, subject: Subject) -> Result<RunPlan, Failure> {
     let catalogue = builtin::catalogue_with(&scenario.cases).map_err(Failure::usage)?;
-    check(&scenario, &catalogue)?;
-    check_pools(&scenario)?;
-    RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)
+    let plan = RunPlan::new(scenario, subject, catalogue).map_err(Failure::usage)?;
+    check(plan.scenario(), plan.catalogue())?;
+    check_pools(plan.scenario())?;
+    Ok(plan)
 }
 
 /// Holds the cases of the user's own files against the parts that make tokens and requests of them.

@@ -151,7 +151,7 @@ impl Arrival {
                     return None;
                 }
                 let intended = started + schedule.offset(index);
-                head_start.wait(intended, gap_before(schedule, index));
+                head_start.wait(intended, gap_before(schedule, index)).await;
                 Some(Turn {
                     index,
                     intended: Some(intended),

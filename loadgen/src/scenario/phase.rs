@@ -7,7 +7,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
-
 use toml::Spanned;
 
 use super::arrivals::{ArrivalKeys, ArrivalPlan, PhaseEnd, RawSpacing, RawStage, beside};
@@ -17,6 +16,13 @@ use crate::catalogue::GENUINE;
 use crate::target::Connections;
 use crate::units::{DurationText, RateText, WholeNumber};
 
+mod connections;
+mod together;
+
+use together::{check_connections, check_events, check_tokens};
+
+pub use connections::ConnectionKeys;
+
 /// More users than this on one machine measure its scheduler; a mistyped number should not open so many sockets.
 const USERS_LIMIT: usize = 1024;
 
@@ -25,13 +31,6 @@ pub const TOKENS_LIMIT: u64 = 200_000;
 
 /// Starts with a cold disk unless the phase says otherwise: a median, and little time.
 const COLD_DISK_DEFAULT: usize = 5;
-
-mod connections;
-mod together;
-
-use together::{check_connections, check_events, check_tokens};
-
-pub use connections::ConnectionKeys;
 
 /// One measured phase.
 #[derive(Debug, Clone)]
@@ -199,13 +198,15 @@ impl LoadPhase {
         Ok(phase)
     }
 
-    /// The same phase with its users on other connections.
-    pub fn with_connections(self, keys: ConnectionKeys) -> Result<Self, String> {
+    /// The same phase with its users on other connections, where a server is asked over them in a phase of this kind.
+    pub fn with_connections(self, kind: &str, keys: ConnectionKeys) -> Result<Self, String> {
         let connections = keys.for_users(self.users)?;
-        Ok(Self {
+        let phase = Self {
             connections,
             ..self
-        })
+        };
+        check_connections(kind, &phase)?;
+        Ok(phase)
     }
 }
 
@@ -421,14 +422,13 @@ impl RawPhase {
             tokens,
             cache,
             ..LoadPhase::new(users, arrival, mix, thresholds(self.thresholds)?)?
-                .with_connections(connections)?
+                .with_connections(kind, connections)?
         };
         if self.fail_fast == Some(true) && load.thresholds.is_empty() && load.limits.is_empty() {
             return Err(format!(
                 "a {kind} phase: fail_fast ends it at the first threshold or limit that is broken, and it has none"
             ));
         }
-        check_connections(kind, &load)?;
         check_events(kind, &load)?;
         check_tokens(kind, &load)?;
         Ok(load)

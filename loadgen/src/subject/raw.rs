@@ -44,7 +44,7 @@ pub(super) struct RawSubject {
     #[serde(default)]
     pub(super) description: String,
     pub(super) version: Option<String>,
-    pub(super) issuer: Option<String>,
+    pub(super) issuer: Option<Spanned<String>>,
     url: Option<Spanned<String>>,
     tls: Option<Spanned<RawTls>>,
     command: Option<RawCommand>,

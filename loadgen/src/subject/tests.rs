@@ -118,6 +118,16 @@ fn a_mistake_about_who_asks_and_what_is_echoed_is_named() {
 }
 
 #[test]
+fn an_issuer_profile_is_found_by_name_or_beside_the_file_that_names_it() {
+    for (named, profile) in [("cognito", "cognito"), ("my.toml", "/targets/my.toml")] {
+        let text = format!("name = \"t\"\nkind = \"in-process\"\nissuer = \"{named}\"\n");
+        let subject = Subject::parse(&text, "t.toml", Path::new("/targets")).expect("a target");
+        let own = subject.issuer.expect("a profile");
+        assert_eq!((&*own.profile, &*own.at), (profile, "t.toml:3"));
+    }
+}
+
+#[test]
 fn what_a_target_requires_is_names_of_programs() {
     let command = "kind = \"lambda\"\n[command]\nprogram = \"x\"\n";
     let table = [

@@ -28,9 +28,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// The most that is kept of one answer's body: a protected resource's error page has no reason to be longer.
 const BODY_LIMIT: usize = 1024 * 1024;
 
-/// Spreads users over the connections that they share.
-static NEXT_USER: AtomicUsize = AtomicUsize::new(0);
-
 /// A server on a socket.
 #[derive(Debug, Clone)]
 pub struct HttpTarget {
@@ -44,6 +41,8 @@ pub struct HttpTarget {
     connections: Connections,
     /// The connections of HTTP/2, which users share; none where HTTP/1.1 is spoken.
     http2: Vec<Http2>,
+    /// How many users there have been, who take those connections in turn.
+    users: Arc<AtomicUsize>,
 }
 
 /// What a user does with connections.
@@ -90,6 +89,7 @@ impl HttpTarget {
             tls: None,
             connections: Connections::default(),
             http2: Vec::new(),
+            users: Arc::default(),
         }
     }
 
@@ -121,6 +121,7 @@ impl HttpTarget {
         Self {
             connections,
             http2: (0..http2).map(|_| Http2::default()).collect(),
+            users: Arc::default(),
             ..self
         }
     }
@@ -201,7 +202,9 @@ impl HttpTarget {
     pub(super) fn wire(&self) -> Wire {
         match self.connections {
             Connections::Http1 { keep_alive, .. } => Wire::Http1 { keep_alive },
-            Connections::Http2 { .. } => Wire::Http2(self.scheme()),
+            Connections::Http2 { .. } => Wire::Http2 {
+                tls: self.tls.is_some(),
+            },
         }
     }
 }
@@ -226,8 +229,8 @@ struct Ways {
 
 impl HttpConnection {
     pub(super) fn new(target: Arc<HttpTarget>) -> Self {
-        // Users are told apart by nothing here, and chance is as even as turns would be.
-        let place = NEXT_USER.fetch_add(1, Ordering::Relaxed);
+        // In turn, so that no connection has more than one user more than another.
+        let place = target.users.fetch_add(1, Ordering::Relaxed);
         let http2 = target.http2.get(place % target.http2.len().max(1)).cloned();
         let (keep_alive, per_user) = match target.connections {
             Connections::Http1 {
@@ -265,6 +268,7 @@ impl HttpConnection {
             Some(Ok(received)) => observe(received, request.keeps_answer(), sent),
             Some(Err(lost)) => Observation::lost(lost, sent),
             None => {
+                self.ways.time_out();
                 let reason = format!("no answer within {patience:?}");
                 Observation::lost(Lost::new(Loss::TimedOut, reason), sent)
             }
@@ -315,7 +319,7 @@ impl Ways {
         set_up: &mut Option<Duration>,
     ) -> Result<Received, Lost> {
         let keep = request.keeps_answer().then_some(BODY_LIMIT);
-        if let (Some(http2), Some(message)) = (&self.http2, request.http2()) {
+        if let (Some(http2), Some(message)) = (&mut self.http2, request.http2()) {
             return http2.ask(&self.target, message, keep, set_up).await;
         }
         if request.is_alone() {
@@ -334,6 +338,13 @@ impl Ways {
             self.kept[place] = Some(connection);
         }
         Ok(received)
+    }
+
+    /// Nobody waits any longer for what was asked. Over HTTP/1.1 its connection has gone with the wait.
+    fn time_out(&mut self) {
+        if let Some(http2) = &mut self.http2 {
+            http2.time_out();
+        }
     }
 }
 

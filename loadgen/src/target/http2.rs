@@ -1,5 +1,6 @@
 //! HTTP/2: connections that users share, each request a stream of its own (RFC 9113). The framing is h2's.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -23,19 +24,35 @@ const STREAM_WINDOW: u32 = 2 * 1024 * 1024;
 /// Streams at the same time until the server has said how many it takes: no server should take fewer (RFC 9113 §6.5.2).
 const STREAMS_AT_FIRST: usize = 100;
 
+/// How long it may take to learn why a connection has ended. It is known at once, unless the library still has something to send
+/// to a server that reads no more; the wait is in the service time of what was lost.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+
 /// The most of an answer's head, as over HTTP/1.1.
 const HEAD_LIMIT: u32 = 64 * 1024;
 
-/// One connection, opened by whoever needs it first and again when it is closed.
+/// A user's share of one connection, which is opened by whoever needs it first, and again when it is closed or silent.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Http2 {
     attempt: Arc<Mutex<Arc<Attempt>>>,
+    /// What the user waits for.
+    asked: Option<Asked>,
+}
+
+/// A request that waits for its answer.
+#[derive(Debug, Clone)]
+struct Asked {
+    attempt: Arc<Attempt>,
+    /// The answers that had come over its connection before.
+    answers: u64,
 }
 
 /// An attempt to open the connection. All who wait for it learn its outcome, and nobody begins another one meanwhile.
 #[derive(Debug, Default)]
 struct Attempt {
     outcome: OnceCell<Result<Open, Lost>>,
+    /// Answers that have begun to come over the connection, to all users.
+    answers: AtomicU64,
 }
 
 /// An open connection.
@@ -52,10 +69,23 @@ impl Http2 {
         let _ = self.attempt().open(target).await;
     }
 
-    /// Asks once; `keep` says how much of the body is kept, where somebody wants it. What a server has not taken goes to another
-    /// connection within the same wait, as clients send it.
+    /// Asks once; `keep` says how much of the body is kept, where somebody wants it.
     pub(super) async fn ask(
-        &self,
+        &mut self,
+        target: &HttpTarget,
+        request: &Request<Bytes>,
+        keep: Option<usize>,
+        set_up: &mut Option<Duration>,
+    ) -> Result<Received, Lost> {
+        let received = self.ask_open_ones(target, request, keep, set_up).await;
+        // Held on to, a connection that others have given up would stay open.
+        self.asked = None;
+        received
+    }
+
+    /// What a server has not taken goes to another connection within the same wait, as clients send it.
+    async fn ask_open_ones(
+        &mut self,
         target: &HttpTarget,
         request: &Request<Bytes>,
         keep: Option<usize>,
@@ -66,14 +96,31 @@ impl Http2 {
             let attempt = self.attempt();
             let (open, took) = attempt.open(target).await?;
             *set_up = took.or(*set_up);
+            self.asked = Some(Asked {
+                answers: attempt.answers.load(Ordering::Relaxed),
+                attempt: Arc::clone(&attempt),
+            });
             match open.ask(request).await {
-                Ok(response) => return receive(response, keep).await,
+                Ok(response) => {
+                    attempt.answers.fetch_add(1, Ordering::Relaxed);
+                    return receive(response, keep).await;
+                }
                 Err(Unanswered::Lost(lost)) => return Err(lost),
                 Err(Unanswered::NotTaken(lost)) => not_taken = lost,
             }
             self.give_up(&attempt);
         }
         Err(not_taken)
+    }
+
+    /// The request under way has been waited for long enough. Where nobody was answered over its connection meanwhile, nobody may
+    /// ever be: the next request opens another, as over HTTP/1.1. Who still waits over this one goes on waiting.
+    pub(super) fn time_out(&mut self) {
+        if let Some(Asked { attempt, answers }) = self.asked.take()
+            && attempt.answers.load(Ordering::Relaxed) == answers
+        {
+            self.give_up(&attempt);
+        }
     }
 
     /// The attempt that is under way or has led to a connection that is open, or a new one.
@@ -162,7 +209,7 @@ impl Open {
         }
         // Streams end with their connection without a word of their own. Where the server has said why it ended, that is told.
         if lost.loss == Loss::Closed
-            && let Some(told) = self.ended.wait().await
+            && let Ok(Some(told)) = tokio::time::timeout(LAST_WORDS, self.ended.wait()).await
         {
             return Err(Unanswered::Lost(told.clone()));
         }

@@ -1,7 +1,7 @@
 //! A request before and after its token is filled in. Everything is parsed here, before any clock starts.
 
 use bytes::Bytes;
-use http::uri::Authority;
+use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 
 use super::event::{Caller, Event, EventForm};
@@ -50,6 +50,11 @@ pub enum RequestError {
          second recipe"
     )]
     Placeholder(String),
+    /// Two hosts, of which HTTP/2 has one.
+    #[error(
+        "there is more than one Host, and HTTP/2 has one :authority in its place: give one, or send both over HTTP/1.1"
+    )]
+    SecondHost,
     /// A part that has to be text, and is none once it is filled in.
     #[error("{0:?} is no text once it is filled in")]
     Text(String),
@@ -100,7 +105,8 @@ impl PreparedRequest {
             (Written::Parts(parts), Wire::Http1 { keep_alive }) => {
                 Message::Plain(parts.to_bytes(keep_alive))
             }
-            (Written::Parts(parts), Wire::Http2(scheme)) => {
+            (Written::Parts(parts), Wire::Http2 { tls }) => {
+                let scheme = if tls { Scheme::HTTPS } else { Scheme::HTTP };
                 Message::Http2(Box::new(parts.into_http2(scheme)?))
             }
         };
@@ -205,8 +211,8 @@ const ABOUT_CONNECTIONS: [&str; 5] = [
 pub(super) enum Wire {
     /// As bytes, with or without the wish that the connection stays open.
     Http1 { keep_alive: bool },
-    /// By a library, under this scheme.
-    Http2(&'static str),
+    /// By a library, with or without TLS.
+    Http2 { tls: bool },
 }
 
 /// A filled shape, before it is known where it goes.
@@ -293,7 +299,7 @@ impl Parts {
 
     /// The message of HTTP/2, whose target is absolute and stands for the Host field (RFC 9113 §8.3.1).
     /// Fields about a connection have no place in it (§8.2.2).
-    fn into_http2(mut self, scheme: &str) -> Result<Request<Bytes>, RequestError> {
+    fn into_http2(mut self, scheme: Scheme) -> Result<Request<Bytes>, RequestError> {
         if self.says_length() {
             let length = self.body.len().into();
             self.headers.insert(header::CONTENT_LENGTH, length);
@@ -308,20 +314,58 @@ impl Parts {
         {
             self.headers.remove(header::TE);
         }
-        let host = self.headers.remove(header::HOST);
-        let authority = host.as_ref().map_or(&[][..], HeaderValue::as_bytes);
-        let authority = Authority::try_from(authority)
-            .map_err(|error| RequestError::Authority(error.to_string()))?;
-        let path = format!("{scheme}://{authority}{}", self.uri);
         let mut request = Request::new(self.body);
+        *request.uri_mut() = absolute(scheme, &self.headers, &self.method, &self.uri)?;
+        self.headers.remove(header::HOST);
         *request.method_mut() = self.method;
         *request.headers_mut() = self.headers;
-        *request.uri_mut() = path.parse().map_err(|error| RequestError::Path {
-            reason: format!("{error}"),
-            path,
-        })?;
         Ok(request)
     }
+}
+
+/// The target of a request in parts that HTTP/2 has fields for.
+fn absolute(
+    scheme: Scheme,
+    headers: &HeaderMap,
+    method: &Method,
+    target: &Uri,
+) -> Result<Uri, RequestError> {
+    let refuse = |reason: &str| RequestError::Path {
+        path: target.to_string(),
+        reason: reason.to_owned(),
+    };
+    if target.authority().is_some() {
+        return Err(refuse(
+            "over HTTP/2 the host is no part of it: begin it with a slash, and give the host as Host",
+        ));
+    }
+    // The asterisk stands for the server as a whole, which OPTIONS alone asks (RFC 9113 §8.3.1, RFC 9110 §7.1).
+    if target.path() == "*" && *method != Method::OPTIONS {
+        return Err(refuse(
+            "over HTTP/2 * goes with OPTIONS alone: begin it with a slash",
+        ));
+    }
+    let mut parts = target.clone().into_parts();
+    parts
+        .path_and_query
+        .get_or_insert(PathAndQuery::from_static("/"));
+    parts.scheme = Some(scheme);
+    parts.authority = Some(authority(headers)?);
+    Uri::from_parts(parts).map_err(|error| refuse(&error.to_string()))
+}
+
+/// The one Host as `:authority`, in which nobody is named who asks (RFC 9113 §8.3.1).
+fn authority(headers: &HeaderMap) -> Result<Authority, RequestError> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let host = hosts.next().map_or(&[][..], HeaderValue::as_bytes);
+    if hosts.next().is_some() {
+        return Err(RequestError::SecondHost);
+    }
+    if host.contains(&b'@') {
+        let reason = "somebody is named in it before an @".to_owned();
+        return Err(RequestError::Authority(reason));
+    }
+    Authority::try_from(host).map_err(|error| RequestError::Authority(error.to_string()))
 }
 
 /// The lines, an empty one, and the body.

@@ -207,6 +207,84 @@ fn a_name_that_leads_nowhere_is_told_with_file_and_line_before_anything_starts()
 }
 
 #[test]
+fn the_issuer_profile_of_a_target_is_found_beside_it_and_a_wrong_one_is_told_with_its_place() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let targets = folder.path().join("targets");
+    std::fs::create_dir(&targets).expect("a folder");
+    let write = |name: &str, text: &str| std::fs::write(targets.join(name), text).expect("written");
+    let profile = loadgen::builtin::ISSUERS
+        .iter()
+        .find(|file| file.name == "okta");
+    write("own.toml", profile.expect("a profile").text);
+    write("bad-profile.toml", "name = \"p\"\n");
+    for (name, issuer) in [
+        ("beside", "own.toml"),
+        ("nobody", "nobdy"),
+        ("nowhere", "none.toml"),
+        ("bad", "bad-profile.toml"),
+    ] {
+        let target = format!("name = \"t\"\nkind = \"in-process\"\nissuer = \"{issuer}\"\n");
+        write(&format!("{name}.toml"), &target);
+    }
+    let phase = "[[phase]]\nkind = \"cold-start\"\nsamples = 1\nbudget = \"1s\"\n";
+    let head = HEAD.replace("auth0", "outh0");
+    write("scenario.toml", &format!("{head}{phase}"));
+    let case = "rfc7519::exp-one-hour-past";
+    let conform = |rest: &[&'static str]| [&["conform", "--filter", case], rest].concat();
+    for (arguments, exit, parts) in [
+        (
+            conform(&["--target", "targets/beside.toml"]),
+            0,
+            &["GOOD"][..],
+        ),
+        (
+            conform(&["--target", "targets/nobody.toml"]),
+            2,
+            &["targets/nobody.toml:3", "\"nobdy\"", "cognito"],
+        ),
+        (
+            conform(&["--target", "targets/nowhere.toml"]),
+            2,
+            &["targets/nowhere.toml:3", "targets/none.toml"],
+        ),
+        (
+            conform(&["--target", "targets/bad.toml"]),
+            2,
+            &["targets/bad.toml:3", "targets/bad-profile.toml"],
+        ),
+        (
+            vec!["run", "targets/scenario.toml"],
+            2,
+            &["targets/scenario.toml:2", "\"outh0\"", "okta"],
+        ),
+    ] {
+        refused(folder.path(), &arguments, exit, parts);
+    }
+}
+
+#[test]
+fn another_issuer_profile_than_that_of_the_target_is_refused_by_both_names() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for command in [
+        &["conform", "--target", "authbench-cognito"][..],
+        &["load", "--target", "authbench-cognito"],
+        &["run", "--target", "authbench-cognito"],
+        &[
+            "run",
+            "--target",
+            "in-process",
+            "--target",
+            "authbench-cognito",
+        ],
+        &["survey", "--setup-only"],
+    ] {
+        let arguments = [command, &["--issuer", "okta"]].concat();
+        let parts = ["\"okta\"", "\"cognito\"", "target authbench-cognito:6"];
+        refused(folder.path(), &arguments, 2, &parts);
+    }
+}
+
+#[test]
 fn a_run_that_skips_everything_is_invalid() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let text = format!("{HEAD}[[phase]]\nkind = \"cold-start\"\nsamples = 3\nbudget = \"5s\"\n");

@@ -300,6 +300,15 @@ fn a_phase_cannot_speak_http2_to_a_function() {
     for part in ["s.toml:7", "http2 = true", "\"http\"", "\"lambda\""] {
         assert!(errors.contains(part), "{part:?} is missing in: {errors}");
     }
+    let (code, _, errors) = load(&[
+        "--phase",
+        "cache-hit",
+        "--http2",
+        "--url",
+        "http://127.0.0.1:9/",
+    ]);
+    assert_eq!(code, Some(2), "{errors}");
+    assert!(errors.contains("--http2 is for verification"), "{errors}");
     let (code, _, errors) = load(&["--http2", "--target", "in-process"]);
     assert_eq!(code, Some(2), "{errors}");
     assert!(errors.contains("--http2"), "{errors}");

@@ -204,3 +204,12 @@ fn what_was_asked_before_a_signal_is_in_the_tables() {
     let record = RecordStore::load(&folder.path().join("out/mute")).expect("a record");
     assert_eq!(record.status, RunStatus::Interrupted);
 }
+
+/// Some of them name an issuer profile of their own.
+#[test]
+fn every_built_in_target_is_planned_with_the_tokens_that_it_takes() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    // The page is looked for once all are planned, and before any is installed.
+    let said = survey(folder.path(), &["--markdown", "missing.md"], 2);
+    assert!(said.contains("--markdown missing.md"), "{said}");
+}

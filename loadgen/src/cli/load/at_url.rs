@@ -16,7 +16,7 @@ use loadgen::scenario::LoadPhase;
 use loadgen::stop::StopSignal;
 use loadgen::target::{CaseRequest, HttpTarget, RequestShape, ServerUrl, Target, Trust};
 
-use super::{LoadArguments, usage};
+use super::{Kind, LoadArguments, usage};
 use crate::cli::{Failure, output, run};
 
 /// Length of a run when none is given.
@@ -205,7 +205,7 @@ fn plan(url: &str, arguments: &LoadArguments) -> Result<UrlLoad, Failure> {
         BTreeMap::new(),
         arguments.threshold.clone(),
     )
-    .and_then(|phase| arguments.with_connections(phase))
+    .and_then(|phase| arguments.with_connections(phase, Kind::Verification.word()))
     .map_err(usage)?;
     let tokens = match &flags.token_pool {
         None => Vec::new(),

@@ -57,7 +57,7 @@ fn a_given_host_takes_the_place_of_the_connections_own() {
     let wanted = "GET /p HTTP/1.1\r\nhost: api.example.com\r\nauthorization: Bearer t\r\n\r\n";
     assert_eq!(String::from_utf8_lossy(request.bytes()), wanted);
     let http2 = |shape: &RequestShape| {
-        PreparedRequest::written(shape, "t", "127.0.0.1:80", "/p", Wire::Http2("https"))
+        PreparedRequest::written(shape, "t", "127.0.0.1:80", "/p", Wire::Http2 { tls: true })
     };
     let request = http2(&shape).expect("a request");
     let message = request.http2().expect("of HTTP/2");
@@ -72,6 +72,37 @@ fn a_given_host_takes_the_place_of_the_connections_own() {
 }
 
 #[test]
+fn what_http2_has_no_place_for_is_refused_with_what_to_do() {
+    let request = |method: &str, path: &str, hosts: &[&str]| {
+        let host = |host: &&str| ("Host".to_owned(), (*host).to_owned());
+        let case = CaseRequest {
+            headers: hosts.iter().map(host).collect(),
+            method: Some(method.to_owned()),
+            path: Some(path.to_owned()),
+            ..CaseRequest::default()
+        };
+        let shape = RequestShape::from(&case);
+        PreparedRequest::written(&shape, "t", "h:1", "/p", Wire::Http2 { tls: false })
+    };
+    for (method, path, hosts, told) in [
+        ("GET", "/", &["a.example", "b.example"][..], "give one"),
+        ("GET", "/", &["user@a.example"], "give a name"),
+        ("GET", "/", &["user:pass@a.example:1"], "give a name"),
+        ("GET", "*", &[], "OPTIONS"),
+        ("GET", "http://b.example/", &["a.example"], "a slash"),
+        ("GET", "b.example:80", &[], "a slash"),
+    ] {
+        let error = request(method, path, hosts).expect_err(told).to_string();
+        assert!(error.contains(told), "{error}");
+        assert!(!error.contains("pass"), "{error}");
+    }
+    let asterisk = request("OPTIONS", "*", &[]).expect("a request");
+    let uri = asterisk.http2().expect("of HTTP/2").uri();
+    assert_eq!(uri.path(), "*");
+    assert_eq!(uri.authority().map(Authority::as_str), Some("h:1"));
+}
+
+#[test]
 fn over_http2_a_length_is_said_and_nothing_of_connections() {
     let fields = [("Connection", "close"), ("te", "gzip"), ("x-kept", "1")];
     let case = CaseRequest {
@@ -82,7 +113,7 @@ fn over_http2_a_length_is_said_and_nothing_of_connections() {
         ..CaseRequest::default()
     };
     let shape = RequestShape::from(&case).with_body("a=b".into());
-    let request = PreparedRequest::written(&shape, "t", "h:1", "/", Wire::Http2("http"));
+    let request = PreparedRequest::written(&shape, "t", "h:1", "/", Wire::Http2 { tls: false });
     let request = request.expect("a request");
     let fields = request.http2().expect("of HTTP/2").headers();
     let mut names: Vec<_> = fields.keys().map(HeaderName::as_str).collect();
