@@ -152,8 +152,11 @@ async fn collect(
         Err(reason) => samples.not_cold = Some(reason.to_string()),
         Ok(mut disk) => {
             let ended = collect_cold(plan, testbed, &mut disk, samples, progress).await;
-            disk.end().await;
-            ended?;
+            if let Err(failure) = ended {
+                disk.end().await;
+                return Err(failure);
+            }
+            testbed.end_cold_disk(disk).await?;
         }
     }
     Ok(())

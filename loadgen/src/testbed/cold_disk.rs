@@ -3,8 +3,10 @@
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use gateway::{Function, FunctionError};
 
@@ -12,6 +14,9 @@ use super::page_cache::{Evicted, Footprint, Maps};
 
 /// Files that stayed in the page cache and are named in the record; a process has some ten libraries.
 const NAMED_MAX: usize = 16;
+
+/// How long a copy may still be open for writing in a process that is just being started: a fork takes milliseconds.
+const BUSY_MAX: Duration = Duration::from_secs(1);
 
 /// What it takes to start a subject with a cold disk.
 #[derive(Debug)]
@@ -40,6 +45,16 @@ pub enum NoColdDisk {
     /// No function can be made of the copy.
     #[error("the program cannot be started from a copy: {0}")]
     Function(#[from] FunctionError),
+    /// The copy cannot be executed, as on a file system that is mounted `noexec`.
+    #[error(
+        "a copy of the program cannot be executed in {}: {source}; name another folder with AUTHBENCH_CACHE", .folder.display()
+    )]
+    Start {
+        /// Where it was.
+        folder: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
     /// The thread that evicts has failed.
     #[error("what the page cache holds could not be found out")]
     Thread,
@@ -63,6 +78,7 @@ impl ColdDisk {
                 None => None,
                 Some(own) => {
                     let copy = ProgramCopy::of(own)?;
+                    copy.probe()?;
                     footprint.replace(&copy.original, copy.path.clone());
                     Some(copy)
                 }
@@ -130,7 +146,7 @@ impl ColdDisk {
         files
     }
 
-    /// Ends what was started for it.
+    /// Ends what was started for it, and removes the copy.
     pub async fn end(self) {
         if let Some(function) = &self.function {
             function.shutdown().await;
@@ -168,11 +184,70 @@ impl ProgramCopy {
         })?;
         Ok(copy)
     }
+
+    /// Executes it once, so that no start of a subject has to fail to find out that it cannot be.
+    fn probe(&self) -> Result<(), NoColdDisk> {
+        let mut command = Command::new(&self.path);
+        command
+            .arg("--version")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
+        let started = Instant::now();
+        let ended = loop {
+            match command.status() {
+                // A process that another thread is just starting holds what was open for writing, until its program has begun.
+                Err(busy)
+                    if busy.kind() == io::ErrorKind::ExecutableFileBusy
+                        && started.elapsed() < BUSY_MAX =>
+                {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
+                Ok(status) if !status.success() => {
+                    break Err(io::Error::other(format!("it ended with {status}")));
+                }
+                ended => break ended,
+            }
+        };
+        ended.map(drop).map_err(|source| NoColdDisk::Start {
+            folder: self.folder.clone(),
+            source,
+        })
+    }
 }
 
 impl Drop for ProgramCopy {
     fn drop(&mut self) {
         // What stays is in the cache folder, where everything may be removed at any time.
         let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    fn program(name: &str) -> PathBuf {
+        let path = std::env::var_os("PATH").expect("a PATH");
+        let folders = std::env::split_paths(&path);
+        let mut found = folders.map(|folder| folder.join(name));
+        found.find(|file| file.is_file()).expect(name)
+    }
+
+    #[test]
+    fn a_copy_that_cannot_be_executed_is_found_out_before_a_subject_is_started_from_it() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let text = folder.path().join("text");
+        std::fs::write(&text, "no program").expect("written");
+        let reason = |original: PathBuf| {
+            let copy = ProgramCopy::of(original).expect("a copy");
+            copy.probe().err().map(|error| error.to_string())
+        };
+        assert_eq!(reason(program("true")), None);
+        let denied = reason(text).expect("a reason");
+        assert!(denied.contains("Permission denied"), "{denied}");
+        assert!(denied.contains("AUTHBENCH_CACHE"), "{denied}");
+        let ended = reason(program("false")).expect("a reason");
+        assert!(ended.contains("it ended with"), "{ended}");
     }
 }

@@ -80,6 +80,18 @@ impl Testbed {
         ColdDisk::prepare(process, folder.map(Path::to_owned), function).await
     }
 
+    /// Ends the starts with a cold disk. A server that is running from the copy is started again from its own program: the copy
+    /// goes, and what is measured next is to be the subject as its file says.
+    pub async fn end_cold_disk(&mut self, disk: ColdDisk) -> Result<(), TestbedError> {
+        if let Running::Server(server) = &mut self.running
+            && disk.program().is_some()
+        {
+            self.target = server.start_again().await?;
+        }
+        disk.end().await;
+        Ok(())
+    }
+
     /// Adds when the keys were there, where they were fetched for this start.
     fn with_keys(&self, mut sample: ColdSample, fetches_before: u64) -> ColdSample {
         let new_fetches = self.idp.fetch_count().saturating_sub(fetches_before);

@@ -276,10 +276,22 @@ impl RunningServer {
                 placeholders.authbench = program.to_string_lossy().into_owned();
             }
         }
-        let (fresh, target) = start_server(&self.plan, self.wire, &placeholders).await?;
-        (self.child, self.spawned, self.ready) = (fresh.child, fresh.spawned, fresh.ready);
+        let target = self.replace(&placeholders).await?;
         let sample = self.first_decision(&target, token).await?;
         Ok((target, sample))
+    }
+
+    /// Ends the server and starts a fresh one as its file says, whatever the one that ran was started from.
+    pub(super) async fn start_again(&mut self) -> Result<Target, TestbedError> {
+        self.child.shutdown().await;
+        self.replace(&self.placeholders.clone()).await
+    }
+
+    /// Starts a server in the place of one that has ended.
+    async fn replace(&mut self, placeholders: &Placeholders) -> Result<Target, TestbedError> {
+        let (fresh, target) = start_server(&self.plan, self.wire, placeholders).await?;
+        (self.child, self.spawned, self.ready) = (fresh.child, fresh.spawned, fresh.ready);
+        Ok(target)
     }
 
     /// The folder that it is started in; this process's own when `None`.
