@@ -61,7 +61,10 @@ impl Footprint {
             libraries.filter_map(|file| package_folder(file)).collect();
         folders.extend(libraries);
         for folder in folders {
-            walk(&folder, &mut footprint.read);
+            // As the kernel names what is mapped: a folder may be reached by a link.
+            if let Ok(folder) = folder.canonicalize() {
+                walk(&folder, &mut footprint.read);
+            }
         }
         footprint
     }
@@ -87,7 +90,8 @@ impl Footprint {
     pub(super) fn mapped_elsewhere(&self) -> Maps {
         let mut elsewhere = Maps::new();
         for process in proc::all() {
-            let shared = proc::maps(process).filter(|(file, _)| self.mapped.contains_key(file));
+            let shared = proc::maps(process)
+                .filter(|(file, path)| self.mapped.contains_key(file) || self.read.contains(path));
             elsewhere.extend(shared);
         }
         elsewhere
@@ -96,11 +100,15 @@ impl Footprint {
     /// Evicts each file from the page cache but those of `elsewhere`: what would go of a library that others use says nothing of
     /// the subject, and is read again for them.
     pub(super) fn evict(&self, elsewhere: &Maps) -> Evicted {
-        let mapped = self.mapped.iter();
-        let mapped = mapped.filter(|(file, _)| !elsewhere.contains_key(*file));
-        let paths: BTreeSet<&PathBuf> = mapped.map(|(_, path)| path).chain(&self.read).collect();
+        // A library is known by its path alone where it was found in a folder of packages.
+        let stay: BTreeSet<&PathBuf> = elsewhere
+            .iter()
+            .flat_map(|(file, path)| self.mapped.get(file).into_iter().chain([path]))
+            .collect();
+        let paths: BTreeSet<&PathBuf> = self.mapped.values().chain(&self.read).collect();
+        let paths = paths.difference(&stay);
         let mut evicted = Evicted::default();
-        for bytes in paths.into_iter().filter_map(|path| evict(path)) {
+        for bytes in paths.filter_map(|path| evict(path)) {
             evicted.files += 1;
             evicted.bytes += bytes;
         }
@@ -255,6 +263,28 @@ mod tests {
         let elsewhere = footprint.mapped_elsewhere();
         end(other);
         assert!(elsewhere.values().any(|mapped| *mapped == file));
+    }
+
+    #[test]
+    fn what_another_process_has_mapped_is_not_evicted_where_a_folder_holds_it() {
+        let folder = folder();
+        let packages = folder.path().join("node_modules");
+        std::fs::create_dir(&packages).expect("made");
+        let library = packages.join("cat");
+        std::fs::copy(program("cat"), &library).expect("copied");
+        std::fs::write(packages.join("a.js"), "a").expect("written");
+        // The subject has the folder by a link, and has not mapped the library.
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&packages, &link).expect("a link");
+        let other = start(&library, &[]);
+        footprint_of(&other, &library, None);
+        let footprint = Footprint::of(u32::MAX, Some(&link));
+        let elsewhere = footprint.mapped_elsewhere();
+        let shared = footprint.evict(&elsewhere);
+        let alone = footprint.evict(&Maps::new());
+        end(other);
+        assert_eq!(elsewhere.into_values().collect::<Vec<_>>(), [library]);
+        assert_eq!((shared.files, alone.files), (1, 2));
     }
 
     #[test]
