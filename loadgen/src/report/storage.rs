@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::record::{
     COLD_DISK, EvictedRecord, FIRST_START, PhaseRecord, SeriesRecord, StorageReads,
 };
-use crate::units::duration;
+use crate::units::{bytes, duration};
 
 /// The whole of a start, of a class.
 pub(super) fn total<'a>(phase: &'a PhaseRecord, class: &str) -> Option<&'a SeriesRecord> {
@@ -91,16 +91,6 @@ fn evicted(evicted: &EvictedRecord) -> String {
         "{before}; what other processes have mapped stayed: {}",
         names.join(", ")
     )
-}
-
-/// Bytes with the unit that fits their number: `812 B`, `45.1 kB`, `31.2 MB`.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
-fn bytes(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
 }
 
 #[cfg(test)]

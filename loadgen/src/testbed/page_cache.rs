@@ -29,6 +29,8 @@ const UNWRITTEN: Duration = Duration::from_mins(1);
 pub(super) struct Footprint {
     /// Those that its processes have mapped: executables, libraries.
     mapped: Maps,
+    /// Stands in the place of one that is mapped.
+    copy: Option<PathBuf>,
     /// Those that an interpreter may read: the working directory's, the script's and its packages'.
     read: BTreeSet<PathBuf>,
 }
@@ -40,6 +42,8 @@ pub struct Evicted {
     pub files: u64,
     /// The sum of their sizes.
     pub bytes: u64,
+    /// That of the files among them that the subject's processes had mapped, or that stand in their place.
+    pub mapped_bytes: u64,
 }
 
 impl Footprint {
@@ -82,7 +86,7 @@ impl Footprint {
     /// Puts a copy in the place of a file.
     pub(super) fn replace(&mut self, file: &Path, copy: PathBuf) {
         self.mapped.retain(|_, mapped| mapped != file);
-        self.read.insert(copy);
+        self.copy = Some(copy);
     }
 
     /// The files that a process has mapped that is none of the subject's: what it has mapped of them cannot be evicted. To be
@@ -105,12 +109,19 @@ impl Footprint {
             .iter()
             .flat_map(|(file, path)| self.mapped.get(file).into_iter().chain([path]))
             .collect();
-        let paths: BTreeSet<&PathBuf> = self.mapped.values().chain(&self.read).collect();
-        let paths = paths.difference(&stay);
+        let mapped: BTreeSet<&PathBuf> = self.mapped.values().chain(&self.copy).collect();
+        let mut paths = mapped.clone();
+        paths.extend(&self.read);
         let mut evicted = Evicted::default();
-        for bytes in paths.filter_map(|path| evict(path)) {
+        for path in paths.difference(&stay) {
+            let Some(bytes) = evict(path) else {
+                continue;
+            };
             evicted.files += 1;
             evicted.bytes += bytes;
+            if mapped.contains(path) {
+                evicted.mapped_bytes += bytes;
+            }
         }
         evicted
     }
@@ -243,7 +254,12 @@ mod tests {
         let elsewhere = footprint.mapped_elsewhere();
         assert!(!elsewhere.values().any(|file| *file == cat));
         let evicted = footprint.evict(&elsewhere);
-        assert!(evicted.files >= 1 && evicted.bytes > 0, "{evicted:?}");
+        let size = cat.metadata().expect("a file").len();
+        assert!(
+            evicted.files >= 1 && evicted.mapped_bytes >= size,
+            "{evicted:?}"
+        );
+        assert!(evicted.bytes >= evicted.mapped_bytes, "{evicted:?}");
         let cold = start(&cat, &[]);
         footprint_of(&cold, &cat, None);
         let read = read_bytes(cold.id()).expect("its own process");
