@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,6 +20,9 @@ pub(super) use proc::{Maps, read_bytes};
 /// Files that are looked for beside those that are mapped: several times those of a Python with its packages. More would be
 /// a folder that is not the subject's own.
 const FILES_MAX: usize = 20_000;
+
+/// Folders that are looked into, in all. There are fewer of them than of files where there is anything to find.
+const FOLDERS_MAX: usize = FILES_MAX;
 
 /// The kernel writes back what is older than 30 s (`vm.dirty_expire_centisecs`), and a page that is not written cannot be
 /// evicted.
@@ -64,10 +68,11 @@ impl Footprint {
         let libraries: BTreeSet<PathBuf> =
             libraries.filter_map(|file| package_folder(file)).collect();
         folders.extend(libraries);
+        let mut folders_left = FOLDERS_MAX;
         for folder in folders {
             // As the kernel names what is mapped: a folder may be reached by a link.
             if let Ok(folder) = folder.canonicalize() {
-                walk(&folder, &mut footprint.read);
+                walk(&folder, &mut footprint.read, &mut folders_left);
             }
         }
         footprint
@@ -170,8 +175,13 @@ fn packages_beside(script: &Path) -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-/// Every regular file below a folder, up to [`FILES_MAX`] in all. Links are not followed, which may lead anywhere.
-fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>) {
+/// Takes every regular file below a folder and on its device, up to [`FILES_MAX`] in all, and as long as there is any of
+/// `folders_left`. Other devices are mounted: `/proc` and `/sys` are no files, and nothing else there is the subject's own.
+/// Links are not followed, which may lead anywhere.
+fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, folders_left: &mut usize) {
+    let Ok(device) = folder.metadata().map(|start| start.dev()) else {
+        return;
+    };
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -182,7 +192,13 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>) {
                 return;
             }
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_dir() => {
+                    let is_here = entry.metadata().is_ok_and(|found| found.dev() == device);
+                    if is_here && *folders_left > 0 {
+                        *folders_left -= 1;
+                        folders.push(entry.path());
+                    }
+                }
                 Ok(kind) if kind.is_file() => {
                     files.insert(entry.path());
                 }
@@ -330,6 +346,34 @@ mod tests {
             found,
             files[..4].iter().map(|file| at(file)).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_walk_has_a_bound_on_its_folders_and_stays_on_its_device() {
+        let folder = folder();
+        for name in ["a", "b", "c"] {
+            std::fs::create_dir(folder.path().join(name)).expect("made");
+            std::fs::write(folder.path().join(name).join("file"), name).expect("written");
+        }
+        let (mut files, mut left) = (BTreeSet::new(), 2);
+        walk(folder.path(), &mut files, &mut left);
+        assert_eq!((files.len(), left), (2, 0));
+
+        let (devices, memory) = (Path::new("/dev"), Path::new("/dev/shm"));
+        let device = |folder: &Path| folder.metadata().map(|folder| folder.dev()).ok();
+        if device(memory).is_none() || device(memory) == device(devices) {
+            return;
+        }
+        let mounted = tempfile::NamedTempFile::new_in(memory).expect("a file in memory");
+        for (start, is_found) in [(memory, true), (devices, false)] {
+            let found = Footprint::of(u32::MAX, Some(start)).read;
+            assert_eq!(
+                found.contains(mounted.path()),
+                is_found,
+                "{}",
+                start.display()
+            );
+        }
     }
 
     #[test]
