@@ -39,7 +39,7 @@ fn cold_starts_before(target: &str, folder: &Path, others: &str) -> (Vec<PhaseRe
     );
     std::fs::write(folder.join("cold.toml"), scenario).expect("written");
     let run = Command::new(AUTHBENCH)
-        .args(["run", "cold.toml", "--out", "out"])
+        .args(["run", "cold.toml", "--force", "--out", "out"])
         .current_dir(folder)
         .env("AUTHBENCH_CACHE", cache())
         .stdout(Stdio::piped())
@@ -151,4 +151,23 @@ fn a_server_goes_on_from_its_own_program_when_the_copy_is_gone() {
         phases[1].errors,
     );
     assert_eq!(counts, (40, 0, 0), "{printed}");
+}
+
+#[test]
+fn a_function_is_started_from_the_copy_wherever_its_command_names_this_program() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let built_in = include_str!("../../scenarios/targets/authbench.toml");
+    let in_shell = built_in
+        .replace("\"{authbench}\"", "\"sh\"")
+        .replace("\"bootstrap\"", "\"-c\", \"exec {authbench} bootstrap\"");
+    std::fs::write(folder.path().join("shell.toml"), in_shell).expect("written");
+    let (phase, printed) = cold_starts("shell.toml", folder.path());
+    let wanted = (!is_in_memory(&cache())).then_some(2);
+    assert_eq!(total(&phase, COLD_DISK), wanted, "{printed}");
+
+    let by_path = built_in.replace("{authbench}", AUTHBENCH);
+    std::fs::write(folder.path().join("path.toml"), by_path).expect("written");
+    let (phase, printed) = cold_starts("path.toml", folder.path());
+    assert_eq!(total(&phase, COLD_DISK), None, "{printed}");
+    assert!(printed.contains("has to name {authbench}"), "{printed}");
 }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use gateway::{Function, FunctionError};
 
 use super::page_cache::{Evicted, Footprint, Maps};
+use super::running::FunctionPlan;
+use crate::subject::{CommandPlan, PlaceholderError};
 
 /// Files that stayed in the page cache and are named in the record; a process has some ten libraries.
 const NAMED_MAX: usize = 16;
@@ -52,6 +54,14 @@ pub enum NoColdDisk {
     /// No function can be made of the copy.
     #[error("the program cannot be started from a copy: {0}")]
     Function(#[from] FunctionError),
+    /// The target starts this program, and does not say where in its command it is.
+    #[error(
+        "the target runs this program, {}, which its file has to name {{authbench}} to be started from a copy", .0.display()
+    )]
+    OwnPath(PathBuf),
+    /// A placeholder that there is not.
+    #[error(transparent)]
+    Placeholder(#[from] PlaceholderError),
     /// The copy cannot be executed, as on a file system that is mounted `noexec`.
     #[error(
         "a copy of the program cannot be executed in {}: {source}; name another folder with AUTHBENCH_CACHE", .folder.display()
@@ -74,15 +84,17 @@ impl ColdDisk {
     /// Looks at a process of the subject, which has to be alive, and copies the executable where that is this program's own.
     pub(super) async fn prepare(
         process: Option<u32>,
-        working_dir: Option<PathBuf>,
-        function: Option<&Function>,
+        command: &CommandPlan,
+        function: Option<&FunctionPlan>,
     ) -> Result<Self, NoColdDisk> {
         let process = process.ok_or(NoColdDisk::Unknown)?;
+        let (working_dir, has_authbench) = (command.working_dir.clone(), command.has_authbench());
         let looked = tokio::task::spawn_blocking(move || {
             let mut footprint = Footprint::of(process, working_dir.as_deref());
             let own = std::env::current_exe().ok();
             let copy = match own.filter(|own| footprint.maps(own)) {
                 None => None,
+                Some(own) if !has_authbench => return Err(NoColdDisk::OwnPath(own)),
                 Some(own) => {
                     let cache = crate::cache::folder().ok_or(NoColdDisk::CacheFolder)?;
                     let copy = ProgramCopy::of(own, &cache)?;
@@ -98,10 +110,7 @@ impl ColdDisk {
             return Err(NoColdDisk::Unknown);
         }
         let function = match (&copy, function) {
-            (Some(copy), Some(function)) => {
-                let (from, to) = (copy.original.to_string_lossy(), copy.path.to_string_lossy());
-                Some(function.with_file(&from, &to).await?)
-            }
+            (Some(copy), Some(function)) => Some(function.start_from(&copy.path).await?),
             _ => None,
         };
         Ok(Self {
@@ -212,7 +221,7 @@ impl ProgramCopy {
                     if busy.kind() == io::ErrorKind::ExecutableFileBusy
                         && started.elapsed() < BUSY_MAX =>
                 {
-                    std::thread::sleep(Duration::from_millis(1));
+                    std::thread::yield_now();
                 }
                 Ok(status) if !status.success() => {
                     break Err(io::Error::other(format!("it ended with {status}")));
