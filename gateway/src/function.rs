@@ -7,7 +7,6 @@
 //! An INIT that fails or takes too long is a function error of the invocation that caused it. Lambda would try INIT
 //! again within the function's time-out; the stand-in tries again on the next invocation, so that a failure shows at once.
 
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
@@ -155,22 +154,6 @@ impl Function {
         Ok(Self {
             inner: Arc::new(inner),
         })
-    }
-
-    /// A function of its own with the same configuration, except that a file is another one: wherever `from` is the program,
-    /// an argument or the value of a variable, `to` is. Its environments are none of this one's, its log is new.
-    pub async fn with_file(&self, from: &str, to: &str) -> Result<Self, FunctionError> {
-        let mut config = self.inner.config.clone();
-        let texts = config.command.iter_mut().chain(config.env.values_mut());
-        for text in texts.filter(|text| *text == from) {
-            to.clone_into(text);
-        }
-        Self::start(config).await
-    }
-
-    /// The folder that its processes start in; this process's own when `None`.
-    pub fn working_dir(&self) -> Option<&Path> {
-        self.inner.config.working_dir.as_deref()
     }
 
     /// Invokes the function with an event and waits for its answer.

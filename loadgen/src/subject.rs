@@ -173,6 +173,15 @@ pub struct CommandPlan {
     pub files: Option<ShippedFiles>,
 }
 
+impl CommandPlan {
+    /// Whether it starts this program by its placeholder, so that it can be started from a copy, too.
+    pub(crate) fn has_authbench(&self) -> bool {
+        let texts = std::iter::once(&self.program).chain(&self.args);
+        let mut texts = texts.chain(self.env.values());
+        texts.any(|text| text.contains("{authbench}"))
+    }
+}
+
 /// What installs a target.
 #[derive(Debug, Clone)]
 pub struct SetupPlan {

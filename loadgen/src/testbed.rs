@@ -25,7 +25,7 @@ mod running;
 mod server;
 mod setup;
 
-use running::{Running, start_subject};
+use running::{FunctionPlan, Running, start_subject};
 
 pub use cold_disk::{ColdDisk, NoColdDisk};
 pub use cold_start::ColdSample;
@@ -57,6 +57,8 @@ pub struct Testbed {
     /// A second server of keys, over TLS, in place of the issuer's own.
     tls: Option<TlsKeyServer>,
     running: Running,
+    /// Of a subject that is a function.
+    function: Option<FunctionPlan>,
     target: Target,
     invocation: String,
     cache_ttl: Duration,
@@ -163,6 +165,7 @@ impl Testbed {
                 None => scenario.scope.clone(),
             },
         };
+        let function = FunctionPlan::of(subject, &placeholders);
         let (running, target, invocation) =
             match start_subject(scenario, subject, placeholders).await {
                 Ok(started) => started,
@@ -180,6 +183,7 @@ impl Testbed {
             key_origin: scenario.real_issuer.is_none().then_some(key_origin),
             tls,
             running,
+            function,
             target,
             invocation,
             cache_ttl: scenario.cache_ttl,

@@ -82,6 +82,16 @@ pub(crate) fn duration(ns: u64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
+/// Bytes with the unit that fits their number: `812 B`, `45.1 kB`, `31.2 MB`.
+#[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
+pub(crate) fn bytes(bytes: u64) -> String {
+    match bytes {
+        0..1_000 => format!("{bytes} B"),
+        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
+        _ => format!("{:.1} MB", bytes as f64 / 1e6),
+    }
+}
+
 /// A duration in a file.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct DurationText(pub(crate) Duration);

@@ -75,34 +75,6 @@ async fn a_warm_environment_is_used_again_and_a_recycled_one_is_not() {
 }
 
 #[tokio::test]
-async fn the_same_function_from_another_file_has_environments_of_its_own() {
-    let mut config = function();
-    let program = config.command[0].clone();
-    config.env.insert("PROGRAM".to_owned(), program.clone());
-    let original = Function::start(config).await.unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let link = folder.path().join("another");
-    std::os::unix::fs::symlink(&program, &link).unwrap();
-    let link = link.to_string_lossy();
-    let moved = original.with_file(&program, &link).await.unwrap();
-    moved.invoke(event("a")).await.unwrap();
-    assert!(original.idle_process_ids().is_empty());
-    let process = moved.idle_process_ids()[0];
-    let of = |what: &str| std::fs::read_to_string(format!("/proc/{process}/{what}")).unwrap();
-    let started_from = format!("{link}\0");
-    assert!(
-        of("cmdline").starts_with(&started_from),
-        "{}",
-        of("cmdline")
-    );
-    let variable = format!("PROGRAM={started_from}");
-    assert!(of("environ").contains(&variable), "{}", of("environ"));
-    moved.shutdown().await;
-    let nowhere = original.with_file(&program, "/nowhere/at/all").await;
-    assert!(nowhere.is_err());
-}
-
-#[tokio::test]
 async fn requests_at_once_get_environments_of_their_own_up_to_the_limit() {
     for (max_environments, want) in [(4, 3), (2, 2), (1, 1)] {
         let gateway = start_with(

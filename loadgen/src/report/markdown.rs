@@ -171,13 +171,14 @@ fn latencies(markdown: &mut String, record: &RunRecord) {
         }
     }
     for phase in &record.phases {
-        for (index, line) in storage::lines(phase).iter().enumerate() {
+        let lines = storage::lines(phase).into_iter();
+        for (index, line) in lines.chain(storage::not_cold(phase)).enumerate() {
             let gap = if index == 0 { "\n" } else { "" };
             let _ = writeln!(
                 markdown,
                 "{gap}- {}: {}",
                 plain(&phase.label()),
-                plain(line)
+                plain(&line)
             );
         }
     }

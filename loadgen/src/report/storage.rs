@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::record::{
     COLD_DISK, EvictedRecord, FIRST_START, PhaseRecord, SeriesRecord, StorageReads,
 };
-use crate::units::duration;
+use crate::units::{bytes, duration};
 
 /// The whole of a start, of a class.
 pub(super) fn total<'a>(phase: &'a PhaseRecord, class: &str) -> Option<&'a SeriesRecord> {
@@ -15,7 +15,7 @@ pub(super) fn total<'a>(phase: &'a PhaseRecord, class: &str) -> Option<&'a Serie
         .find(|series| series.name == "total" && series.class == class)
 }
 
-/// One sentence a class of start, and why one is missing; none of a phase of load.
+/// One sentence a class of start; none of a phase of load.
 pub(super) fn lines(phase: &PhaseRecord) -> Vec<String> {
     let Some(storage) = &phase.storage else {
         return Vec::new();
@@ -26,19 +26,19 @@ pub(super) fn lines(phase: &PhaseRecord) -> Vec<String> {
         .map(|reads| line(phase, reads))
         .collect();
     lines.extend(storage.evicted.as_ref().map(evicted));
-    lines.extend(
-        storage
-            .not_cold
-            .as_ref()
-            .map(|reason| match total(phase, COLD_DISK) {
-                None => format!("no cold disk: {reason}"),
-                Some(cold) => format!(
-                    "cold disk: no more starts than n = {}: {reason}",
-                    cold.count
-                ),
-            }),
-    );
     lines
+}
+
+/// Why there are fewer starts with a cold disk than were asked for, or none.
+pub(super) fn not_cold(phase: &PhaseRecord) -> Option<String> {
+    let reason = phase.storage.as_ref()?.not_cold.as_ref()?;
+    Some(match total(phase, COLD_DISK) {
+        None => format!("no cold disk: {reason}"),
+        Some(cold) => format!(
+            "cold disk: no more starts than n = {}: {reason}",
+            cold.count
+        ),
+    })
 }
 
 fn line(phase: &PhaseRecord, reads: &StorageReads) -> String {
@@ -93,24 +93,19 @@ fn evicted(evicted: &EvictedRecord) -> String {
     )
 }
 
-/// Bytes with the unit that fits their number: `812 B`, `45.1 kB`, `31.2 MB`.
-#[expect(clippy::cast_precision_loss, reason = "one decimal is printed")]
-fn bytes(bytes: u64) -> String {
-    match bytes {
-        0..1_000 => format!("{bytes} B"),
-        1_000..1_000_000 => format!("{:.1} kB", bytes as f64 / 1e3),
-        _ => format!("{:.1} MB", bytes as f64 / 1e6),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{TerminalStyle, sample};
     use super::*;
     use crate::record::StorageRecord;
 
+    const PLAIN: TerminalStyle = TerminalStyle {
+        color: false,
+        width: 100,
+    };
+
     #[test]
-    fn a_cold_disk_is_told_with_what_was_read_and_a_missing_one_with_its_reason() {
+    fn a_cold_disk_is_told_with_what_was_read() {
         let mut record = sample::failing();
         let phase = &mut record.phases[0];
         assert!(lines(phase).is_empty(), "a record of before");
@@ -152,22 +147,35 @@ mod tests {
         );
         let html = super::super::html(&record);
         assert!(html.contains("cold disk: 31.2 MB (30.0 MB to 32.0 MB) read"));
-        let style = TerminalStyle {
-            color: false,
-            width: 100,
-        };
-        let terminal = super::super::terminal(&record, style);
+        let terminal = super::super::terminal(&record, PLAIN);
         assert!(terminal.contains("\n   cold disk "), "{terminal}");
+    }
 
+    #[test]
+    fn a_missing_cold_disk_is_told_with_its_reason_and_has_no_checks_mark() {
+        let mut record = sample::failing();
         let phase = &mut record.phases[0];
-        phase.series.pop();
         phase.storage = Some(StorageRecord {
             not_cold: Some("nothing was read from storage".to_owned()),
             ..StorageRecord::default()
         });
-        assert_eq!(
-            lines(phase),
-            ["no cold disk: nothing was read from storage"]
+        assert!(lines(phase).is_empty());
+        let reason = "no cold disk: nothing was read from storage";
+        assert_eq!(not_cold(phase).as_deref(), Some(reason));
+        let terminal = super::super::terminal(&record, PLAIN);
+        assert!(
+            terminal.contains(&format!("\ncold start: {reason}\n")),
+            "{terminal}"
+        );
+        let markdown = super::super::markdown(&record);
+        assert!(
+            markdown.contains(&format!("\n- cold start: {reason}\n")),
+            "{markdown}"
+        );
+        let html = super::super::html(&record);
+        assert!(
+            html.contains(&format!("</ul><p class=\"muted\">{reason}</p>")),
+            "{html}"
         );
     }
 }

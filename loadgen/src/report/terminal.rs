@@ -121,7 +121,8 @@ fn latency_part(text: &mut String, record: &RunRecord, style: TerminalStyle) {
             let _ = writeln!(text, "{}: INVALID, {invalid}", phase.label());
         }
         lost(text, phase);
-        for line in storage::lines(phase) {
+        let not_cold = storage::not_cold(phase);
+        for line in storage::lines(phase).into_iter().chain(not_cold) {
             let _ = writeln!(text, "{}: {line}", phase.label());
         }
         course(text, phase);
@@ -213,32 +214,37 @@ fn tokens(text: &mut String, phase: &PhaseRecord) {
     );
 }
 
-/// One row a series: the totals of a load phase, all parts of a cold start and the whole of the others.
+/// One row a series: the totals of a load phase, all parts of a cold start and the whole of the others. The first one is the
+/// phase's own, also where nothing of class `all` was measured: another class has its name and not the phase's.
 fn rows(table: &mut Table, phase: &PhaseRecord) {
-    let all = phase.series.iter().filter(|series| series.class == "all");
-    let all = all.map(|series| (series.name.as_str(), series));
-    let others = [COLD_DISK, FIRST_START].into_iter();
-    let others = others.filter_map(|class| Some((class, storage::total(phase, class)?)));
-    let shown: Vec<(&str, &SeriesRecord)> = all.chain(others).collect();
-    for (index, (name, series)) in shown.into_iter().enumerate() {
-        let first = index == 0;
-        let name = if first {
-            phase.label()
-        } else {
-            format!("  {name}")
-        };
-        let mut cells = vec![name, series.count.to_string()];
-        cells.extend(Quantile::ALL.iter().map(|quantile| quantile.text(series)));
-        cells.push(duration(series.max_ns));
-        if first {
-            cells.extend([
-                rate(phase.requests_per_second),
-                phase.wrong_decisions.to_string(),
-                phase.errors.to_string(),
-            ]);
-        }
-        table.add_row(cells);
+    let mut all = phase.series.iter().filter(|series| series.class == "all");
+    let mut own = cells(phase.label(), all.next());
+    own.extend([
+        rate(phase.requests_per_second),
+        phase.wrong_decisions.to_string(),
+        phase.errors.to_string(),
+    ]);
+    table.add_row(own);
+    for part in all {
+        table.add_row(cells(format!("  {}", part.name), Some(part)));
     }
+    for class in [COLD_DISK, FIRST_START] {
+        if let Some(total) = storage::total(phase, class) {
+            table.add_row(cells(format!("  {class}"), Some(total)));
+        }
+    }
+}
+
+/// A name and the figures of a series; dashes where nothing was measured.
+fn cells(name: String, series: Option<&SeriesRecord>) -> Vec<String> {
+    let Some(series) = series else {
+        let dashes = vec!["–".to_owned(); Quantile::ALL.len() + 1];
+        return [vec![name, "0".to_owned()], dashes].concat();
+    };
+    let mut cells = vec![name, series.count.to_string()];
+    cells.extend(Quantile::ALL.iter().map(|quantile| quantile.text(series)));
+    cells.push(duration(series.max_ns));
+    cells
 }
 
 #[cfg(test)]
@@ -263,6 +269,26 @@ mod tests {
         assert!(cause < fix && fix < failing && failing < table, "{text}");
         assert!(text.contains("seen as CVE-0000-0001"), "{text}");
         assert!(text.starts_with("\nNONCONFORMANT"), "{text}");
+    }
+
+    #[test]
+    fn the_phases_name_stands_for_class_all_alone() {
+        let mut record = sample::failing();
+        let phase = &mut record.phases[0];
+        phase.series.truncate(1);
+        (phase.series[0].name, phase.series[0].class) =
+            ("total".to_owned(), FIRST_START.to_owned());
+        phase.errors = 3;
+        let text = text(&record, PLAIN);
+        let row = |name: &str| {
+            let mut lines = text.lines().map(|line| line.split_whitespace().collect());
+            let row: Option<Vec<&str>> =
+                lines.find(|row: &Vec<&str>| row.join(" ").starts_with(name));
+            row.unwrap_or_else(|| panic!("no {name} in {text}"))
+                .join(" ")
+        };
+        assert_eq!(row("cold start"), "cold start 0 – – – – – 1000/s 0 3");
+        assert!(row("first start").starts_with("first start 30 "), "{text}");
     }
 
     #[test]

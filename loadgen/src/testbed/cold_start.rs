@@ -1,6 +1,5 @@
 //! One cold start of the subject, timed and split: the first of the run, one with a warm disk, one with a cold disk.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use gateway::Function;
@@ -69,15 +68,24 @@ impl Testbed {
     /// Makes ready for starts with a cold disk, from what a living process of the subject has mapped.
     pub async fn cold_disk(&self) -> Result<ColdDisk, NoColdDisk> {
         let process = self.process_ids().first().copied();
-        let (function, folder) = match &self.running {
-            Running::Function(function) => (Some(&**function), function.working_dir()),
-            Running::Lambda(gateway) => {
-                (Some(gateway.function()), gateway.function().working_dir())
-            }
-            Running::Server(server) => (None, server.working_dir()),
-            Running::Nothing => (None, None),
+        let command = match (&self.running, &self.function) {
+            (Running::Server(server), _) => server.command(),
+            (_, Some(function)) => function.command(),
+            (_, None) => return Err(NoColdDisk::Unknown),
         };
-        ColdDisk::prepare(process, folder.map(Path::to_owned), function).await
+        ColdDisk::prepare(process, command, self.function.as_ref()).await
+    }
+
+    /// Ends the starts with a cold disk. A server that is running from the copy is started again from its own program: the copy
+    /// goes, and what is measured next is to be the subject as its file says.
+    pub async fn end_cold_disk(&mut self, disk: ColdDisk) -> Result<(), TestbedError> {
+        if let Running::Server(server) = &mut self.running
+            && disk.program().is_some()
+        {
+            self.target = server.start_again().await?;
+        }
+        disk.end().await;
+        Ok(())
     }
 
     /// Adds when the keys were there, where they were fetched for this start.

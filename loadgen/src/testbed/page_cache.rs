@@ -7,6 +7,7 @@
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,6 +18,9 @@ pub(super) use proc::{Maps, group, read_bytes};
 /// a folder that is not the subject's own.
 const FILES_MAX: usize = 20_000;
 
+/// Folders that are looked into, in all. There are fewer of them than of files where there is anything to find.
+const FOLDERS_MAX: usize = FILES_MAX;
+
 /// The kernel writes back what is older than 30 s (`vm.dirty_expire_centisecs`), and a page that is not written cannot be
 /// evicted.
 const UNWRITTEN: Duration = Duration::from_mins(1);
@@ -26,6 +30,8 @@ const UNWRITTEN: Duration = Duration::from_mins(1);
 pub(super) struct Footprint {
     /// Those that its processes have mapped: executables, libraries.
     mapped: Maps,
+    /// Stands in the place of one that is mapped.
+    copy: Option<PathBuf>,
     /// Those that an interpreter may read: the working directory's, the script's and its packages'.
     read: BTreeSet<PathBuf>,
 }
@@ -37,6 +43,8 @@ pub struct Evicted {
     pub files: u64,
     /// The sum of their sizes.
     pub bytes: u64,
+    /// That of the files among them that the subject's processes had mapped, or that stand in their place.
+    pub mapped_bytes: u64,
 }
 
 impl Footprint {
@@ -57,8 +65,12 @@ impl Footprint {
         let libraries: BTreeSet<PathBuf> =
             libraries.filter_map(|file| package_folder(file)).collect();
         folders.extend(libraries);
+        let mut folders_left = FOLDERS_MAX;
         for folder in folders {
-            walk(&folder, &mut footprint.read);
+            // As the kernel names what is mapped: a folder may be reached by a link.
+            if let Ok(folder) = folder.canonicalize() {
+                walk(&folder, &mut footprint.read, &mut folders_left);
+            }
         }
         footprint
     }
@@ -76,7 +88,7 @@ impl Footprint {
     /// Puts a copy in the place of a file.
     pub(super) fn replace(&mut self, file: &Path, copy: PathBuf) {
         self.mapped.retain(|_, mapped| mapped != file);
-        self.read.insert(copy);
+        self.copy = Some(copy);
     }
 
     /// The files that a process has mapped that is none of the subject's: what it has mapped of them cannot be evicted. To be
@@ -84,7 +96,8 @@ impl Footprint {
     pub(super) fn mapped_elsewhere(&self) -> Maps {
         let mut elsewhere = Maps::new();
         for process in proc::all() {
-            let shared = proc::maps(process).filter(|(file, _)| self.mapped.contains_key(file));
+            let shared = proc::maps(process)
+                .filter(|(file, path)| self.mapped.contains_key(file) || self.read.contains(path));
             elsewhere.extend(shared);
         }
         elsewhere
@@ -93,13 +106,24 @@ impl Footprint {
     /// Evicts each file from the page cache but those of `elsewhere`: what would go of a library that others use says nothing of
     /// the subject, and is read again for them.
     pub(super) fn evict(&self, elsewhere: &Maps) -> Evicted {
-        let mapped = self.mapped.iter();
-        let mapped = mapped.filter(|(file, _)| !elsewhere.contains_key(*file));
-        let paths: BTreeSet<&PathBuf> = mapped.map(|(_, path)| path).chain(&self.read).collect();
+        // A library is known by its path alone where it was found in a folder of packages.
+        let stay: BTreeSet<&PathBuf> = elsewhere
+            .iter()
+            .flat_map(|(file, path)| self.mapped.get(file).into_iter().chain([path]))
+            .collect();
+        let mapped: BTreeSet<&PathBuf> = self.mapped.values().chain(&self.copy).collect();
+        let mut paths = mapped.clone();
+        paths.extend(&self.read);
         let mut evicted = Evicted::default();
-        for bytes in paths.into_iter().filter_map(|path| evict(path)) {
+        for path in paths.difference(&stay) {
+            let Some(bytes) = evict(path) else {
+                continue;
+            };
             evicted.files += 1;
             evicted.bytes += bytes;
+            if mapped.contains(path) {
+                evicted.mapped_bytes += bytes;
+            }
         }
         evicted
     }
@@ -148,8 +172,13 @@ fn packages_beside(script: &Path) -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-/// Every regular file below a folder, up to [`FILES_MAX`] in all. Links are not followed, which may lead anywhere.
-fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>) {
+/// Takes every regular file below a folder and on its device, up to [`FILES_MAX`] in all, and as long as there is any of
+/// `folders_left`. Other devices are mounted: `/proc` and `/sys` are no files, and nothing else there is the subject's own.
+/// Links are not followed, which may lead anywhere.
+fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>, folders_left: &mut usize) {
+    let Ok(device) = folder.metadata().map(|start| start.dev()) else {
+        return;
+    };
     let mut folders = vec![folder.to_owned()];
     while let Some(folder) = folders.pop() {
         let Ok(entries) = std::fs::read_dir(&folder) else {
@@ -160,7 +189,13 @@ fn walk(folder: &Path, files: &mut BTreeSet<PathBuf>) {
                 return;
             }
             match entry.file_type() {
-                Ok(kind) if kind.is_dir() => folders.push(entry.path()),
+                Ok(kind) if kind.is_dir() => {
+                    let is_here = entry.metadata().is_ok_and(|found| found.dev() == device);
+                    if is_here && *folders_left > 0 {
+                        *folders_left -= 1;
+                        folders.push(entry.path());
+                    }
+                }
                 Ok(kind) if kind.is_file() => {
                     files.insert(entry.path());
                 }
@@ -232,7 +267,12 @@ mod tests {
         let elsewhere = footprint.mapped_elsewhere();
         assert!(!elsewhere.values().any(|file| *file == cat));
         let evicted = footprint.evict(&elsewhere);
-        assert!(evicted.files >= 1 && evicted.bytes > 0, "{evicted:?}");
+        let size = cat.metadata().expect("a file").len();
+        assert!(
+            evicted.files >= 1 && evicted.mapped_bytes >= size,
+            "{evicted:?}"
+        );
+        assert!(evicted.bytes >= evicted.mapped_bytes, "{evicted:?}");
         let cold = start(&cat, &[]);
         footprint_of(&cold, &cat, None);
         let read = read_bytes(cold.id()).expect("its own process");
@@ -252,6 +292,28 @@ mod tests {
         let elsewhere = footprint.mapped_elsewhere();
         end(other);
         assert!(elsewhere.values().any(|mapped| *mapped == file));
+    }
+
+    #[test]
+    fn what_another_process_has_mapped_is_not_evicted_where_a_folder_holds_it() {
+        let folder = folder();
+        let packages = folder.path().join("node_modules");
+        std::fs::create_dir(&packages).expect("made");
+        let library = packages.join("cat");
+        std::fs::copy(program("cat"), &library).expect("copied");
+        std::fs::write(packages.join("a.js"), "a").expect("written");
+        // The subject has the folder by a link, and has not mapped the library.
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink(&packages, &link).expect("a link");
+        let other = start(&library, &[]);
+        footprint_of(&other, &library, None);
+        let footprint = Footprint::of(u32::MAX, Some(&link));
+        let elsewhere = footprint.mapped_elsewhere();
+        let shared = footprint.evict(&elsewhere);
+        let alone = footprint.evict(&Maps::new());
+        end(other);
+        assert_eq!(elsewhere.into_values().collect::<Vec<_>>(), [library]);
+        assert_eq!((shared.files, alone.files), (1, 2));
     }
 
     #[test]
@@ -281,6 +343,34 @@ mod tests {
             found,
             files[..4].iter().map(|file| at(file)).collect::<Vec<_>>()
         );
+    }
+
+    #[test]
+    fn a_walk_has_a_bound_on_its_folders_and_stays_on_its_device() {
+        let folder = folder();
+        for name in ["a", "b", "c"] {
+            std::fs::create_dir(folder.path().join(name)).expect("made");
+            std::fs::write(folder.path().join(name).join("file"), name).expect("written");
+        }
+        let (mut files, mut left) = (BTreeSet::new(), 2);
+        walk(folder.path(), &mut files, &mut left);
+        assert_eq!((files.len(), left), (2, 0));
+
+        let (devices, memory) = (Path::new("/dev"), Path::new("/dev/shm"));
+        let device = |folder: &Path| folder.metadata().map(|folder| folder.dev()).ok();
+        if device(memory).is_none() || device(memory) == device(devices) {
+            return;
+        }
+        let mounted = tempfile::NamedTempFile::new_in(memory).expect("a file in memory");
+        for (start, is_found) in [(memory, true), (devices, false)] {
+            let found = Footprint::of(u32::MAX, Some(start)).read;
+            assert_eq!(
+                found.contains(mounted.path()),
+                is_found,
+                "{}",
+                start.display()
+            );
+        }
     }
 
     #[test]

@@ -9,14 +9,15 @@ use std::time::{Duration, Instant};
 use gateway::{Function, FunctionConfig, Gateway, GatewayConfig, LogLine, RestApi};
 use tokio::sync::mpsc;
 
-use super::cold_disk::ColdDisk;
+use super::cold_disk::{ColdDisk, NoColdDisk};
 use super::cold_start::ColdSample;
 use super::port::PortLease;
 use super::server::ChildServer;
 use super::{ANY_PORT, TestbedError, embedded, page_cache, setup};
 use crate::scenario::Scenario;
 use crate::subject::{
-    Ask, CommandPlan, HttpCommand, LambdaCommand, Placeholders, Subject, SubjectKind,
+    Ask, CommandPlan, HttpCommand, LambdaCommand, PlaceholderError, Placeholders, Subject,
+    SubjectKind,
 };
 use crate::target::{
     Endpoint, EventForm, FunctionTarget, HttpTarget, InProcessTarget, Invoker, RequestShape, Target,
@@ -203,11 +204,48 @@ pub async fn start_gateway(
     .await?)
 }
 
+/// What it takes to start another function like the subject's.
+#[derive(Debug)]
+pub(super) struct FunctionPlan {
+    name: String,
+    command: LambdaCommand,
+    placeholders: Placeholders,
+}
+
+impl FunctionPlan {
+    /// That of a subject, where it is a function.
+    pub(super) fn of(subject: &Subject, placeholders: &Placeholders) -> Option<Self> {
+        let SubjectKind::Lambda(command) = &subject.kind else {
+            return None;
+        };
+        Some(Self {
+            name: subject.name.clone(),
+            command: command.clone(),
+            placeholders: placeholders.clone(),
+        })
+    }
+
+    /// How its processes are started.
+    pub(super) fn command(&self) -> &CommandPlan {
+        &self.command.command
+    }
+
+    /// A function of its own, with another program in the place of this one.
+    pub(super) async fn start_from(&self, program: &Path) -> Result<Function, NoColdDisk> {
+        let placeholders = Placeholders {
+            authbench: program.to_string_lossy().into_owned(),
+            ..self.placeholders.clone()
+        };
+        let config = function_config(&self.name, &self.command, &placeholders)?;
+        Ok(Function::start(config).await?)
+    }
+}
+
 fn function_config(
     name: &str,
     command: &LambdaCommand,
     placeholders: &Placeholders,
-) -> Result<FunctionConfig, TestbedError> {
+) -> Result<FunctionConfig, PlaceholderError> {
     let (line, env, working_dir) = filled(&command.command, placeholders)?;
     Ok(FunctionConfig {
         name: name.replace(|c: char| !c.is_ascii_alphanumeric(), "-"),
@@ -225,7 +263,10 @@ fn function_config(
 /// Program and arguments, environment, and working directory of a command with its placeholders filled in.
 type FilledCommand = (Vec<String>, BTreeMap<String, String>, Option<PathBuf>);
 
-fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledCommand, TestbedError> {
+fn filled(
+    plan: &CommandPlan,
+    placeholders: &Placeholders,
+) -> Result<FilledCommand, PlaceholderError> {
     let line = std::iter::once(&plan.program)
         .chain(&plan.args)
         .map(|part| placeholders.fill(part))
@@ -234,7 +275,7 @@ fn filled(plan: &CommandPlan, placeholders: &Placeholders) -> Result<FilledComma
         .env
         .iter()
         .map(|(name, value)| Ok((name.clone(), placeholders.fill(value)?)))
-        .collect::<Result<_, TestbedError>>()?;
+        .collect::<Result<_, PlaceholderError>>()?;
     Ok((line, env, plan.working_dir.clone()))
 }
 
@@ -276,15 +317,27 @@ impl RunningServer {
                 placeholders.authbench = program.to_string_lossy().into_owned();
             }
         }
-        let (fresh, target) = start_server(&self.plan, self.wire, &placeholders).await?;
-        (self.child, self.spawned, self.ready) = (fresh.child, fresh.spawned, fresh.ready);
+        let target = self.replace(&placeholders).await?;
         let sample = self.first_decision(&target, token).await?;
         Ok((target, sample))
     }
 
-    /// The folder that it is started in; this process's own when `None`.
-    pub(super) fn working_dir(&self) -> Option<&Path> {
-        self.plan.command.working_dir.as_deref()
+    /// Ends the server and starts a fresh one as its file says, whatever the one that ran was started from.
+    pub(super) async fn start_again(&mut self) -> Result<Target, TestbedError> {
+        self.child.shutdown().await;
+        self.replace(&self.placeholders.clone()).await
+    }
+
+    /// Starts a server in the place of one that has ended.
+    async fn replace(&mut self, placeholders: &Placeholders) -> Result<Target, TestbedError> {
+        let (fresh, target) = start_server(&self.plan, self.wire, placeholders).await?;
+        (self.child, self.spawned, self.ready) = (fresh.child, fresh.spawned, fresh.ready);
+        Ok(target)
+    }
+
+    /// How it is started.
+    pub(super) fn command(&self) -> &CommandPlan {
+        &self.plan.command
     }
 
     /// Asks a server that has decided nothing since it was started.

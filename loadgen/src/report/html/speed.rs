@@ -216,6 +216,9 @@ fn checks(page: &mut String, phase: &PhaseRecord) {
         );
     }
     page.push_str("</ul>");
+    if let Some(reason) = storage::not_cold(phase) {
+        let _ = write!(page, "<p class=\"muted\">{}</p>", escape(&reason));
+    }
 }
 
 /// What the subject's processes took, at first and at most.
