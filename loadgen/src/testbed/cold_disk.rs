@@ -192,7 +192,9 @@ impl ProgramCopy {
             folder: cache.to_owned(),
             source,
         };
-        let (folder, lock) = own_folder(cache).map_err(failed)?;
+        // A subject may be started in a folder of its own, from which a relative path leads elsewhere.
+        let absolute = cache.canonicalize().map_err(failed)?;
+        let (folder, lock) = own_folder(&absolute).map_err(failed)?;
         let copy = Self {
             path: folder.join("program"),
             folder,
@@ -307,6 +309,17 @@ mod tests {
         assert!(denied.contains("AUTHBENCH_CACHE"), "{denied}");
         let ended = reason(program("false")).expect("a reason");
         assert!(ended.contains("it ended with"), "{ended}");
+    }
+
+    #[test]
+    fn a_copy_has_the_path_that_leads_to_it_from_everywhere() {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let cache = folder.path().join("cache");
+        std::fs::create_dir(&cache).expect("made");
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("cache", &link).expect("a link");
+        let copy = ProgramCopy::of(program("true"), &link).expect("a copy");
+        assert!(copy.path.starts_with(cache.canonicalize().expect("a path")));
     }
 
     #[test]
