@@ -2,6 +2,8 @@
 //! would link the whole bench once more.
 
 mod bad_input;
+#[cfg(target_os = "linux")]
+mod cold_disk;
 mod command_line;
 mod comparison;
 mod crate_edges;

@@ -1,16 +1,14 @@
 //! Cold starts through the real binary: the first one, those with a warm disk, and those with a cold one or the reason why there
 //! is none.
 
-#![cfg(target_os = "linux")]
-
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
 use nix::sys::statfs::{TMPFS_MAGIC, statfs};
 
 use loadgen::record::{COLD_DISK, FIRST_START, PhaseRecord, RecordStore, StorageReads};
 
-const AUTHBENCH: &str = env!("CARGO_BIN_EXE_authbench");
+use crate::support::{AUTHBENCH, authbench};
 
 /// On the disk that the target folder is on.
 fn cache() -> PathBuf {
@@ -38,9 +36,8 @@ fn cold_starts_before(target: &str, folder: &Path, others: &str) -> (Vec<PhaseRe
          scope = \"read:planets\"\n[[phase]]\nkind = \"cold-start\"\nsamples = 2\ncold_disk = 2\nbudget = \"60s\"\n{others}"
     );
     std::fs::write(folder.join("cold.toml"), scenario).expect("written");
-    let run = Command::new(AUTHBENCH)
+    let run = authbench(folder)
         .args(["run", "cold.toml", "--force", "--out", "out"])
-        .current_dir(folder)
         .env("AUTHBENCH_CACHE", cache())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -118,7 +115,7 @@ fn where_nothing_can_be_read_from_storage_no_start_is_called_cold() {
     let folder = tempfile::tempdir_in(memory).expect("a folder in memory");
     let program = folder.path().join("authbench");
     std::fs::copy(AUTHBENCH, &program).expect("copied");
-    let built_in = include_str!("../../scenarios/targets/authbench.toml");
+    let built_in = include_str!("../../../scenarios/targets/authbench.toml");
     let target = built_in.replace("{authbench}", &program.to_string_lossy());
     std::fs::write(folder.path().join("own.toml"), target).expect("written");
     let (phase, printed) = cold_starts("own.toml", folder.path());
@@ -156,7 +153,7 @@ fn a_server_goes_on_from_its_own_program_when_the_copy_is_gone() {
 #[test]
 fn a_function_is_started_from_the_copy_wherever_its_command_names_this_program() {
     let folder = tempfile::tempdir().expect("a temporary folder");
-    let built_in = include_str!("../../scenarios/targets/authbench.toml");
+    let built_in = include_str!("../../../scenarios/targets/authbench.toml");
     let in_shell = built_in
         .replace("\"{authbench}\"", "\"sh\"")
         .replace("\"bootstrap\"", "\"-c\", \"exec {authbench} bootstrap\"");
