@@ -64,7 +64,10 @@ fn a_phase_longer_than_five_seconds_says_how_it_goes() {
     let said = String::from_utf8_lossy(&output.stderr);
     let lines: Vec<&str> = said.lines().collect();
     assert_eq!(lines.len(), 1, "{said}");
-    assert!(lines[0].starts_with("load            5 s  2"), "{said}");
+    // How many they are is a matter of when the thread that says it runs, and they are 300 at most.
+    let line = lines[0].strip_prefix("load            5 s  ");
+    let done = line.and_then(|line| line.split(' ').next()?.parse::<u32>().ok());
+    assert!(done.is_some_and(|done| (1..=300).contains(&done)), "{said}");
     let figures = " done, 0 wrong, 0 lost, 50/s, p50 ";
     assert!(lines[0].contains(figures), "{said}");
     assert!(!String::from_utf8_lossy(&output.stdout).contains(figures));
