@@ -31,6 +31,7 @@ pub use cold_disk::{ColdDisk, NoColdDisk};
 pub use cold_start::ColdSample;
 pub use error::TestbedError;
 pub use page_cache::Evicted;
+pub(crate) use page_cache::with_groups;
 pub use running::start_gateway;
 
 /// Installs a target that the bench starts, so that starting it later installs nothing. Dropping this ends the setup.
@@ -277,12 +278,6 @@ impl Testbed {
             Running::Server(server) => vec![server.child.process_id()],
             Running::Nothing => Vec::new(),
         }
-    }
-
-    /// The same, and what they have started: the workers of a server with several processes.
-    pub fn all_process_ids(&self) -> Vec<u32> {
-        let leaders = self.process_ids().into_iter();
-        leaders.flat_map(page_cache::group).collect()
     }
 
     /// How long the gateway keeps a policy unless a phase says otherwise.

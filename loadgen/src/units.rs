@@ -98,11 +98,11 @@ pub(crate) struct DurationText(pub(crate) Duration);
 
 /// A rate in a file, requests per second.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct RateText(pub(super) f64);
+pub(crate) struct RateText(pub(crate) f64);
 
 /// The rate of a stage in a file, where 0 is a pause.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct StageRateText(pub(super) f64);
+pub(crate) struct StageRateText(pub(crate) f64);
 
 impl<'de> Deserialize<'de> for StageRateText {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

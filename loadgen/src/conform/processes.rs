@@ -2,7 +2,7 @@
 //! answer, and ends everybody's requests that are under way.
 
 use crate::record::{CaseRecord, Outcome};
-use crate::testbed::Testbed;
+use crate::testbed::{Testbed, with_groups};
 
 /// Who knows the target's processes.
 pub trait Processes: std::fmt::Debug + Sync {
@@ -25,7 +25,8 @@ impl Processes for Testbed {
     }
 
     fn ids(&self) -> Vec<u32> {
-        self.all_process_ids()
+        // The workers of a server with several processes are looked at, too.
+        with_groups(&self.process_ids())
     }
 
     fn peak_memory_bytes(&self, process: u32) -> Option<u64> {

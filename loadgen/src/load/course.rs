@@ -13,7 +13,7 @@ use super::phase::millis;
 use super::token_pool::TokenPool;
 use crate::record::EventRecord;
 use crate::scenario::{Change, Event, Expiring};
-use crate::testbed::Testbed;
+use crate::testbed::{Testbed, with_groups};
 
 /// Between two samples of memory.
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -71,14 +71,15 @@ impl Course {
     async fn sample(&self, started: Instant, testbed: &Testbed) -> Infallible {
         let mut due = Duration::ZERO;
         loop {
+            let is_due = started.elapsed() >= due;
+            let mut processes = testbed.process_ids();
+            if is_due {
+                processes = with_workers(processes).await;
+            }
             {
                 let mut memory = locked(&self.memory);
-                memory.see(testbed.process_ids());
-                let after = started.elapsed();
-                if after >= due {
-                    memory.see(testbed.all_process_ids());
-                }
-                if after >= due && memory.sample(after) {
+                memory.see(processes);
+                if is_due && memory.sample(started.elapsed()) {
                     due += SAMPLE_EVERY;
                 }
             }
@@ -120,6 +121,12 @@ async fn started(arrival: &Arrival) -> Instant {
         }
         tokio::time::sleep(START_LOOK).await;
     }
+}
+
+/// These processes and those of their groups. To look at every process takes milliseconds, which no user is to wait for.
+async fn with_workers(leaders: Vec<u32>) -> Vec<u32> {
+    let looked = tokio::task::spawn_blocking(move || with_groups(&leaders)).await;
+    looked.unwrap_or_default()
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

@@ -12,7 +12,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 mod proc;
-pub(super) use proc::{Maps, group, read_bytes};
+pub(crate) use proc::with_groups;
+pub(super) use proc::{Maps, read_bytes};
 
 /// Files that are looked for beside those that are mapped: several times those of a Python with its packages. More would be
 /// a folder that is not the subject's own.
@@ -53,7 +54,7 @@ impl Footprint {
         let mut footprint = Self::default();
         // In the order of how much they are the subject's own: the last ones may not be walked to their end.
         let mut folders: Vec<PathBuf> = working_dir.map(Path::to_owned).into_iter().collect();
-        for member in group(process) {
+        for member in with_groups(&[process]) {
             footprint.mapped.extend(proc::maps(member));
             for script in proc::files_named(member) {
                 folders.extend(packages_beside(&script));

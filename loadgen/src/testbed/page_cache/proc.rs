@@ -17,11 +17,17 @@ pub(super) fn all() -> Vec<u32> {
     entries.flatten().filter_map(id).collect()
 }
 
-/// The processes of the group that one leads, itself first: a subject is started as the leader of a group.
-pub(crate) fn group(leader: u32) -> Vec<u32> {
-    let is_member = |process: &u32| *process != leader && group_of(*process) == Some(leader);
-    let others = all().into_iter().filter(is_member);
-    std::iter::once(leader).chain(others).collect()
+/// Those that lead a group, and behind them the other processes of their groups: a subject is started as the leader of one. Looks
+/// at every process that there is.
+pub(crate) fn with_groups(leaders: &[u32]) -> Vec<u32> {
+    if leaders.is_empty() {
+        return Vec::new();
+    }
+    let is_led = |process: &u32| group_of(*process).is_some_and(|group| leaders.contains(&group));
+    let others = all()
+        .into_iter()
+        .filter(|process| !leaders.contains(process) && is_led(process));
+    leaders.iter().copied().chain(others).collect()
 }
 
 fn group_of(process: u32) -> Option<u32> {
@@ -79,7 +85,7 @@ pub(crate) fn read_bytes(leader: u32) -> Option<u64> {
         let bytes = io.lines().find_map(|line| line.strip_prefix("read_bytes:"));
         bytes?.trim().parse::<u64>().ok()
     };
-    let told: Vec<u64> = group(leader).into_iter().filter_map(of).collect();
+    let told: Vec<u64> = with_groups(&[leader]).into_iter().filter_map(of).collect();
     (!told.is_empty()).then(|| told.iter().sum())
 }
 
@@ -103,10 +109,10 @@ mod tests {
             .spawn()
             .expect("a shell");
         let started = Instant::now();
-        let mut members = group(leader.id());
+        let mut members = with_groups(&[leader.id()]);
         while members.len() < 3 && started.elapsed() < Duration::from_secs(10) {
             std::thread::yield_now();
-            members = group(leader.id());
+            members = with_groups(&[leader.id()]);
         }
         let own = i32::try_from(leader.id()).expect("an id");
         killpg(Pid::from_raw(own), Signal::SIGKILL).expect("they run");
