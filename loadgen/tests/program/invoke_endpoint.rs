@@ -132,6 +132,22 @@ async fn conform(folder: &Path, arguments: &[&str]) -> (Output, Vec<CaseRecord>)
     (output, record.conformance.expect("judged").cases)
 }
 
+/// The cases of a run that finds nothing wrong.
+async fn cases_of_a_good_run(arguments: &[&str]) -> Vec<CaseRecord> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (output, cases) = conform(folder.path(), arguments).await;
+    let printed = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{printed}");
+    cases
+}
+
+fn all_pass(cases: &[CaseRecord]) {
+    for case in cases {
+        let (id, reason) = (&case.id, &case.reason);
+        assert_eq!(case.outcome, Outcome::Pass, "{id}: {reason:?}");
+    }
+}
+
 async fn conform_at(endpoint: Endpoint) -> (Output, Vec<CaseRecord>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let issuer_port = free_port();
@@ -256,7 +272,6 @@ async fn a_policy_for_everything_and_an_error_in_other_words_are_told() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn our_own_authorizer_passes_every_question_about_policies_when_asked_directly() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let arguments = [
         "--target",
         "authbench-direct",
@@ -269,23 +284,12 @@ async fn our_own_authorizer_passes_every_question_about_policies_when_asked_dire
         "--filter",
         "cache::principals-",
     ];
-    let (output, cases) = conform(folder.path(), &arguments).await;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{printed}");
-    for case in &cases {
-        assert_eq!(
-            case.outcome,
-            Outcome::Pass,
-            "{}: {:?}",
-            case.id,
-            case.reason
-        );
-    }
+    let cases = cases_of_a_good_run(&arguments).await;
+    all_pass(&cases);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn behind_the_gateway_cached_policies_are_asked_by_method_and_path() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let arguments = [
         "--target",
         "authbench-routes",
@@ -298,9 +302,7 @@ async fn behind_the_gateway_cached_policies_are_asked_by_method_and_path() {
         "--filter",
         "cache::principals-",
     ];
-    let (output, cases) = conform(folder.path(), &arguments).await;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{printed}");
+    let cases = cases_of_a_good_run(&arguments).await;
     for case in &cases {
         let hidden = case.id.starts_with("apigw::");
         let wanted = if hidden { Outcome::Skip } else { Outcome::Pass };
@@ -312,32 +314,20 @@ async fn behind_the_gateway_cached_policies_are_asked_by_method_and_path() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_trusted_issuers_each_signs_for_itself_alone() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let arguments = [
         "--target",
         "authbench-two-issuers",
         "--filter",
         "another-trusted-issuer",
     ];
-    let (output, cases) = conform(folder.path(), &arguments).await;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{printed}");
+    let cases = cases_of_a_good_run(&arguments).await;
     assert_eq!(cases.len(), 3);
-    for case in &cases {
-        assert_eq!(
-            case.outcome,
-            Outcome::Pass,
-            "{}: {:?}",
-            case.id,
-            case.reason
-        );
-    }
+    all_pass(&cases);
 }
 
 /// The profile is the target file's own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn cognitos_tokens_are_taken_by_client_and_kind_and_not_asked_about_aud() {
-    let folder = tempfile::tempdir().expect("a temporary folder");
     let arguments = [
         "--target",
         "authbench-cognito",
@@ -350,9 +340,7 @@ async fn cognitos_tokens_are_taken_by_client_and_kind_and_not_asked_about_aud() 
         "--filter",
         "aud-wrong",
     ];
-    let (output, cases) = conform(folder.path(), &arguments).await;
-    let printed = String::from_utf8_lossy(&output.stdout);
-    assert_eq!(output.status.code(), Some(0), "{printed}");
+    let cases = cases_of_a_good_run(&arguments).await;
     assert!(
         cases
             .iter()
